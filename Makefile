@@ -1,0 +1,46 @@
+# All set-up is done by the targets themselves, into .venv; nothing outside this folder changes.
+PYTHON ?= python3
+BIN := .venv/bin
+# On Windows see the README, which has the same commands without make.
+
+.PHONY: demo test check wheel-test lock clean
+
+demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
+	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
+
+test: check wheel-test  ## all that CI checks
+	$(BIN)/pytest -n 2 --cov --cov-report=term
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The wheel as a user gets it: in a virtual environment of its own, driven over stdio by our client.
+wheel-test: .venv/dev.stamp
+	rm -rf dist .venv/wheel
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(PYTHON) -m venv .venv/wheel
+	.venv/wheel/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sandbox.txt
+	.venv/wheel/bin/pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	$(BIN)/pytest -p no:cacheprovider --server .venv/wheel/bin/atlascloud-video-mcp tests/test_stdio.py
+
+.venv/demo.stamp: requirements/sandbox.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sandbox.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev.stamp: .venv/demo.stamp requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+lock: .venv/dev.stamp  ## renew the pinned versions
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra sandbox --group build pyproject.toml -o requirements/sandbox.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
+
+clean:
+	rm -rf .venv dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,51 @@
+"""The commands beside the server."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.sandbox import Sandbox, Style, load_faults
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run_sandbox(options: argparse.Namespace) -> None:
+    """Run the emulator alone until it is told to stop by SIGINT or SIGTERM.
+
+    Raises:
+        InvalidInput: The port is taken, or the fault script cannot be read.
+    """
+    with ExitStack() as stack:
+        try:
+            faults = load_faults(Path(options.faults).read_text(encoding="utf-8")) if options.faults else ()
+            emulator = Sandbox(speed=options.speed, style=Style(envelope=options.envelope), faults=faults)
+            base_url = stack.enter_context(emulator.running(options.port))
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"The sandbox cannot run: {error}") from error
+        stopped = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
+        print(f"ATLASCLOUD_BASE_URL={base_url}", flush=True)  # noqa: T201 - what whoever starts it needs to know
+        stopped.wait()
+
+
+def run_demo(options: argparse.Namespace) -> None:
+    """Make a clip in the sandbox, the whole way through MCP, into the current directory.
+
+    Raises:
+        AtlasError: The picture was refused, or the generation failed.
+    """
+    from atlascloud_video_mcp.demo import demo  # noqa: PLC0415 - only this command draws and speaks MCP as a client
+
+    with resources.as_file(resources.files("atlascloud_video_mcp") / "assets" / "rocket.jpg") as photograph:
+        picture = Path(options.picture).resolve() if options.picture else photograph
+        anyio.run(demo, picture, options.prompt, options.duration, options.speed)

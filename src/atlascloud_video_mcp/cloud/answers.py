@@ -1,0 +1,157 @@
+"""What an answer of the API means: its envelope, its verdict, and our error for each way of saying no."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from atlascloud_video_mcp.errors import (
+    AtlasError,
+    BalanceTooLow,
+    KeyRejected,
+    NotAllowed,
+    RateLimited,
+    RequestRefused,
+    ServiceUnavailable,
+)
+from atlascloud_video_mcp.predictions import Report, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
+BILLING_PAGE = "https://www.atlascloud.ai/console/billing"
+
+TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses after which the same read or upload may well succeed."""
+_QUOTED = 200  # characters of the API's own words in a message of ours
+
+
+class Refusal(Exception):
+    """An answer other than the one asked for, before it is decided what that means for the caller."""
+
+    def __init__(self, status: int, words: str, retry_after: float | None = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.words = words
+        self.retry_after = retry_after
+
+    @property
+    def said(self) -> str:
+        """The answer as our messages quote it."""
+        return f'{self.status}, in its own words: "{self.words}"' if self.words else f"status {self.status}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer without its envelope."""
+
+    status: int
+    """The HTTP status, or the `code` inside where that says otherwise."""
+    payload: Mapping[str, Any]
+    words: str
+    """What the API says about a failure, not yet made safe to show."""
+
+
+def read_answer(status: int, content: bytes) -> Answer:
+    """Take an answer out of its envelope: `{code, message, data: {...}}`, or the bare object.
+
+    Raises:
+        ValueError: A success whose body is not the JSON object it should be.
+    """
+    try:
+        body = json.loads(content)
+        code = int(body.get("code") or status)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        if is_success(status):
+            raise ValueError("not the JSON object that was expected") from error
+        return Answer(status, {}, "")
+    payload = body.get("data", body)
+    return Answer(
+        code if is_success(status) else status,
+        payload if isinstance(payload, dict) else {},
+        _words(body),
+    )
+
+
+def is_success(status: int) -> bool:
+    """Whether an HTTP status says yes."""
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def is_verdict(answer: Answer) -> bool:
+    """Whether an outage is none: a server error whose body is a prediction that has failed."""
+    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or "status" not in answer.payload:
+        return False
+    return has_failed(answer.payload)
+
+
+def has_failed(payload: Mapping[str, Any]) -> bool:
+    """Whether a payload, with or without an id, is that of a failed prediction."""
+    return Report.model_validate({**payload, "id": "any"}).status is Status.FAILED
+
+
+def retry_after(value: str) -> float | None:
+    """Seconds to wait by a `Retry-After` header, which holds seconds or a date (RFC 9110, section 10.2.3)."""
+    if value.isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def shown(words: str, *, secret: str) -> str:
+    """Words of the API made safe to show: short, on one line, without markup, links and the key."""
+    words = re.sub(r"<[^>]*>|\w+://\S+", " ", html.unescape(words.replace(secret, "***")))
+    words = " ".join("".join(character if character.isprintable() else " " for character in words).split())
+    return words if len(words) <= _QUOTED else f"{words[:_QUOTED]}..."
+
+
+def unavailable(reason: str, retry_after: float | None = None) -> ServiceUnavailable:
+    """The error for an API that is out of reach or out of order."""
+    when = f"in {retry_after:.0f} seconds" if retry_after else "later"
+    return ServiceUnavailable(f"Atlas Cloud cannot be reached at the moment ({reason}). Call again {when}.")
+
+
+def meaning(refusal: Refusal) -> AtlasError:
+    """Our error for an answer that says no.
+
+    Source: Atlas Cloud docs, errors page.
+    """
+    said, seconds = refusal.said, refusal.retry_after
+    match refusal.status:
+        case 401:
+            return KeyRejected(
+                f"Atlas Cloud does not accept the API key ({said}). Renew it at {KEYS_PAGE} and set ATLASCLOUD_API_KEY."
+            )
+        case 402:
+            return BalanceTooLow(f"The balance is too low ({said}). Top up at {BILLING_PAGE}, then call again.")
+        case _ if "balance" in refusal.words.lower():
+            return BalanceTooLow(f"The balance is too low ({said}). Top up at {BILLING_PAGE}, then call again.")
+        case 403:
+            return NotAllowed(f"This API key may not do that ({said}). Use another model or another key.")
+        case 429:
+            wait = f"{seconds:.0f} seconds" if seconds is not None else "a minute"
+            return RateLimited(f"Too many requests ({said}). Wait {wait}, then call again.", retry_after=seconds)
+        case 451:
+            return NotAllowed(f"Atlas Cloud does not serve this region ({said}).")
+        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in TRANSIENT:
+            return unavailable(f"it answers {said}", seconds)
+        case status:
+            return RequestRefused(
+                f"Atlas Cloud refused the request ({said}). Change it before calling again.", status=status
+            )
+
+
+def _words(body: Mapping[str, Any]) -> str:
+    error = body.get("error")
+    found = [body.get("message"), body.get("msg"), error.get("message") if isinstance(error, dict) else error]
+    return next((item for item in found if isinstance(item, str) and item.strip()), "")

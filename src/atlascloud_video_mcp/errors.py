@@ -1,0 +1,75 @@
+"""Every error of this package, named for what the caller would do about it.
+
+AtlasError
+├── SettingsError         mend the environment and start again
+├── InvalidInput          call again with other arguments: nothing was sent
+│   └── InvalidPicture    ... with another picture
+├── KeyRejected           set or renew ATLASCLOUD_API_KEY
+├── BalanceTooLow         top up the account
+├── NotAllowed            use another model, or another key
+├── PredictionNotFound    check the id
+├── RequestRefused        the API said no: change what is asked for
+├── RateLimited           wait, then call again
+├── ServiceUnavailable    call again later: nothing was lost
+└── SubmissionUnknown     look before paying again: the job may be running
+
+A message is one or two sentences: what is wrong, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class AtlasError(Exception):
+    """Base of all errors a caller of this package can expect."""
+
+
+class SettingsError(AtlasError):
+    """A setting in the environment that does not parse or makes no sense."""
+
+
+class InvalidInput(AtlasError):
+    """An argument that could be seen to be wrong before anything was sent."""
+
+
+class InvalidPicture(InvalidInput):
+    """A picture the model would not take, or that must not be read."""
+
+
+class KeyRejected(AtlasError):
+    """The API key is missing, wrong or expired."""
+
+
+class BalanceTooLow(AtlasError):
+    """The account cannot pay for the request."""
+
+
+class NotAllowed(AtlasError):
+    """The key is good but may not do this."""
+
+
+class PredictionNotFound(AtlasError):
+    """No prediction with this id belongs to the key."""
+
+
+class RequestRefused(AtlasError):
+    """The API understood the request and refused it, with an HTTP `status` where it gave one; nothing was paid."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class RateLimited(AtlasError):
+    """Too many requests; `retry_after` is in seconds where the API named a time."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServiceUnavailable(AtlasError):
+    """The API could not be reached, or answered with nonsense."""
+
+
+class SubmissionUnknown(AtlasError):
+    """A paid request was sent and its answer was lost."""

@@ -1,0 +1,175 @@
+"""A prediction: what the API reports of one, and what we tell of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+KEPT_FOR = timedelta(days=14)
+"""How long the API keeps a clip, counted from submission (Atlas Cloud docs, data retention)."""
+
+
+class Status(StrEnum):
+    """Where a prediction stands; a closed set, whatever words the API uses."""
+
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+_DONE_WORDS = frozenset({"completed", "succeeded", "success"})
+_FAILED_WORDS = frozenset({"failed", "error", "timeout", "canceled", "cancelled"})
+
+
+def _links(value: object) -> tuple[str, ...]:
+    """Outputs come as a list or alone, as strings or as objects with one of three keys."""
+    items = value if isinstance(value, list) else [value]
+    links = (_link(item) for item in items)
+    return tuple(link for link in links if link)
+
+
+def _link(item: object) -> str | None:
+    if isinstance(item, dict):
+        item = next((item[key] for key in ("url", "download_url", "video_url") if item.get(key)), None)
+    return item if isinstance(item, str) and item.startswith(("https://", "http://")) else None
+
+
+def _sentence(value: object) -> str | None:
+    """An error comes as a string or as an object with the text in one of several keys."""
+    if isinstance(value, dict):
+        value = next((value[key] for key in ("message", "msg", "detail", "error", "code") if value.get(key)), None)
+    return str(value) if value else None
+
+
+def _number(value: object) -> float | None:
+    """Amounts come as numbers or as text; anything else is as good as absent."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None
+
+
+def _moment(value: object) -> datetime | None:
+    """Times come as RFC 3339 text or as seconds since 1970; a time without a zone is taken as UTC."""
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            moment = datetime.fromtimestamp(value, UTC)
+        else:
+            return None
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) and value else "unknown"
+
+
+def _identifier(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Report(BaseModel):
+    """One answer of the API about a prediction, read leniently: a field of an unexpected type counts as absent.
+
+    Source: Atlas Cloud docs, predictions and how-it-works pages, and the shapes that the vendor's own tools accept.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    prediction_id: Annotated[str, BeforeValidator(_identifier), Field(min_length=1)] = Field(
+        validation_alias=AliasChoices("id", "prediction_id", "request_id", "predictionId")
+    )
+    word: Annotated[str, BeforeValidator(_word)] = Field("unknown", validation_alias="status")
+    outputs: Annotated[tuple[str, ...], BeforeValidator(_links)] = Field(
+        (), validation_alias=AliasChoices("outputs", "output")
+    )
+    reason: Annotated[str | None, BeforeValidator(_sentence)] = Field(None, validation_alias="error")
+    model: Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = None
+    created_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    completed_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    predict_time_seconds: Annotated[float | None, BeforeValidator(_number)] = Field(
+        None, validation_alias=AliasPath("metrics", "predict_time")
+    )
+    cost_usd: Annotated[float | None, BeforeValidator(_number)] = Field(None, validation_alias="price")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, payload: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in payload.items() if value is not None}
+
+    @property
+    def status(self) -> Status:
+        """The API's word in our three; a word we do not know counts as running, completed without a clip as failed."""
+        word = self.word.lower()
+        if word in _FAILED_WORDS or (word in _DONE_WORDS and not self.outputs):
+            return Status.FAILED
+        return Status.COMPLETED if word in _DONE_WORDS else Status.PROCESSING
+
+    @property
+    def error(self) -> str | None:
+        """Why there is no clip; present exactly when failed."""
+        if self.status is not Status.FAILED:
+            return None
+        if self.word.lower() in _DONE_WORDS:
+            return "The API says the generation is completed but names no clip."
+        return self.reason or f"The API gives no reason, only the status {self.word}."
+
+
+class Upload(BaseModel):
+    """A picture that was put where the models can read it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    filename: str
+    content_type: str
+    size_bytes: int
+    width: int
+    height: int
+    notes: tuple[str, ...]
+    """What was changed before the upload, and why."""
+
+
+class Prediction(BaseModel):
+    """A prediction as we tell of it: the object of every tool's answer. None means unknown or not applicable."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prediction_id: str
+    status: Literal["processing", "completed", "failed"]
+    provider_status: str
+    """The API's own word."""
+    elapsed_seconds: float
+    """From submission to the end, or to now."""
+    reused: bool
+    """An identical earlier request was joined, nothing new was paid."""
+    sandbox: bool
+    """Made by the built-in emulator, not by Atlas Cloud."""
+    outputs: tuple[str, ...]
+    video_url: str | None = None
+    expires_at: datetime | None = None
+    """When the API will have deleted the clip."""
+    error: str | None = None
+    expected_seconds: float | None = None
+    """How long such a clip usually takes; while processing."""
+    predict_time_seconds: float | None = None
+    cost_usd: float | None = None
+    model: str | None = None
+    prompt: str | None = None
+    duration: int | None = None
+    """Seconds of video, as asked for."""
+    image_url: str | None = None
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+    notes: tuple[str, ...] | None = None
+    next_step: str | None = None
+    """What to call next, in words a model can follow."""

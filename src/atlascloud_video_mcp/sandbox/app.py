@@ -1,0 +1,215 @@
+"""The endpoints, as a starlette application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mimetypes
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Match, Route
+
+from . import answers, orders
+from .answers import Refused, Style
+from .models import MODELS
+from .pictures import File
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import Scope
+
+    from .clips import Clips
+    from .orders import Order
+    from .predictions import Prediction
+    from .world import World
+
+PAGE_SIZE, LARGEST_PAGE = 20, 100
+LONGEST_NUMBER = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The handlers; `origin` is scheme, host and port of this server, `keys` None takes any key that is not empty."""
+
+    world: World
+    clips: Clips
+    style: Style
+    keys: frozenset[str] | None
+    origin: str
+
+    def app(self) -> Starlette:
+        """Build the application."""
+        # Starlette types its handlers for Exception, wider than the class each is registered for.
+        handlers: dict[Any, Any] = {Refused: self._refuse, HTTPException: self._refuse_route}
+        return Starlette(routes=self._routes(), exception_handlers=handlers)
+
+    def endpoint(self, scope: Scope) -> str:
+        """Name the endpoint a request is for, "other" when there is none."""
+        return next((route.name for route in self._routes() if route.matches(scope)[0] is Match.FULL), "other")
+
+    def _routes(self) -> list[Route]:
+        return [
+            Route("/api/v1/model/uploadMedia", self._upload, methods=["POST"], name="upload"),
+            Route("/api/v1/model/generateVideo", self._generate, methods=["POST"], name="generate"),
+            Route("/api/v1/model/calculate", self._calculate, methods=["POST"], name="calculate"),
+            Route("/api/v1/model/prediction/{id}", self._prediction, name="prediction"),
+            Route("/api/v1/model/result/{id}", self._prediction, name="prediction"),
+            Route("/api/v1/model/history", self._history, name="history"),
+            Route("/api/v1/models", self._models, name="models"),
+            Route("/schema/{id:path}.json", self._schema, name="schema"),
+            Route("/public/v1/balance", self._balance, name="balance"),
+            Route("/files/uploads/{name}", self._uploaded_file, name="file"),
+            Route("/files/outputs/{id}.mp4", self._output_file, name="file"),
+        ]
+
+    async def _upload(self, request: Request) -> Response:
+        """Source: Atlas Cloud docs, upload page; npm atlascloud-mcp 1.7.0, type UploadResponse."""
+        self._authorise(request)
+        async with request.form() as form:
+            part = form.get("file")
+            if not isinstance(part, UploadFile):
+                raise Refused(400, "The form has no file in the field `file`")
+            data, name = await part.read(), part.filename or ""
+            claimed = part.content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        content_type = claimed.partition(";")[0].strip().lower()
+        filename = self.world.keep(File(data, content_type), _suffix(name))
+        url = f"{self.origin}/files/uploads/{filename}"
+        return self._ok({"type": content_type, "download_url": url, "filename": filename, "size": len(data)})
+
+    async def _generate(self, request: Request) -> Response:
+        order = await self._order(request)
+        prediction = self.world.submit(order.model, order.body, order.picture, order.failure)
+        return self._ok(answers.submitted(self.style, prediction, self.origin))
+
+    async def _calculate(self, request: Request) -> Response:
+        """Source: AtlasCloudAI/mcp-server on GitHub; the price is an invention of the sandbox."""
+        order = await self._order(request)
+        price = f"{order.model.price(order.body):.2f}"
+        return self._ok({"price": price, "origin_price": price, "estimated": False})
+
+    async def _prediction(self, request: Request) -> Response:
+        self._authorise(request)
+        prediction = self.world.find(request.path_params["id"])
+        now = time.monotonic()
+        if prediction is None or now - prediction.started < self.style.unknown_for:
+            raise Refused(404, "Prediction not found")
+        payload = answers.prediction_payload(self.style, prediction, self.origin, now)
+        if self.style.failure_as_500 and payload["status"] == "failed":
+            return JSONResponse({"code": 500, "message": "Generation failed", "data": payload}, 500)
+        return self._ok(payload)
+
+    async def _history(self, request: Request) -> Response:
+        """Source: npm atlascloud-mcp 1.7.0, type HistoryResponse; parameters it does not know are ignored."""
+        self._authorise(request)
+        now = time.monotonic()
+        number = _whole(request, "no", default=1, largest=10**6)
+        size = _whole(request, "size", default=PAGE_SIZE, largest=LARGEST_PAGE)
+        items = [self._history_item(prediction, now) for prediction in self.world.predictions()]
+        for name in ("model", "status"):
+            wanted = request.query_params.get(name)
+            items = [item for item in items if wanted in (None, "", item[name])]
+        page = items[(number - 1) * size : number * size]
+        return self._ok({"items": page, "pageNo": number, "pageSize": size, "total": len(items)})
+
+    async def _models(self, _: Request) -> Response:
+        return self._ok([model.entry(self.origin) for model in MODELS.values()])
+
+    async def _schema(self, request: Request) -> Response:
+        model = MODELS.get(request.path_params["id"])
+        if model is None:
+            raise Refused(404, "No such schema")
+        return JSONResponse(model.document(self.origin))
+
+    async def _balance(self, request: Request) -> Response:
+        """Source: npm atlascloud-mcp 1.7.0, type BalanceResponse: no envelope, amounts as text."""
+        self._authorise(request)
+        balance = self.world.balance()
+        return JSONResponse(
+            {
+                "object": "balance",
+                "scope": "account",
+                "available": _money(balance.available),
+                "cash": _money(balance.cash),
+                "bonus": _money(Decimal(0)),
+                "frozen": _money(balance.frozen),
+                "request_id": request.state.request_id,
+            }
+        )
+
+    async def _uploaded_file(self, request: Request) -> Response:
+        file = self.world.upload(request.path_params["name"])
+        if file is None:
+            raise Refused(404, "No such file")
+        return Response(file.data, media_type=file.content_type)
+
+    async def _output_file(self, request: Request) -> Response:
+        prediction = self.world.find(request.path_params["id"])
+        if prediction is None or not prediction.succeeded(time.monotonic()):
+            raise Refused(404, "No such file")
+        # The event loop's own pool: it is waited for when the loop ends, so that no rendering outlives the server.
+        return FileResponse(await asyncio.to_thread(self.clips.path, prediction), media_type="video/mp4")
+
+    def _authorise(self, request: Request) -> None:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        known = bool(key.strip()) if self.keys is None else key.strip() in self.keys
+        if scheme.lower() != "bearer" or not known:
+            raise Refused(401, "Invalid API key")
+
+    async def _order(self, request: Request) -> Order:
+        self._authorise(request)
+        # Pictures are decoded for the check, which would hold up the event loop.
+        return await asyncio.to_thread(
+            orders.check, request.state.json, request.headers, self.world, f"{self.origin}/files/uploads/"
+        )
+
+    def _history_item(self, prediction: Prediction, now: float) -> dict[str, Any]:
+        payload = answers.prediction_payload(self.style, prediction, self.origin, now)
+        return {
+            "ID": prediction.id,
+            "createdAt": int(prediction.created),
+            "model": prediction.model,
+            "requestBody": json.dumps(prediction.body),
+            "result": payload,
+            "status": payload["status"],
+        }
+
+    def _ok(self, data: object) -> Response:
+        return JSONResponse(answers.envelope(self.style, data))
+
+    async def _refuse(self, request: Request, refused: Refused) -> Response:
+        return self._refusal(request, refused.status, str(refused))
+
+    async def _refuse_route(self, request: Request, error: HTTPException) -> Response:
+        # A path the API does not have is answered as if the key were bad. Source: Atlas Cloud docs, errors page.
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            return self._refusal(request, HTTPStatus.UNAUTHORIZED, "Unauthorized")
+        return self._refusal(request, error.status_code, error.detail)
+
+    def _refusal(self, request: Request, status: int, message: str) -> Response:
+        request_id = request.state.request_id
+        if request.url.path.startswith("/public/"):
+            return JSONResponse(answers.account_refusal(status, message, request_id), status)
+        return JSONResponse(answers.refusal(self.style, status, message, request_id), status)
+
+
+def _whole(request: Request, name: str, *, default: int, largest: int) -> int:
+    text = request.query_params.get(name, "")
+    return min(max(int(text[:LONGEST_NUMBER]), 1), largest) if text.isdecimal() else default
+
+
+def _suffix(name: str) -> str:
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if suffix.isascii() and suffix[1:].isalnum() else ""
+
+
+def _money(amount: Decimal) -> dict[str, str]:
+    return {"value": f"{amount:.6f}", "currency": "usd"}

@@ -1,0 +1,66 @@
+"""One generation: when it ends, how, and what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from .pictures import File
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a generation fails at its end, with the task-level error code where one is known."""
+
+    message: str
+    code: int | None = None
+
+
+@dataclass(slots=True)
+class Prediction:
+    """One accepted generation.
+
+    Its state is never stored: it follows from the clock, so that no timer has to run. `started` and `due` are
+    `time.monotonic` seconds (`due` is infinite for one that does not finish by itself), `created` is Unix time,
+    `planned` is how long the status words are spread over.
+    """
+
+    id: str
+    model: str
+    body: dict[str, Any]
+    picture: File | None
+    failure: Failure | None
+    price: Decimal
+    started: float
+    created: float
+    planned: float
+    due: float
+    forgotten: bool = False
+
+    @property
+    def price_text(self) -> str:
+        """The price in US dollars, as the API writes amounts."""
+        return f"{self.price:.2f}"
+
+    def ended(self, now: float) -> bool:
+        """Tell if the generation is over, well or badly."""
+        return now >= self.due
+
+    def succeeded(self, now: float) -> bool:
+        """Tell if the clip is ready."""
+        return self.ended(now) and self.failure is None
+
+    def charged(self, now: float) -> bool:
+        """Tell if the price is held or spent: only a failure gives it back."""
+        return not self.ended(now) or self.failure is None
+
+    def progress(self, now: float) -> float:
+        """Tell how much of the planned time has gone by, 1.0 being all of it."""
+        return (now - self.started) / self.planned if self.planned else 1.0
+
+    def finish(self, now: float) -> None:
+        """End the generation now, unless it is over."""
+        self.due = min(self.due, now)

@@ -1,0 +1,122 @@
+"""What the emulated service remembers: uploads, generations and money."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from .answers import Refused
+from .predictions import Failure, Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .models import Model
+    from .pictures import File
+
+MEDIAN_SECONDS, SIGMA = 45.0, 0.35
+SLOW = 10
+MODERATION = Failure("Content moderation refused the prompt", 1039)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Amounts in US dollars; `cash` is what is left once the frozen part is spent or given back."""
+
+    available: Decimal
+    cash: Decimal
+    frozen: Decimal
+
+
+class World:
+    """The state behind the endpoints; safe to use from several threads."""
+
+    def __init__(self, *, speed: float, seconds: float | None, seed: int | None, balance_usd: float) -> None:
+        self._lock = threading.Lock()
+        self._speed = speed
+        self._duration = _durations(seconds, seed)
+        self._budget = Decimal(str(balance_usd))
+        self._uploads: dict[str, File] = {}
+        self._predictions: dict[str, Prediction] = {}
+
+    def keep(self, file: File, suffix: str) -> str:
+        """Store an upload and give it a name of its own."""
+        name = f"{uuid.uuid4()}{suffix}"
+        self._uploads[name] = file
+        return name
+
+    def upload(self, name: str) -> File | None:
+        """Look an upload up."""
+        return self._uploads.get(name)
+
+    def submit(self, model: Model, body: dict[str, Any], picture: File | None, failure: Failure | None) -> Prediction:
+        """Charge for a checked request and start it; raises Refused with 402 when the balance is too low."""
+        price = model.price(body)
+        if price > self.balance().available:
+            raise Refused(402, f"Insufficient balance: this request costs {price:.2f} USD")
+        prompt = body.get("prompt", "")
+        now = time.monotonic()
+        planned = self._duration() / self._speed * (SLOW if "sandbox:slow" in prompt else 1)
+        prediction = Prediction(
+            id=f"sandbox-{uuid.uuid4().hex}",
+            model=model.id,
+            body=body,
+            picture=picture,
+            failure=MODERATION if "sandbox:fail" in prompt else failure,
+            price=price,
+            started=now,
+            created=time.time(),
+            planned=planned,
+            due=math.inf if "sandbox:stuck" in prompt else now + planned,
+        )
+        with self._lock:
+            self._predictions[prediction.id] = prediction
+        return prediction
+
+    def predictions(self) -> list[Prediction]:
+        """List what the API knows, newest first."""
+        return [prediction for prediction in reversed(self._all()) if not prediction.forgotten]
+
+    def find(self, prediction_id: str) -> Prediction | None:
+        """Look a prediction up, unless it was forgotten."""
+        with self._lock:
+            prediction = self._predictions.get(prediction_id)
+        return None if prediction is None or prediction.forgotten else prediction
+
+    def submissions(self) -> list[dict[str, Any]]:
+        """List the bodies of all accepted requests, oldest first."""
+        return [prediction.body for prediction in self._all()]
+
+    def finish(self, prediction_id: str) -> None:
+        """End a generation now; raises KeyError for an id that was never given out."""
+        self._predictions[prediction_id].finish(time.monotonic())
+
+    def forget(self, prediction_id: str) -> None:
+        """Let the API no longer know a prediction; what it cost stays spent. KeyError as in `finish`."""
+        self._predictions[prediction_id].forgotten = True
+
+    def balance(self) -> Balance:
+        """Count the money: running generations hold their price, failed ones give it back."""
+        now = time.monotonic()
+        charged = sum((p.price for p in self._all() if p.charged(now)), Decimal(0))
+        frozen = sum((p.price for p in self._all() if not p.ended(now)), Decimal(0))
+        return Balance(self._budget - charged, self._budget - charged + frozen, frozen)
+
+    def _all(self) -> list[Prediction]:
+        with self._lock:
+            return list(self._predictions.values())
+
+
+def _durations(seconds: float | None, seed: int | None) -> Callable[[], float]:
+    if seconds is not None:
+        return itertools.repeat(seconds).__next__
+    # Not for secrets: the same seed is to give the same times.
+    dice = random.Random(seed)  # noqa: S311 - a simulation, nothing secret
+    return lambda: dice.lognormvariate(math.log(MEDIAN_SECONDS), SIGMA)

@@ -1,0 +1,139 @@
+"""The server and its tools, which say what they take and hand over to the studio."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp.predictions import Prediction, Upload
+from atlascloud_video_mcp.server.answers import prediction_answer, upload_answer
+from atlascloud_video_mcp.server.calls import Call, Desk
+from atlascloud_video_mcp.server.tools import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from atlascloud_video_mcp.studio import Studio
+
+_INSTRUCTIONS = (
+    "Turns still pictures into video clips on Atlas Cloud. animate_image takes a local path or an https URL and does "
+    "it all: checks, uploads, submits, waits. Every clip costs real money: call animate_image once per clip the user "
+    'asked for. When it answers "Still rendering", call get_prediction with the id it gave; words like "continue" or '
+    '"retry" are no leave to submit again. get_prediction is free and works at any time, from any process.'
+)
+
+WaitSeconds = Annotated[
+    float | None,
+    Field(ge=0, allow_inf_nan=False, description="Seconds to wait, 0 or more; default: as long as this client allows"),
+]
+
+
+async def upload_image(
+    ctx: Context[Desk],
+    image: Annotated[
+        str, Field(description="Absolute or ~ path, file:// URI or base64 data: URI of a picture (not a relative path)")
+    ],
+) -> Annotated[CallToolResult, Upload]:
+    """Put a local picture where the Atlas Cloud models can read it, and get its URL. Free of charge.
+
+    Not needed before animate_image, which uploads by itself.
+    """
+    call = Call(ctx)
+    studio = await call.studio()
+    return upload_answer(await call.finish(studio.upload_image(image)))
+
+
+async def animate_image(
+    ctx: Context[Desk],
+    image: Annotated[
+        str,
+        Field(description="Absolute or ~ path, file:// URI, base64 data: URI (uploaded first), or https:// URL"),
+    ],
+    prompt: Annotated[
+        str | None,
+        Field(description="The motion to add, at most 2000 characters: one or two sentences with camera verbs"),
+    ] = None,
+    duration: Annotated[
+        int | None,
+        Field(description="Seconds of video: 6 or 10 for Hailuo 2.3 standard and fast; leave out for pro"),
+    ] = None,
+    model: Annotated[
+        str | None, Field(description="Model id; default: the server's own, normally minimax/hailuo-2.3/i2v-standard")
+    ] = None,
+    enable_prompt_expansion: Annotated[bool | None, Field(description="Let the model rewrite the prompt")] = None,
+    wait_seconds: WaitSeconds = None,
+) -> Annotated[CallToolResult, Prediction]:
+    """Make a video clip from a picture and wait for it. COSTS MONEY: each call is a new paid clip.
+
+    Takes 30 seconds to 5 minutes. If the answer says it is still rendering, do not call this again: call
+    get_prediction with the prediction_id it gave.
+    """
+    call = Call(ctx, wait_seconds)
+    studio = await call.studio()
+    steps = studio.animate_image(
+        image,
+        prompt=prompt,
+        duration=duration,
+        model=model,
+        enable_prompt_expansion=enable_prompt_expansion,
+        deadline=call.deadline,
+    )
+    prediction = await call.finish(steps)
+    return prediction_answer(prediction, call, is_error=prediction.status == "failed")
+
+
+async def get_prediction(
+    ctx: Context[Desk],
+    prediction_id: Annotated[str, Field(description="The id that animate_image gave")],
+    wait_seconds: WaitSeconds = None,
+) -> Annotated[CallToolResult, Prediction]:
+    """Look at a prediction, or wait for it: its status and, when it is finished, the clip's URL. Free of charge."""
+    call = Call(ctx, wait_seconds)
+    studio = await call.studio()
+    prediction = await call.finish(studio.get_prediction(prediction_id, deadline=call.deadline))
+    return prediction_answer(prediction, call)
+
+
+def _tools() -> list[Tool]:
+    spends = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
+    looks = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
+    return [
+        Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
+        Tool.of(animate_image, Prediction, title="Animate a picture", annotations=spends),
+        Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks),
+    ]
+
+
+def build_server(
+    open_studio: Callable[[], AbstractAsyncContextManager[Studio]], *, max_wait: float | None = None
+) -> MCPServer[Desk]:
+    """Build the server; nothing is opened before a tool is called.
+
+    Args:
+        open_studio: Opens the studio, at the first call that needs it.
+        max_wait: Seconds a call may block at most, whatever it asks for.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Desk]) -> AsyncGenerator[Desk, None]:
+        async with anyio.create_task_group() as tasks:
+            yield Desk(open_studio, tasks, max_wait)
+            tasks.cancel_scope.cancel()
+
+    return MCPServer(
+        "atlascloud-video",
+        title="Atlas Cloud video",
+        version=__version__,
+        instructions=_INSTRUCTIONS,
+        lifespan=lifespan,
+        tools=list(_tools()),
+        log_level="WARNING",
+    )

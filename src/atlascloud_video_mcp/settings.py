@@ -1,0 +1,109 @@
+"""What the environment asks of the program. This module is the only one that knows the variables' names."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from atlascloud_video_mcp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a URL's host is this machine."""
+    if host is None:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+    plain = not (parts.username or parts.query or parts.fragment or parts.port == 0)
+    if not (parts.hostname and safe and plain):
+        raise ValueError(value)
+    return value.rstrip("/")
+
+
+def _header_text(value: SecretStr) -> SecretStr:
+    if not all("!" <= character <= "~" for character in value.get_secret_value()):
+        raise ValueError
+    return value
+
+
+def _directories(value: str) -> list[str]:
+    return [item for item in value.split(os.pathsep) if item]
+
+
+def _absolute(path: Path) -> Path:
+    expanded = path.expanduser()
+    if not expanded.is_absolute():
+        raise ValueError(path)
+    return expanded
+
+
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """All settings, read once at the edge of the program. Each description says what its variable takes."""
+
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+
+    api_key: Annotated[SecretStr, AfterValidator(_header_text)] | None = Field(
+        None, alias="ATLASCLOUD_API_KEY", description="an API key: printable ASCII without spaces"
+    )
+    base_url: Annotated[str, AfterValidator(_web_address)] = Field(
+        "https://api.atlascloud.ai/api/v1",
+        alias="ATLASCLOUD_BASE_URL",
+        description="an https address without user name or query (plain http only to this machine)",
+    )
+    model: str = Field("minimax/hailuo-2.3/i2v-standard", alias="ATLASCLOUD_MODEL", description="a model id")
+    max_wait: _Seconds | None = Field(
+        None, alias="ATLASCLOUD_MAX_WAIT", description="a number of seconds, 0 or more (0: never wait)"
+    )
+    poll_interval: Annotated[float, Field(ge=0.01, le=60)] = Field(
+        0.5, alias="ATLASCLOUD_POLL_INTERVAL", description="a number of seconds from 0.01 to 60"
+    )
+    allowed_dirs: Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], BeforeValidator(_directories)] = (
+        Field(
+            (),
+            alias="ATLASCLOUD_ALLOWED_DIRS",
+            description=f"absolute directories with {os.pathsep!r} between them",
+        )
+    )
+    sandbox: bool = Field(default=False, alias="ATLASCLOUD_SANDBOX", description="1 or 0")
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(lambda value: value.strip().upper())
+    ] = Field("WARNING", alias="ATLASCLOUD_LOG_LEVEL", description="DEBUG, INFO, WARNING, ERROR or CRITICAL")
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings; a variable that is empty counts as not set.
+
+    Raises:
+        SettingsError: One line that names each bad variable, what it held (never for the key) and what it takes.
+    """
+    fields = {field.alias: field for field in Settings.model_fields.values()}
+    found = {str(name): environ[name] for name in fields if name and environ.get(name, "").strip()}
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        faulty = error.errors(include_input=False, include_context=False)
+    names = dict.fromkeys(str(fault["loc"][0]) for fault in faulty)
+    faults = (
+        f"{name} is {'not usable' if name == 'ATLASCLOUD_API_KEY' else repr(found[name])}: "
+        f"it takes {fields[name].description}"
+        for name in names
+    )
+    raise SettingsError("; ".join(faults))

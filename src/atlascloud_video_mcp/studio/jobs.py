@@ -1,0 +1,116 @@
+"""A job: work that goes on by itself, and the log by which others follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from atlascloud_video_mcp.predictions import Report, Upload
+
+
+@dataclass(frozen=True)
+class News:
+    """One entry of a job's log."""
+
+    doing: str
+    share: float
+    """How much of the whole was done when this stage began, 0 to 1."""
+    report: Report | None = None
+    """What the API says; there from submission on."""
+    upload: Upload | None = None
+
+
+@dataclass
+class Job:
+    """Work in a task of its own. Whoever follows it may leave at any time; once `committed` it goes on regardless."""
+
+    request: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    submitted_at: datetime | None = None
+    """When this process submitted it; None for a prediction that it only looks at."""
+    committed: bool = False
+    """Whether money may have been spent: from here on the job is carried through."""
+    log: list[News] = field(default_factory=list)
+    trouble: Exception | None = None
+    """Why the last look failed, while the job itself goes on."""
+    failure: Exception | None = None
+    """Why the job ended without a result."""
+    ended_at: datetime | None = None
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    _changed: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def report(self) -> Report | None:
+        """What the API said last."""
+        return self.log[-1].report if self.log else None
+
+    @property
+    def submitted(self) -> datetime | None:
+        """When it was submitted, by our clock or else by the API's."""
+        return self.submitted_at or (self.report.created_at if self.report else None)
+
+    @property
+    def age(self) -> float:
+        """Seconds from submission until the end, or until now; 0 when the submission's time is not known."""
+        begun, ended = self.submitted, self.ended_at
+        if begun is None:
+            return 0.0
+        if self.submitted_at is None and self.report and self.report.completed_at:
+            ended = self.report.completed_at
+        return max(0.0, ((ended or datetime.now(UTC)) - begun).total_seconds())
+
+    def tell(self, news: News) -> None:
+        """Add to the log."""
+        self.log.append(news)
+        self.trouble = None
+        self._wake()
+
+    def complain(self, trouble: Exception) -> None:
+        """Say that the last look failed; the job goes on."""
+        self.trouble = trouble
+        self._wake()
+
+    def end(self, failure: Exception | None = None) -> None:
+        """Say that there is nothing more to come."""
+        self.failure, self.ended_at = failure, datetime.now(UTC)
+        self._wake()
+
+    async def follow(self, *, deadline: float, heartbeat: float) -> AsyncGenerator[News, None]:
+        """Each entry of the log from now on, and the last one again after each heartbeat of silence.
+
+        Args:
+            deadline: When to stop, on the clock of `anyio.current_time`; it counts only from the first report on.
+            heartbeat: Seconds.
+
+        Raises:
+            Exception: The job's failure, or its trouble when there is nothing better to tell by the deadline.
+        """
+        old_trouble = self.trouble
+        seen = max(0, len(self.log) - 1)
+        while True:
+            while seen < len(self.log):
+                seen += 1
+                yield self.log[seen - 1]
+            if self.failure:
+                raise self.failure
+            if self.ended_at:
+                return
+            left = deadline - anyio.current_time() if self.report else heartbeat
+            if self.trouble and (self.trouble is not old_trouble or left <= 0):
+                raise self.trouble
+            if left <= 0:
+                return
+            with anyio.move_on_after(min(left, heartbeat)) as silence:
+                await self._changed.wait()
+            if silence.cancelled_caught and self.log:
+                yield self.log[-1]
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atlascloud_video_mcp.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--server", default=None, help="the installed command to test over stdio (default: this package)")
+
+
+@pytest.fixture(scope="session")
+def server_command(request: pytest.FixtureRequest) -> list[str]:
+    """How the server is started as a process."""
+    command = request.config.getoption("--server")
+    return [str(Path(command).absolute())] if command else [sys.executable, "-m", "atlascloud_video_mcp"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    """An account whose generations end when the test says so, with clips small enough to render at once."""
+    return Sandbox(seconds=3600, short_side=64)
+
+
+@pytest.fixture
+def base_url(sandbox: Sandbox) -> Iterator[str]:
+    with sandbox.running() as url:
+        yield url

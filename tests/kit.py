@@ -1,0 +1,82 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+from mcp.types import CallToolResult, TextContent
+from pydantic import SecretStr
+
+from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.pacing import Durations
+from atlascloud_video_mcp.studio import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from atlascloud_video_mcp.sandbox import Sandbox
+
+PHOTOS = Path(__file__).parent / "photos"
+ROCKET = str(PHOTOS / "rocket.jpg")
+CANARY = "canary-key-0xC0FFEE"
+STANDARD = "minimax/hailuo-2.3/i2v-standard"
+REMOTE = "https://pictures.example/cat.jpg"
+QUICK = Durations(median=0.05)
+HASTY = Patience(altogether=5, first_pause=0.001, longest_pause=0.001, connect=2, silence=0.3, answer=1, upload=1)
+
+
+def cloud_at(base_url: str, key: str | None = CANARY, patience: Patience = HASTY) -> Cloud:
+    return Cloud(base_url, SecretStr(key) if key else None, patience=patience)
+
+
+@asynccontextmanager
+async def studio_at(
+    base_url: str,
+    *,
+    key: str | None = CANARY,
+    poll_interval: float = 0.01,
+    heartbeat: float = 0.05,
+    allowed_dirs: Sequence[Path] = (),
+    durations: Durations = QUICK,
+) -> AsyncGenerator[Studio, None]:
+    async with (
+        cloud_at(base_url, key) as cloud,
+        Studio(
+            cloud,
+            model=STANDARD,
+            poll_interval=poll_interval,
+            heartbeat=heartbeat,
+            allowed_dirs=allowed_dirs,
+            durations=durations,
+        ) as studio,
+    ):
+        yield studio
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait, within bounds, for something that another task or thread is about to do."""
+    with anyio.fail_after(10):
+        while not true():  # noqa: ASYNC110 - what is waited for happens in another thread, which sets no event
+            await anyio.sleep(0.005)
+
+
+async def only_id(base_url: str) -> str:
+    """The id of the one prediction of the account, by its history, once it is there."""
+    headers = {"Authorization": f"Bearer {CANARY}", "User-Agent": "test"}
+    async with httpx.AsyncClient(headers=headers, trust_env=False) as http:
+        while True:
+            answer = await http.get(f"{base_url}/model/history")
+            if rows := answer.json()["data"]["items"]:
+                return str(rows[0]["ID"])
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def polls(sandbox: Sandbox) -> int:
+    return sum(request.endpoint == "prediction" for request in sandbox.received)

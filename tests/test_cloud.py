@@ -1,0 +1,426 @@
+"""The API client against the sandbox, whose scripted faults answer over real sockets."""
+
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+import httpx
+import pytest
+
+from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.errors import (
+    AtlasError,
+    BalanceTooLow,
+    KeyRejected,
+    NotAllowed,
+    PredictionNotFound,
+    RateLimited,
+    RequestRefused,
+    ServiceUnavailable,
+    SubmissionUnknown,
+)
+from atlascloud_video_mcp.pictures import open_picture
+from atlascloud_video_mcp.predictions import Status
+from atlascloud_video_mcp.sandbox import Fault, Sandbox, Style
+from kit import CANARY, HASTY, REMOTE, ROCKET, STANDARD, cloud_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from atlascloud_video_mcp.sandbox.faults import FaultEndpoint
+
+BODY = {"model": STANDARD, "image": REMOTE}
+
+
+def counted(sandbox: Sandbox, endpoint: str) -> int:
+    return sum(request.endpoint == endpoint for request in sandbox.received)
+
+
+def answer(endpoint: FaultEndpoint, body: object, *, status: int = 200, times: int = 1) -> Fault:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Fault(endpoint=endpoint, action="status", status=status, body=text, times=times)
+
+
+async def test_a_picture_goes_up_byte_for_byte_and_its_url_is_given(sandbox: Sandbox, base_url: str) -> None:
+    async with cloud_at(base_url) as cloud:
+        with open_picture(ROCKET) as picture:
+            url = await cloud.upload(picture)
+
+    sent = sandbox.received[0]
+    assert sent.endpoint == "upload"
+    assert sent.headers["user-agent"].startswith("atlascloud-video-mcp/")
+    async with httpx.AsyncClient(headers={"User-Agent": "test"}) as http:
+        assert (await http.get(url)).content == await anyio.Path(ROCKET).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": 200, "data": {"download_url": "https://x.example/a.jpg"}},
+        {"code": "200", "data": {"url": "https://x.example/a.jpg"}},
+        {"download_url": "https://x.example/a.jpg"},
+        {"url": "https://x.example/a.jpg"},
+    ],
+)
+async def test_the_url_of_an_upload_is_found_in_each_shape(sandbox: Sandbox, base_url: str, body: object) -> None:
+    sandbox.script(answer("upload", body))
+
+    async with cloud_at(base_url) as cloud:
+        with open_picture(ROCKET) as picture:
+            assert await cloud.upload(picture) == "https://x.example/a.jpg"
+
+
+async def test_an_upload_without_a_url_is_an_error(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(answer("upload", {"code": 200, "data": {"download_url": None, "url": 3}}))
+
+    async with cloud_at(base_url) as cloud:
+        with open_picture(ROCKET) as picture, pytest.raises(ServiceUnavailable, match="gave no address"):
+            await cloud.upload(picture)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(Fault(endpoint="upload", action="status", status=status) for status in (408, 425, 429, 500, 502, 503, 504)),
+        Fault(endpoint="upload", action="status", status=429, headers={"Retry-After": "0"}),
+        Fault(endpoint="upload", action="reset_before"),
+        Fault(endpoint="upload", action="reset_after"),
+        Fault(endpoint="upload", action="truncate"),
+        Fault(endpoint="upload", action="malformed"),
+        Fault(endpoint="upload", action="html"),
+        Fault(endpoint="upload", action="empty"),
+        Fault(endpoint="upload", action="delay", seconds=1),
+    ],
+    ids=lambda fault: f"{fault.action}-{fault.status}",
+)
+async def test_an_upload_is_tried_again_whole_after_what_may_pass(
+    sandbox: Sandbox, base_url: str, fault: Fault
+) -> None:
+    sandbox.script(fault)
+
+    async with cloud_at(base_url) as cloud:
+        with open_picture(ROCKET) as picture:
+            url = await cloud.upload(picture)
+
+    assert counted(sandbox, "upload") == 2
+    async with httpx.AsyncClient(headers={"User-Agent": "test"}) as http:
+        assert (await http.get(url)).content == await anyio.Path(ROCKET).read_bytes()
+
+
+async def test_reads_are_tried_four_times_at_most(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=9))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(ServiceUnavailable, match=r"cannot be reached .*503.* Call again later"):
+            await cloud.prediction("p1")
+
+    assert counted(sandbox, "prediction") == 4
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 410, 413, 422, 451, 501, 302])
+async def test_what_will_not_pass_is_not_tried_again(sandbox: Sandbox, base_url: str, status: int) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="status", status=status, times=9))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(AtlasError):
+            await cloud.prediction("p1")
+
+    assert counted(sandbox, "prediction") == 1
+
+
+@pytest.mark.parametrize(
+    "value", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)], ids=["seconds", "date"]
+)
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, ServiceUnavailable)])
+async def test_a_wait_longer_than_our_patience_is_reported_at_once(
+    sandbox: Sandbox, base_url: str, value: str, status: int, kind: type[AtlasError]
+) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="status", status=status, headers={"Retry-After": value}))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(kind, match=r"3(600|5\d\d) seconds"):
+            await cloud.prediction("p1")
+
+    assert counted(sandbox, "prediction") == 1
+
+
+async def test_a_wait_that_makes_no_sense_is_as_good_as_none(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="status", status=429, headers={"Retry-After": "soon"}, times=9))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(RateLimited, match="Wait a minute, then call again") as caught:
+            await cloud.prediction("p1")
+
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "advice"),
+    [
+        (401, KeyRejected, "Renew it at https://www.atlascloud.ai/console/api-keys"),
+        (402, BalanceTooLow, "Top up at https://www.atlascloud.ai/console/billing"),
+        (403, NotAllowed, "another model or another key"),
+        (404, RequestRefused, "Change it before calling again"),
+        (422, RequestRefused, "Change it before calling again"),
+        (429, RateLimited, "Wait a minute"),
+        (451, NotAllowed, "does not serve this region"),
+    ],
+)
+async def test_a_refused_submission_says_what_to_do_and_is_sent_once(
+    sandbox: Sandbox, base_url: str, status: int, kind: type[AtlasError], advice: str
+) -> None:
+    sandbox.script(Fault(endpoint="generate", action="status", status=status))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(kind, match=advice):
+            await cloud.generate(BODY)
+
+    assert counted(sandbox, "generate") == 1
+
+
+async def test_a_message_about_the_balance_means_top_up_whatever_its_status(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(answer("generate", {"code": 400, "msg": "Insufficient balance"}, status=400))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(BalanceTooLow, match="Top up"):
+            await cloud.generate(BODY)
+
+
+@pytest.mark.parametrize("code", [400, "400"])
+async def test_a_code_that_says_no_inside_http_200_is_a_failure(sandbox: Sandbox, base_url: str, code: object) -> None:
+    sandbox.script(answer("generate", {"code": code, "message": "unknown parameter", "data": {"id": "p1"}}))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(RequestRefused, match='400, in its own words: "unknown parameter"'):
+            await cloud.generate(BODY)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(Fault(endpoint="generate", action="status", status=status) for status in (500, 502, 503, 504, 520)),
+        Fault(endpoint="generate", action="reset_before"),
+        Fault(endpoint="generate", action="reset_after"),
+        Fault(endpoint="generate", action="truncate"),
+        Fault(endpoint="generate", action="malformed"),
+        Fault(endpoint="generate", action="html"),
+        Fault(endpoint="generate", action="empty"),
+        Fault(endpoint="generate", action="delay_after", seconds=1),
+        Fault(endpoint="generate", action="drip", chunks=100, pause=0.2),
+        answer("generate", [1, 2]),
+        answer("generate", {"code": 200, "data": {"status": "created"}}),
+        answer("generate", {"code": 200, "data": None}),
+        answer("generate", {"code": "all is well"}),
+        answer("generate", {"code": 500, "message": "oops"}),
+    ],
+    ids=lambda fault: f"{fault.action}-{fault.status}",
+)
+async def test_a_lost_answer_to_a_submission_is_unknown_and_never_sent_again(
+    sandbox: Sandbox, base_url: str, fault: Fault
+) -> None:
+    sandbox.script(fault)
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(SubmissionUnknown, match="It may be running and paid"):
+            await cloud.generate(BODY)
+
+    assert counted(sandbox, "generate") == 1
+
+
+async def test_a_submission_that_cannot_have_left_says_that_nothing_was_paid() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+
+    async with cloud_at(f"http://127.0.0.1:{port}/api/v1") as cloud:
+        with pytest.raises(ServiceUnavailable, match="Nothing was submitted or paid"):
+            await cloud.generate(BODY)
+        with pytest.raises(ServiceUnavailable, match="cannot be reached"):
+            await cloud.prediction("p1")
+
+
+async def test_a_submission_refused_at_once_with_a_failed_prediction_is_not_paid(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(answer("generate", {"code": 500, "data": {"status": "failed", "error": "no"}}, status=500))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(RequestRefused, match="Nothing was paid"):
+            await cloud.generate(BODY)
+
+
+@pytest.mark.parametrize("envelope", ["data", "string_code", "bare"])
+@pytest.mark.parametrize("outputs", ["strings", "objects", "single"])
+async def test_a_prediction_is_read_in_every_shape(
+    envelope: Literal["data", "string_code", "bare"], outputs: Literal["strings", "objects", "single"]
+) -> None:
+    sandbox = Sandbox(seconds=0, style=Style(envelope=envelope, outputs=outputs, done="succeeded"))
+    with sandbox.running() as base_url:
+        async with cloud_at(base_url) as cloud:
+            submitted = await cloud.generate(BODY)
+            report = await cloud.prediction(submitted.prediction_id)
+
+    assert report.status is Status.COMPLETED
+    assert report.word == "succeeded"
+    assert report.outputs[0].endswith(f"{submitted.prediction_id}.mp4")
+    assert report.cost_usd is not None
+    assert report.created_at is not None
+    assert report.completed_at is not None
+
+
+@pytest.mark.parametrize("style", [Style(failure_as_500=True), Style(errors="object"), Style()], ids=repr)
+async def test_a_failed_prediction_is_an_answer_even_inside_http_500(style: Style) -> None:
+    sandbox = Sandbox(seconds=0, style=style)
+    with sandbox.running() as base_url:
+        async with cloud_at(base_url) as cloud:
+            submitted = await cloud.generate(BODY | {"prompt": "sandbox:fail"})
+            report = await cloud.prediction(submitted.prediction_id)
+
+    assert report.status is Status.FAILED
+    assert report.error == "Content moderation refused the prompt"
+    assert counted(sandbox, "prediction") == 1
+
+
+async def test_a_rate_limit_that_speaks_of_an_error_is_not_taken_for_a_failed_prediction(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(answer("prediction", {"status": "error", "message": "slow down"}, status=429, times=9))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(RateLimited):
+            await cloud.prediction("p1")
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+async def test_an_id_the_api_does_not_know_is_not_found(sandbox: Sandbox, base_url: str, status: int) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="status", status=status))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(PredictionNotFound, match="no prediction 'p1'"):
+            await cloud.prediction("p1")
+
+
+async def test_another_refusal_of_a_read_is_not_taken_for_an_unknown_id(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="status", status=422))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(RequestRefused):
+            await cloud.prediction("p1")
+
+
+async def test_an_id_cannot_lead_the_request_to_another_path(sandbox: Sandbox, base_url: str) -> None:
+    async with cloud_at(base_url) as cloud:
+        with suppress(AtlasError):
+            await cloud.prediction("../../public/v1/balance?x=1#")
+
+    assert sandbox.received[0].path.startswith("/api/v1/model/prediction/../")
+
+
+async def test_wrong_types_in_an_answer_are_read_as_absent(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="wrong_types"))
+
+    async with cloud_at(base_url) as cloud:
+        report = await cloud.prediction("p1")
+
+    assert report.prediction_id == "p1"
+    assert report.status is Status.PROCESSING
+
+
+async def test_an_answer_too_large_to_be_one_is_not_kept(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(answer("prediction", " " * 9_000_000, times=9))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(ServiceUnavailable):
+            await cloud.prediction("p1")
+
+
+async def test_an_answer_that_drips_for_ever_is_given_up(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="drip", chunks=200, pause=0.1, times=9))
+    patience = Patience(tries=1, silence=5, answer=0.3)
+
+    async with cloud_at(base_url, patience=patience) as cloud:
+        with pytest.raises(ServiceUnavailable, match="TimeoutError"):
+            await cloud.prediction("p1")
+
+
+async def test_without_a_key_nothing_is_sent_and_the_answer_says_where_to_get_one(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    async with cloud_at(base_url, key=None) as cloud:
+        with pytest.raises(KeyRejected, match=r"Create one at https://\S+, put it into .* as ATLASCLOUD_API_KEY"):
+            await cloud.generate(BODY)
+
+    assert sandbox.received == []
+
+
+async def test_a_page_instead_of_an_answer_is_not_shown(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(answer("prediction", "<html><h1>Bad gateway</h1></html>", status=502, times=9))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(ServiceUnavailable, match="it answers status 502") as caught:
+            await cloud.prediction("p1")
+
+    assert "<" not in str(caught.value)
+
+
+async def test_words_of_the_api_are_quoted_short_and_harmless(sandbox: Sandbox, base_url: str) -> None:
+    words = f"<b>Ignore</b> all &lt;i&gt; of\n\x1b[31mthis https://x.example/?sig=1 {CANARY} " + "x" * 500
+    sandbox.script(
+        answer("generate", {"code": 422, "error": {"message": words}}, status=422),
+        answer("prediction", {"data": {"status": "failed", "error": words}}),
+    )
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(RequestRefused) as caught:
+            await cloud.generate(BODY)
+        report = await cloud.prediction("p1")
+
+    for said in (str(caught.value), report.error or ""):
+        assert "Ignore all of [31mthis *** xxx" in said
+        assert len(said) < 320
+        assert "sig=1" not in said
+
+
+async def test_the_answers_themselves_tell_the_sandbox_from_the_real_api(base_url: str) -> None:
+    async with cloud_at(base_url) as cloud:
+        assert not cloud.sandbox
+        await cloud.generate(BODY)
+        assert cloud.sandbox
+
+
+async def test_only_urls_on_the_apis_own_host_are_its_own(base_url: str) -> None:
+    async with cloud_at(base_url) as cloud:
+        assert cloud.serves(base_url + "/files/a.jpg")
+        assert not cloud.serves("http://127.0.0.1:1/a.jpg")
+        assert not cloud.serves(base_url.replace("/api/v1", "0/a.jpg"))
+
+
+async def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+
+    async with cloud_at(base_url) as cloud:
+        assert (await cloud.generate(BODY)).prediction_id
+
+
+async def test_a_proxy_of_the_environment_is_asked_for_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+
+    async with cloud_at("https://api.example/api/v1") as cloud:
+        with pytest.raises(ServiceUnavailable, match="Nothing was submitted or paid"):
+            await cloud.generate(BODY)
+
+
+async def test_certificates_of_the_environment_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "corporate.pem"))
+
+    with pytest.raises(FileNotFoundError):
+        Cloud("https://api.example/api/v1", None, patience=HASTY)

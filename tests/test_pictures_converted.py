@@ -1,0 +1,406 @@
+"""Pictures the model would not take: converted where that helps, refused with rule, value and next step where not."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import random
+import struct
+import sys
+import tracemalloc
+import warnings
+import zlib
+from pathlib import Path
+
+import pillow_heif
+import pytest
+from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
+
+from atlascloud_video_mcp.errors import InvalidPicture
+from atlascloud_video_mcp.pictures import Picture, PictureRules, open_picture
+
+PHOTOS = Path(__file__).parent / "photos"
+DICE = random.Random(2)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+JPEG_NOTE = "the model takes JPEG and PNG only. Metadata (EXIF, GPS) does not go up."
+
+
+def opened(data: bytes, rules: PictureRules | None = None) -> Picture:
+    uri = "data:;base64," + base64.b64encode(data).decode()
+    return open_picture(uri, rules=rules or PictureRules())
+
+
+def refusal(data: bytes, rules: PictureRules | None = None) -> str:
+    with pytest.raises(InvalidPicture) as caught:
+        opened(data, rules)
+    return str(caught.value)
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def coffee() -> Image.Image:
+    with Image.open(PHOTOS / "coffee.png") as image:
+        return image.convert("RGB")
+
+
+def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    channels = len(mode)
+    return Image.frombytes(mode, (width, height), DICE.randbytes(width * height * channels))
+
+
+def sent(picture: Picture) -> Image.Image:
+    """Decode what goes up, having seen that it is what the picture says, within the rules and without metadata."""
+    assert picture.file.tell() == 0
+    data = picture.file.read()
+    assert len(data) == picture.size_bytes
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        assert (picture.width, picture.height) == image.size
+        assert image.get_format_mimetype() == picture.content_type
+        assert picture.filename.endswith({"image/jpeg": ".jpg", "image/png": ".png"}[picture.content_type])
+        assert not image.getexif()
+        assert "comment" not in image.info
+        return image
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    return max(ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).mean)
+
+
+def exif(orientation: int, *, gps: bool = False) -> Image.Exif:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    if gps:
+        tags.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0)})
+    return tags
+
+
+# --- Other formats
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "options"),
+    [
+        ("WebP", "WEBP", {"exif": exif(1, gps=True), "icc_profile": SRGB}),
+        ("BMP", "BMP", {}),
+        ("TIFF", "TIFF", {"compression": "tiff_lzw", "icc_profile": SRGB}),
+        ("TIFF", "TIFF", {"big_tiff": True}),
+        ("AVIF", "AVIF", {"quality": 95, "speed": 10}),
+        ("GIF", "GIF", {"comment": b"GPSLatitude"}),
+    ],
+)
+def test_other_formats_become_jpeg(name: str, kind: str, options: dict[str, object]) -> None:
+    with opened(saved(coffee(), kind, **options)) as picture:
+        assert picture.notes == (f"Converted from {name} to JPEG: {JPEG_NOTE}",)
+        image = sent(picture)
+        assert image.info.get("icc_profile") == options.get("icc_profile")
+        assert difference(image, coffee()) < 8
+        assert b"GPS" not in picture.file.read()
+
+
+def test_heic_becomes_jpeg() -> None:
+    out = io.BytesIO()
+    pillow_heif.from_pillow(coffee()).save(out, quality=95)
+    with opened(out.getvalue()) as picture:
+        assert picture.notes == (f"Converted from HEIC to JPEG: {JPEG_NOTE}",)
+        assert difference(sent(picture), coffee()) < 8
+
+
+def test_heic_without_its_extra_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    pillow_heif.from_pillow(coffee()).save(out)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # what the import system does for a package that is absent
+    assert "install atlascloud-video-mcp[heif], or export the picture as JPEG or PNG" in refusal(out.getvalue())
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF"])
+def test_of_several_pictures_the_first_is_used(kind: str) -> None:
+    data = saved(coffee(), kind, save_all=True, append_images=[Image.new("RGB", (600, 400), "red")])
+    with opened(data) as picture:
+        assert picture.notes[1].startswith("Only the first picture of the ")
+        assert difference(sent(picture), coffee()) < 8
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "GIF"])
+def test_transparency_is_kept_as_png(kind: str) -> None:
+    image = coffee()
+    image.putalpha(Image.linear_gradient("L").resize(image.size).point(lambda level: 255 * (level > 127)))
+    with opened(saved(image, kind)) as picture:
+        assert "to PNG: " in picture.notes[0]
+        assert sent(picture).getchannel("A").getextrema() == (0, 255)
+
+
+def test_an_alpha_channel_without_transparency_is_dropped() -> None:
+    with opened(saved(coffee().convert("RGBA"), "TIFF")) as picture:
+        assert sent(picture).mode == "RGB"
+
+
+def test_transparency_that_would_be_too_large_is_laid_on_white() -> None:
+    image = noise(400, 400, "RGBA")
+    image.putalpha(0)
+    with opened(saved(image, "WEBP", lossless=True, exact=True), PictureRules(max_bytes=300_000)) as picture:
+        assert picture.notes[1] == "Laid on white: with its transparency it would be too large."
+        assert sent(picture).convert("RGB").getextrema() == ((255, 255),) * 3
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (Image.new("1", (400, 320), 1), 255),
+        (Image.new("L", (400, 320), 77), 77),
+        (Image.new("I;16", (400, 320), 40_000), 156),
+        (Image.new("I", (400, 320), 70_000), 0),
+        (Image.new("CMYK", (400, 320), (0, 0, 0, 127)), 128),
+    ],
+)
+def test_odd_modes_keep_their_brightness(image: Image.Image, expected: int) -> None:
+    with opened(saved(image, "TIFF")) as picture:
+        assert sent(picture).convert("L").getpixel((200, 160)) == pytest.approx(expected, abs=1)
+
+
+def test_measurements_are_stretched_from_black_to_white() -> None:
+    with opened(saved(Image.linear_gradient("L").resize((400, 320)).convert("F"), "TIFF")) as picture:
+        low, high = sent(picture).getextrema()
+        assert (low, high) == (0, 255)
+
+
+# --- Turned upright
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_a_picture_is_turned_upright(kind: str, orientation: int) -> None:
+    data = saved(coffee(), kind, exif=exif(orientation, gps=True), **({"quality": 95} if kind != "PNG" else {}))
+    with Image.open(io.BytesIO(data)) as image:
+        expected = ImageOps.exif_transpose(image)
+    with opened(data) as picture:
+        assert f"Turned upright as its EXIF orientation ({orientation})" in " ".join(picture.notes)
+        assert "GPS" in picture.notes[0]
+        assert picture.content_type == ("image/png" if kind == "PNG" else "image/jpeg")
+        turned = sent(picture)
+        assert turned.size == expected.size
+        assert difference(turned, expected) < 5
+
+
+def test_a_tiff_which_pillow_turns_is_not_turned_twice() -> None:
+    with opened(saved(coffee(), "TIFF", tiffinfo={0x0112: 6})) as picture:
+        assert "Turned upright as its EXIF orientation (6)" in picture.notes[1]
+        assert difference(sent(picture), coffee().transpose(Image.Transpose.ROTATE_270)) < 3
+
+
+def test_a_heic_is_turned_by_its_container_and_not_by_its_exif_data_again() -> None:
+    out = io.BytesIO()
+    image = coffee()
+    image.info["exif"] = exif(6).tobytes()
+    # Turns the pixels, then asks for the same turn in the container (`irot`), then in EXIF.
+    pillow_heif.from_pillow(image).save(out, quality=95)
+    assert b"irot" in out.getvalue()
+    with opened(out.getvalue()) as picture:
+        assert difference(sent(picture), coffee().transpose(Image.Transpose.ROTATE_180)) < 8
+
+
+def test_colours_survive_a_turn() -> None:
+    with opened(saved(coffee(), "JPEG", exif=exif(3), icc_profile=SRGB)) as picture:
+        assert sent(picture).info["icc_profile"] == SRGB
+
+
+def test_the_limits_apply_to_the_picture_as_displayed() -> None:
+    rules = PictureRules(ratio_above=(1, 1), ratio_below=(9, 1))
+    opened(saved(coffee(), "JPEG", exif=exif(1)), rules).close()
+    assert "ratio of width to height" in refusal(saved(coffee(), "JPEG", exif=exif(6)), rules)
+    assert "400 x 600 px" in refusal(saved(coffee(), "WEBP", exif=exif(6)), rules)
+
+
+# --- CMYK
+
+
+def test_a_cmyk_jpeg_becomes_rgb() -> None:
+    for profile in (None, b"a broken profile"):
+        with opened(saved(coffee().convert("CMYK"), "JPEG", quality=95, icc_profile=profile)) as picture:
+            assert picture.notes == ("Converted from CMYK to RGB colours: the model takes RGB.",)
+            image = sent(picture)
+            assert "icc_profile" not in image.info
+            assert difference(image, coffee()) < 3
+
+
+def grey_inks() -> bytes:
+    """Make an ICC profile (ICC.1) by which every mixture of inks is one and the same grey."""
+    ramp = bytes(range(256))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + struct.pack(">9L", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+    table += ramp * 4 + bytes([128]) * 16 * 3 + ramp * 3
+    size = 128 + 4 + 12 + len(table)
+    head = struct.pack(">L4sL4s4s4s12s4s", size, bytes(4), 0x02400000, b"prtr", b"CMYK", b"Lab ", bytes(12), b"acsp")
+    white = struct.pack(">3L", 0xF6D6, 0x10000, 0xD32D)
+    return head + bytes(28) + white + bytes(48) + struct.pack(">L4sLL", 1, b"A2B0", 144, len(table)) + table
+
+
+def test_cmyk_colours_are_those_of_the_pictures_own_profile() -> None:
+    with opened(saved(coffee().convert("CMYK"), "JPEG", icc_profile=grey_inks())) as picture:
+        image = sent(picture)
+        assert "icc_profile" not in image.info
+        assert len(image.getcolors() or []) == 1
+
+
+# --- Made to fit
+
+
+def test_a_jpeg_above_the_limit_is_re_encoded_at_the_best_quality_that_fits() -> None:
+    data = saved(noise(500, 400), "JPEG", quality=100, subsampling=0)
+    with opened(data, PictureRules(max_bytes=400_000)) as picture:
+        assert sent(picture).size == (500, 400)
+        assert picture.size_bytes <= 400_000
+        (note,) = picture.notes
+        assert "Re-encoded as JPEG at quality 90 to fit" in note
+        assert f"to fit the limit of 400.0 kB: {len(data) / 1000:.1f} kB before" in note
+        assert f"{picture.size_bytes / 1000:.1f} kB now" in note
+
+
+def test_a_png_above_the_limit_becomes_a_jpeg() -> None:
+    with opened(saved(noise(500, 400), "PNG"), PictureRules(max_bytes=400_000)) as picture:
+        assert picture.content_type == "image/jpeg"
+        assert "601.3 kB before" in picture.notes[0]
+        assert sent(picture).size == (500, 400)
+
+
+def test_what_quality_alone_does_not_fit_is_scaled_down() -> None:
+    with opened(saved(noise(500, 1240), "PNG"), PictureRules(max_bytes=300_000)) as picture:
+        assert "at quality 75 and scaled down from 500 x 1240 to " in picture.notes[0]
+        image = sent(picture)
+        assert image.width > 300
+        assert picture.size_bytes <= 300_000
+        PictureRules().check(*image.size)
+
+
+def test_a_picture_that_cannot_fit_is_refused() -> None:
+    message = refusal(saved(noise(500, 400), "PNG"), PictureRules(max_bytes=5_000))
+    assert "Even at 377 x 301 px" in message or "Even at 376 x 301 px" in message
+    assert "at most 5.0 kB" in message
+    assert "pick a simpler picture" in message
+
+
+def test_sizes_are_said_in_readable_units() -> None:
+    assert "at most 500 bytes" in refusal(saved(noise(500, 400), "PNG"), PictureRules(max_bytes=500))
+
+
+# --- The limits
+
+
+def test_a_short_side_of_exactly_300_pixels_is_refused() -> None:
+    with pytest.raises(InvalidPicture) as caught:
+        open_picture(str(PHOTOS / "chelsea.png"))
+    assert str(caught.value) == (
+        "The picture is 451 x 300 px: its short side is 300 px; the model needs more than 300 px: scale it up or "
+        "pick a larger one."
+    )
+    opened(saved(Image.new("L", (301, 301)), "PNG")).close()
+
+
+@pytest.mark.parametrize(
+    ("size", "says"), [((1000, 400), "2.5; the model needs"), ((400, 1000), "0.4; the model needs")]
+)
+def test_a_ratio_of_exactly_the_limit_is_refused(size: tuple[int, int], says: str) -> None:
+    message = refusal(saved(Image.new("L", size), "PNG"))
+    assert says in message
+    assert "more than 2:5 (0.4) and less than 5:2 (2.5): crop it" in message
+    nearer = (size[0] - 1, size[1]) if size[0] > size[1] else (size[0], size[1] - 1)
+    opened(saved(Image.new("L", nearer), "PNG")).close()
+
+
+def with_size(kind: str, side: int) -> bytes:
+    """Give a small picture whose header claims to be a square of `side` pixels."""
+    data = bytearray(saved(Image.new("L", (400, 320)), kind))
+    little = kind in {"GIF", "BMP"}
+    width = {"PNG": 4, "GIF": 2, "JPEG": 2, "BMP": 4}[kind]
+    place = {"PNG": 16, "GIF": 6, "JPEG": data.find(b"\xff\xc0") + 5, "BMP": 18}[kind]
+    data[place : place + 2 * width] = side.to_bytes(width, "little" if little else "big") * 2
+    if kind == "PNG":
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "JPEG", "BMP"])
+def test_too_many_pixels_are_refused_before_they_are_decoded(kind: str) -> None:
+    assert refusal(with_size(kind, 60_000)) == (
+        "The picture has 3,600.0 megapixels (60000 x 60000); at most 100 megapixels are taken: scale it down."
+    )
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "TIFF", "AVIF"])
+def test_the_limit_of_pixels_holds_for_every_format(kind: str) -> None:
+    assert "at most 0.2 megapixels are taken" in refusal(saved(coffee(), kind), PictureRules(max_pixels=200_000))
+
+
+def test_pillows_own_limits_do_not_show() -> None:
+    # Between Pillow's warning (89 megapixels) and our limit, decoded for real.
+    data = saved(Image.new("1", (10_000, 9_500)), "TIFF", compression="group4")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with opened(data) as picture:
+            assert (picture.width, picture.height) == (10_000, 9_500)
+
+
+def test_a_small_tiff_with_a_gigantic_tile_is_refused_without_allocating_it() -> None:
+    # Width, length, bits, no compression, black is zero, one sample, tile width, tile length, offset, byte count.
+    tags = {256: 400, 257: 320, 258: 8, 259: 1, 262: 1, 277: 1, 322: 65_520, 323: 65_520, 324: 200, 325: 60_000}
+    entries = b"".join(struct.pack("<HHLL", tag, 4, 1, value) for tag, value in tags.items())
+    data = struct.pack("<4sLH", b"II*\0", 8, len(tags)) + entries + bytes(60_200)
+    tracemalloc.start()
+    try:
+        assert "cannot be decoded" in refusal(data)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+# --- No pictures
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"I am no picture.", "it is text."),
+        ("Grüße".encode() * 300, "it is text."),
+        (b"%PDF-1.7 ...", "it is a PDF document. JPEG or PNG is needed: export the page"),
+        (b'<?xml version="1.0"?><svg>', "it is an SVG drawing. JPEG or PNG is needed: export it as PNG"),
+        (b"<!DOCTYPE html><p>", "it is a web page (HTML). JPEG or PNG is needed: download the picture itself"),
+        (
+            b"\0\0\0\x18ftypisom\0\0\0\0isommp41",
+            "it is a video (MP4 or QuickTime). JPEG or PNG is needed: take a still",
+        ),
+        (b"\x1a\x45\xdf\xa3....", "it is a video (WebM or Matroska)"),
+        (b"RIFF....AVI LIST", "it is an AVI video or a sound"),
+        (b"8BPS....", "it is a Photoshop document. JPEG or PNG is needed: export it as JPEG or PNG"),
+        (b"\x7fELF\0\0", "it is data of an unknown kind"),
+        (b"BMW is a make of cars", "it is text."),
+    ],
+)
+def test_what_is_no_picture_is_named_by_its_content(data: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(data)
+    with pytest.raises(InvalidPicture) as caught:
+        open_picture(str(tmp_path / "picture.png"))
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_a_truncated_picture_of_another_format_is_refused(kind: str) -> None:
+    data = saved(coffee(), kind)
+    for cut in (40, len(data) // 2, len(data) - len(data) // 10):
+        message = refusal(data[:cut])
+        assert "picture cannot be decoded: it is truncated, damaged" in message
+        assert "Save or export it again, as JPEG or PNG" in message
+
+
+def test_random_damage_to_other_formats_ends_in_a_verdict() -> None:
+    for kind in ("WEBP", "GIF", "BMP", "TIFF"):
+        original = saved(coffee().resize((320, 310)), kind)
+        for _ in range(12):
+            data = bytearray(original)
+            for _ in range(3):
+                data[DICE.randrange(12, 600)] = DICE.randrange(256)
+            with contextlib.suppress(InvalidPicture):
+                opened(bytes(data)).close()

@@ -1,0 +1,378 @@
+"""Where pictures come from: paths, URIs, and everything that must not be read."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atlascloud_video_mcp.errors import InvalidPicture
+from atlascloud_video_mcp.pictures import PictureRules, open_picture
+from atlascloud_video_mcp.pictures.files import MAX_FILE_BYTES, check_opened, open_regular
+from atlascloud_video_mcp.pictures.source import MAX_INLINE_BYTES, path_of_file_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PHOTOS = Path(__file__).parent / "photos"
+ROCKET = PHOTOS / "rocket.jpg"
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="what is tested exists on POSIX systems only")
+
+
+def read(image: str, *allowed: Path) -> bytes:
+    with open_picture(image, allowed_dirs=allowed) as picture:
+        return picture.file.read()
+
+
+def refusal(image: str, *allowed: Path) -> str:
+    with pytest.raises(InvalidPicture) as caught:
+        open_picture(image, allowed_dirs=allowed)
+    return str(caught.value)
+
+
+def data_uri(data: bytes, header: str = "data:image/jpeg;base64") -> str:
+    return f"{header},{base64.b64encode(data).decode()}"
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+@pytest.fixture
+def rocket(tmp_path: Path) -> Path:
+    return Path(shutil.copy(ROCKET, tmp_path / "Mein Bild #1?50%é.jpg" if os.name != "nt" else tmp_path / "Bild é.jpg"))
+
+
+# --- Ways to name a picture
+
+
+def test_a_path_may_be_plain_quoted_or_surrounded_by_space(rocket: Path) -> None:
+    for image in (str(rocket), f'"{rocket}"', f"'{rocket}'", f"  {rocket}\n", f' " {rocket} " '):
+        assert read(image) == ROCKET.read_bytes()
+
+
+def test_a_tilde_stands_for_the_home_directory(rocket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(rocket.parent))
+    monkeypatch.setenv("USERPROFILE", str(rocket.parent))
+    assert read(f"~/{rocket.name}") == ROCKET.read_bytes()
+
+
+def test_a_file_uri_is_decoded(rocket: Path) -> None:
+    uri = rocket.as_uri()
+    for image in (uri, uri.replace("file://", "FILE://localhost"), uri.replace("file://", "file:")):
+        assert read(image) == ROCKET.read_bytes()
+
+
+@POSIX
+def test_a_file_uri_may_hold_a_name_as_people_paste_it(tmp_path: Path) -> None:
+    path = Path(shutil.copy(ROCKET, tmp_path / "a #1?.jpg"))
+    assert read(f"file://{path}") == ROCKET.read_bytes()
+
+
+def test_a_file_uri_with_a_drive_gives_a_windows_path() -> None:
+    assert path_of_file_uri("file:///C:/My%20Pictures/a.png", windows=True) == "C:/My Pictures/a.png"
+    assert path_of_file_uri("file:///share/a.png", windows=True) == "/share/a.png"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "data:image/jpeg;base64",
+        "data:;base64",
+        "DATA:image/png;name=x.png;BASE64",
+        "data:text/plain;charset=utf-8; base64",
+    ],
+)
+def test_a_data_uri_is_judged_by_its_content_whatever_it_claims(header: str) -> None:
+    with open_picture(data_uri(ROCKET.read_bytes(), header)) as picture:
+        assert picture.file.read() == ROCKET.read_bytes()
+        assert (picture.filename, picture.content_type) == ("picture.jpg", "image/jpeg")
+        assert (picture.width, picture.height, picture.size_bytes) == (640, 427, 112525)
+
+
+def test_base64_may_be_wrapped_url_safe_percent_encoded_or_unpadded() -> None:
+    plain = base64.b64encode(ROCKET.read_bytes()).decode()
+    wrapped = "\r\n ".join(plain[start : start + 76] for start in range(0, len(plain), 76))
+    url_safe = base64.urlsafe_b64encode(ROCKET.read_bytes()).decode().rstrip("=")
+    escaped = plain.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+    for payload in (wrapped, url_safe, escaped):
+        assert read(f"data:image/jpeg;base64,{payload}") == ROCKET.read_bytes()
+
+
+def test_the_file_name_that_goes_up_is_plain_and_fits_the_content(tmp_path: Path) -> None:
+    for name, expected in {
+        "Été à la mer (1).png": "Ete-a-la-mer-1.jpg",
+        "猫.webp": "picture.jpg",
+        "holiday": "holiday.jpg",
+        "x" * 200 + ".jpeg": "x" * 80 + ".jpg",
+    }.items():
+        path = shutil.copy(ROCKET, tmp_path / name)
+        with open_picture(str(path)) as picture:
+            assert picture.filename == expected
+
+
+# --- Names that lead nowhere
+
+
+def test_a_relative_path_is_refused_with_the_reason() -> None:
+    message = refusal("photos/cat.png")
+    assert "photos/cat.png is a relative path" in message
+    assert "any directory" in message
+    assert "full path" in message
+    assert "attached" not in message
+
+
+def test_a_bare_attachment_name_is_met_with_advice() -> None:
+    assert "attached to the chat, it is no file here: save it" in refusal("image.png")
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ("", "No picture was named: give an absolute path"),
+        (' " " ', "No picture was named: give an absolute path"),
+        ("file://", "cannot be read"),
+        ("https://example.com/a.jpg", "animate_image passes https URLs on as they are"),
+        ("HTTP://example.com/a.jpg", "save it to a file"),
+        ("ftp://example.com/a.jpg", "'ftp:' is no kind of address"),
+        ("sandbox:/mnt/data/a.png", "give an absolute path"),
+        ("/tmp/a\0.png", "NUL character"),  # noqa: S108 - never opened
+        ("file:///a%00.png", "NUL character"),
+        ("file://server/share/a.png", "on the host 'server'; only files of this machine are read: copy it"),
+        ("file:///\ud800.png", "does not decode to a path"),
+        ("data:image/png,abc", "is not base64: write data:image/png;base64,"),
+        ("data:image/png;base64", "is not base64: write data:image/png;base64,"),
+        ("data:image/png;base64,", "is empty (0 bytes)"),
+        ("data:image/png;base64,!!!!", "damaged or cut off: send it whole"),
+        ("data:image/png;base64,abcde", "damaged or cut off: send it whole"),
+        ("data:image/png;base64,éé", "damaged or cut off: send it whole"),
+    ],
+)
+def test_what_names_no_picture_is_refused_with_the_next_step(image: str, says: str) -> None:
+    if image == "file://":
+        says = "is a directory"
+    assert says in refusal(image)
+
+
+def test_an_oversized_data_uri_is_refused_before_it_is_decoded() -> None:
+    message = refusal("data:image/png;base64," + "A" * (MAX_INLINE_BYTES * 4 // 3 + 1))
+    assert "85.3 MB of base64; at most 85.3 MB are taken: save the picture" in message
+    assert len(message) < 300
+
+
+@POSIX
+def test_a_windows_path_elsewhere_says_so() -> None:
+    for image in (r"C:\Users\me\cat.png", "c:/cat.png", r"\\server\share\cat.png"):
+        assert "is a Windows path, but this server does not run on Windows: give the path" in refusal(image)
+
+
+@POSIX
+def test_an_unknown_home_directory_is_named() -> None:
+    assert "home directory in ~nobody-by-this-name/a.png is not known" in refusal("~nobody-by-this-name/a.png")
+
+
+def test_a_missing_file_is_named_on_one_short_line(tmp_path: Path) -> None:
+    message = refusal(str(tmp_path / "nothing.png"))
+    assert "nothing.png cannot be opened: no file there. Check the path." in message
+    assert "\n" not in refusal(str(tmp_path / "no\nthing.png"))
+    assert len(refusal(str(tmp_path / ("very/" * 500 + "long.png")))) < 500
+
+
+@POSIX
+def test_names_the_system_cannot_take_are_refused(tmp_path: Path) -> None:
+    assert "File name too long" in refusal(str(tmp_path / ("n" * 1000)))
+    assert "no usable path" in refusal(f"{tmp_path}/\ud800.png")
+
+
+# --- What is no regular file
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    assert refusal(str(tmp_path)).endswith("is a directory; name one picture in it.")
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    assert "is empty (0 bytes)" in refusal(str(tmp_path / "a.png"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc here")
+def test_files_of_proc_are_refused() -> None:
+    assert "is empty (0 bytes)" in refusal("/proc/self/environ")
+
+
+@POSIX
+def test_a_named_pipe_without_a_writer_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "is a named pipe; only regular files are read" in refusal(str(tmp_path / "pipe.png"))
+
+
+@POSIX
+def test_a_named_pipe_that_takes_a_files_place_is_refused_without_waiting(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(InvalidPicture, match="is a named pipe"):
+            check_opened(pipe, pipe.resolve(), descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@POSIX
+def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the name of a socket must be short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("s.png")
+        assert "is a socket; only regular files are read" in refusal(str(tmp_path / "s.png"))
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no /dev/zero here")
+def test_a_device_is_refused() -> None:
+    assert "/dev/zero is a device; only regular files are read" in refusal("/dev/zero")
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    assert "has 512.0 MB; no file above 512.0 MB is read: export it smaller" in refusal(str(tmp_path / "huge.png"))
+
+
+@POSIX
+def test_a_broken_link_and_a_loop_of_links_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").symlink_to(tmp_path / "gone.png")
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    assert "a symbolic link that leads nowhere" in refusal(str(tmp_path / "broken.png"))
+    assert "cannot be opened" in refusal(str(tmp_path / "loop.png"))
+
+
+@pytest.fixture
+def unreadable(rocket: Path) -> Iterator[Path]:
+    """Take away the right to read, from root too, who needs none."""
+    rocket.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield rocket
+    os.seteuid(user)
+
+
+@POSIX
+def test_a_file_without_permission_is_refused(unreadable: Path) -> None:
+    message = refusal(str(unreadable))
+    assert "may not be read by this server (permission denied): make it readable" in message
+
+
+# --- Allowed directories
+
+
+@POSIX
+def test_a_picture_in_an_allowed_directory_is_read_through_links_too(rocket: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(rocket.parent)
+    assert read(str(rocket), tmp_path / "other", link) == ROCKET.read_bytes()
+    assert read(str(link / rocket.name), rocket.parent) == ROCKET.read_bytes()
+
+
+@POSIX
+def test_no_path_leads_out_of_the_allowed_directories(rocket: Path) -> None:
+    allowed = rocket.parent / "allowed"
+    allowed.mkdir()
+    (allowed / "link.jpg").symlink_to(rocket)
+    (allowed / "up").symlink_to(rocket.parent)
+    sibling = rocket.parent / "allowed-not"
+    sibling.mkdir()
+    shutil.copy(ROCKET, sibling / "a.jpg")
+    for escape in (
+        rocket,
+        allowed / "link.jpg",
+        allowed / "up" / rocket.name,
+        sibling / "a.jpg",
+        f"{allowed}/../{rocket.name}",
+    ):
+        message = refusal(str(escape), allowed)
+        assert f"lies outside the directories this server may read ({allowed.resolve()}): move" in message
+        assert "ATLASCLOUD_ALLOWED_DIRS" in message
+
+
+def test_a_missing_file_outside_tells_nothing_about_what_is_there(tmp_path: Path) -> None:
+    assert "lies outside" in refusal(str(tmp_path / "nothing.jpg"), tmp_path / "allowed")
+
+
+class SwapsWhenAsked(list[Path]):
+    """Allowed directories that, while a path is held against them, put a link in the place of its directory."""
+
+    def __init__(self, allowed: Path, directory: Path, target: Path) -> None:
+        super().__init__([allowed])
+        self.directory, self.target = directory, target
+
+    def __iter__(self) -> Iterator[Path]:
+        self.directory.rename(self.directory.with_name("moved"))
+        self.directory.symlink_to(self.target)
+        return super().__iter__()
+
+
+@POSIX
+def test_a_directory_swapped_for_a_link_between_check_and_open_is_caught_and_closed(tmp_path: Path) -> None:
+    allowed, secret = tmp_path / "allowed", tmp_path / "secret"
+    for directory in (allowed / "inner", secret):
+        directory.mkdir(parents=True)
+        shutil.copy(ROCKET, directory / "a.jpg")
+    swapping = SwapsWhenAsked(allowed, allowed / "inner", secret)
+    before = open_files()
+    with pytest.raises(InvalidPicture, match="was replaced while it was being opened: call again"):
+        open_regular(allowed / "inner" / "a.jpg", swapping)
+    assert open_files() == before
+
+
+def test_a_file_swapped_for_another_between_check_and_open_is_caught(rocket: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copy(ROCKET, tmp_path / "other.jpg"))
+    with other.open("rb") as opened, pytest.raises(InvalidPicture, match="call again"):
+        check_opened(rocket, rocket.resolve(), opened.fileno())
+
+
+@POSIX
+def test_a_refused_picture_leaves_no_file_open() -> None:
+    before = open_files()
+    refusal(str(PHOTOS / "chelsea.png"))
+    assert open_files() == before
+
+
+# --- The open file
+
+
+def test_the_file_that_was_checked_goes_up_even_if_its_name_means_another_by_then(rocket: Path) -> None:
+    with open_picture(str(rocket)) as picture:
+        if os.name != "nt":
+            rocket.unlink()
+            rocket.write_text("another")
+        assert picture.file.read() == ROCKET.read_bytes()
+
+
+def test_a_file_that_grows_meanwhile_goes_up_as_it_was_checked(rocket: Path) -> None:
+    with open_picture(str(rocket)) as picture:
+        with rocket.open("ab") as file:
+            file.write(b"more" * 100_000)
+        assert picture.file.seek(0, os.SEEK_END) == picture.size_bytes
+        assert picture.file.seek(-2, os.SEEK_CUR) == picture.size_bytes - 2
+        assert picture.file.read() == b"\xff\xd9"
+        picture.file.seek(0)
+        assert picture.file.read() == ROCKET.read_bytes()
+
+
+def test_the_file_hides_the_descriptor_by_which_its_growth_would_show(rocket: Path) -> None:
+    with open_picture(str(rocket)) as picture, pytest.raises(OSError, match="fileno"):
+        picture.file.fileno()
+
+
+def test_a_picture_closes_its_file_once_and_for_all(rocket: Path) -> None:
+    picture = open_picture(str(rocket), rules=PictureRules())
+    picture.close()
+    picture.close()
+    assert picture.file.closed

@@ -1,0 +1,201 @@
+"""Generations: how they go, end, fail, cost and are listed."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from atlascloud_video_mcp.sandbox import Sandbox, Style
+from atlascloud_video_mcp.sandbox.answers import status_word
+from atlascloud_video_mcp.sandbox.models import MODELS
+from atlascloud_video_mcp.sandbox.world import World
+from test_sandbox_kit import FAST, account, available, order, origin, poll, submit
+
+if TYPE_CHECKING:
+    from atlascloud_video_mcp.sandbox.predictions import Prediction
+
+
+def start(prompt: str = "", *, count: int = 1, **changes: Any) -> list[Prediction]:  # noqa: ANN401 - options of World
+    world = World(**({"speed": 1.0, "seconds": None, "seed": 7, "balance_usd": 1e6} | changes))
+    model = MODELS[FAST]
+    return [world.submit(model, order(model=FAST, prompt=prompt), None, None) for _ in range(count)]
+
+
+def test_a_fresh_generation_is_answered_with_its_id_and_where_to_poll() -> None:
+    with account(Sandbox(seconds=3600)) as client:
+        answer = client.post("/model/generateVideo", json=order()).json()
+        again = client.get(answer["data"]["urls"]["get"]).json()["data"]
+    data = answer["data"]
+    assert (answer["code"], data["status"], data["model"]) == (200, "created", order()["model"])
+    assert data["id"].startswith("sandbox-")
+    assert int(data["id"].removeprefix("sandbox-"), 16) > 0
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(data["created_at"])).total_seconds()) < 60
+    assert (again["id"], again["status"], again["outputs"]) == (data["id"], "created", [])
+    assert not again.keys() & {"completed_at", "metrics", "error", "executionTime"}
+
+
+def test_a_finished_generation_tells_its_clip_its_times_and_its_price() -> None:
+    sandbox = Sandbox(seconds=3600)
+    with account(sandbox) as client:
+        prediction_id = submit(client, duration=10)
+        sandbox.finish(prediction_id)
+        sandbox.finish(prediction_id)
+        data = poll(client, prediction_id)
+        older_path = client.get(f"/model/result/{prediction_id}").json()["data"]
+    assert data == older_path
+    assert (data["status"], data["price"], data["has_nsfw_contents"]) == ("completed", "0.50", [False])
+    assert data["outputs"] == [f"{origin(client)}/files/outputs/{prediction_id}.mp4"]
+    took = datetime.fromisoformat(data["completed_at"]) - datetime.fromisoformat(data["created_at"])
+    assert data["metrics"]["predict_time"] == pytest.approx(took.total_seconds(), abs=0.002)
+    assert data["executionTime"] == pytest.approx(1000 * data["metrics"]["predict_time"], abs=1)
+
+
+def test_a_generation_ends_by_itself_when_its_time_is_up() -> None:
+    with account(Sandbox(seconds=0)) as client:
+        assert poll(client, submit(client))["status"] == "completed"
+
+
+def test_the_running_words_are_spread_over_the_time_of_a_generation() -> None:
+    [prediction] = start(seconds=30)
+    style = Style(words=("created", "queued", "processing"), done="success")
+    moments = [prediction.started + seconds for seconds in (0, 9, 11, 19, 21, 29, 31)]
+    words = [status_word(style, prediction, moment) for moment in moments]
+    assert words == ["created", "created", "queued", "queued", "processing", "processing", "success"]
+
+
+def test_generation_times_are_log_normal_around_45_seconds() -> None:
+    times = [prediction.planned for prediction in start(count=500)]
+    assert 42 < statistics.median(times) < 48
+    assert 0.3 < statistics.stdev(map(math.log, times)) < 0.4
+
+
+def test_the_same_seed_gives_the_same_times() -> None:
+    first, second, other = ([p.planned for p in start(count=5, seed=seed)] for seed in (1, 1, 2))
+    assert first == second != other
+
+
+def test_speed_divides_and_slow_multiplies_the_time_of_a_generation() -> None:
+    assert start(seconds=30, speed=10)[0].planned == 3
+    assert start("sandbox:slow", seconds=30, speed=10)[0].planned == 30
+
+
+@pytest.mark.parametrize("speed", [0, -1, math.nan])
+def test_a_speed_that_is_not_above_zero_is_refused(speed: float) -> None:
+    with pytest.raises(ValueError, match="speed must be above 0"):
+        Sandbox(speed=speed)
+
+
+def test_a_stuck_generation_ends_only_when_it_is_finished_by_hand() -> None:
+    sandbox = Sandbox(seconds=0)
+    with account(sandbox) as client:
+        prediction_id = submit(client, prompt="sandbox:stuck")
+        assert poll(client, prediction_id)["status"] == "processing"
+        sandbox.finish(prediction_id)
+        assert poll(client, prediction_id)["status"] == "completed"
+
+
+def test_a_refused_prompt_fails_at_the_end_and_is_paid_back() -> None:
+    sandbox = Sandbox(seconds=3600)
+    with account(sandbox) as client:
+        prediction_id = submit(client, prompt="a cat, sandbox:fail")
+        running, held = poll(client, prediction_id), available(client)
+        sandbox.finish(prediction_id)
+        failed, back = poll(client, prediction_id), available(client)
+        clip = client.get(f"{origin(client)}/files/outputs/{prediction_id}.mp4")
+    assert running["status"] == "created"
+    assert held == pytest.approx(99.7)
+    assert (failed["status"], failed["outputs"], failed["price"], back) == ("failed", [], "0.00", 100)
+    assert (failed["error"], failed["error_code"]) == ("Content moderation refused the prompt", 1039)
+    assert clip.status_code == 404
+
+
+def test_running_generations_freeze_their_price_and_finished_ones_spend_it() -> None:
+    sandbox = Sandbox(seconds=3600, balance_usd=10)
+    with account(sandbox) as client:
+        first, _ = submit(client), submit(client, duration=10)
+        sandbox.finish(first)
+        balance = client.get(f"{origin(client)}/public/v1/balance").json()
+    amounts = {name: balance[name]["value"] for name in ("available", "cash", "bonus", "frozen")}
+    assert amounts == {"available": "9.200000", "cash": "9.700000", "bonus": "0.000000", "frozen": "0.500000"}
+    assert balance["available"]["currency"] == "usd"
+
+
+def test_a_balance_below_the_price_is_refused_with_402() -> None:
+    sandbox = Sandbox(balance_usd=0.59)
+    with account(sandbox) as client:
+        submit(client)
+        answer = client.post("/model/generateVideo", json=order())
+    assert (answer.status_code, "0.30 USD" in answer.json()["msg"]) == (402, True)
+    assert len(sandbox.submissions) == 1
+
+
+def test_a_forgotten_prediction_is_unknown_everywhere_but_stays_paid() -> None:
+    sandbox = Sandbox(seconds=0)
+    with account(sandbox) as client:
+        prediction_id = submit(client)
+        sandbox.forget(prediction_id)
+        assert client.get(f"/model/prediction/{prediction_id}").status_code == 404
+        assert client.get(f"{origin(client)}/files/outputs/{prediction_id}.mp4").status_code == 404
+        assert client.get("/model/history").json()["data"]["total"] == 0
+        assert available(client) == pytest.approx(99.7)
+    assert len(sandbox.submissions) == 1
+
+
+def test_an_id_that_was_never_given_out_is_unknown() -> None:
+    sandbox = Sandbox()
+    with account(sandbox) as client:
+        answer = client.get("/model/prediction/sandbox-0")
+    assert (answer.status_code, answer.json()["msg"]) == (404, "Prediction not found")
+    for command in (sandbox.finish, sandbox.forget):
+        with pytest.raises(KeyError):
+            command("sandbox-0")
+
+
+def test_history_lists_predictions_newest_first_in_pages() -> None:
+    sandbox = Sandbox(seconds=3600)
+    with account(sandbox) as client:
+        ids = [submit(client, prompt=str(number)) for number in range(5)]
+        sandbox.finish(ids[0])
+        pages = [client.get("/model/history", params={"no": no, "size": 2}).json()["data"] for no in (1, 2, 3, 4)]
+    listed = [[item["ID"] for item in page["items"]] for page in pages]
+    assert listed == [ids[:2:-1], ids[2:0:-1], ids[:1], []]
+    assert [(page["pageNo"], page["pageSize"], page["total"]) for page in pages] == [(n, 2, 5) for n in (1, 2, 3, 4)]
+    oldest = pages[2]["items"][0]
+    assert (oldest["model"], oldest["status"], oldest["result"]["status"]) == (
+        order()["model"],
+        "completed",
+        "completed",
+    )
+    assert json.loads(oldest["requestBody"]) == order(prompt="0")
+    assert abs(oldest["createdAt"] - time.time()) < 60
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"status": "completed"}, 1),
+        ({"status": "processing"}, 0),
+        ({"model": FAST}, 1),
+        ({"model": FAST, "status": "completed"}, 0),
+        ({"model": "", "status": ""}, 3),
+        ({"page": "9", "pageSize": "1", "state": "succeeded"}, 3),
+        ({"no": "x", "size": "-1"}, 3),
+        ({"no": "0", "size": "0"}, 1),
+        ({"no": "9" * 5000}, 0),
+    ],
+)
+def test_history_filters_by_model_and_status_and_ignores_what_it_does_not_know(
+    query: dict[str, str], count: int
+) -> None:
+    sandbox = Sandbox(seconds=3600)
+    with account(sandbox) as client:
+        submit(client)
+        submit(client, model=FAST)
+        sandbox.finish(submit(client))
+        assert len(client.get("/model/history", params=query).json()["data"]["items"]) == count

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from atlascloud_video_mcp.errors import SettingsError
+from atlascloud_video_mcp.settings import is_loopback, read_settings
+
+
+def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
+    settings = read_settings({})
+
+    assert settings.api_key is None
+    assert settings.base_url == "https://api.atlascloud.ai/api/v1"
+    assert settings.model == "minimax/hailuo-2.3/i2v-standard"
+    assert settings.max_wait is None
+    assert settings.poll_interval == 0.5
+    assert settings.allowed_dirs == ()
+    assert not settings.sandbox
+    assert settings.log_level == "WARNING"
+
+
+def test_what_is_set_is_read(tmp_path: Path) -> None:
+    settings = read_settings(
+        {
+            "ATLASCLOUD_API_KEY": " key ",
+            "ATLASCLOUD_BASE_URL": "http://127.0.0.1:8787/api/v1/",
+            "ATLASCLOUD_MODEL": "minimax/hailuo-2.3/fast",
+            "ATLASCLOUD_MAX_WAIT": "0",
+            "ATLASCLOUD_POLL_INTERVAL": "2.5",
+            "ATLASCLOUD_ALLOWED_DIRS": os.pathsep.join([str(tmp_path), "~", ""]),
+            "ATLASCLOUD_SANDBOX": "1",
+            "ATLASCLOUD_LOG_LEVEL": "debug",
+            "PATH": "/usr/bin",
+        }
+    )
+
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == "key"
+    assert settings.base_url == "http://127.0.0.1:8787/api/v1"
+    assert settings.model == "minimax/hailuo-2.3/fast"
+    assert (settings.max_wait, settings.poll_interval) == (0, 2.5)
+    assert settings.allowed_dirs == (tmp_path, Path.home())
+    assert settings.sandbox
+    assert settings.log_level == "DEBUG"
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert read_settings({"ATLASCLOUD_API_KEY": " ", "ATLASCLOUD_MAX_WAIT": ""}) == read_settings({})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ATLASCLOUD_BASE_URL", "http://example.com/api/v1"),
+        ("ATLASCLOUD_BASE_URL", "ftp://127.0.0.1/"),
+        ("ATLASCLOUD_BASE_URL", "https://"),
+        ("ATLASCLOUD_BASE_URL", "https://user@example.com/"),
+        ("ATLASCLOUD_BASE_URL", "https://example.com/?a=b"),
+        ("ATLASCLOUD_BASE_URL", "https://example.com:port/"),
+        ("ATLASCLOUD_MAX_WAIT", "soon"),
+        ("ATLASCLOUD_MAX_WAIT", "-1"),
+        ("ATLASCLOUD_MAX_WAIT", "nan"),
+        ("ATLASCLOUD_MAX_WAIT", "inf"),
+        ("ATLASCLOUD_POLL_INTERVAL", "0"),
+        ("ATLASCLOUD_POLL_INTERVAL", "nan"),
+        ("ATLASCLOUD_ALLOWED_DIRS", "pictures"),
+        ("ATLASCLOUD_SANDBOX", "perhaps"),
+        ("ATLASCLOUD_LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named_with_what_it_held_and_what_it_takes(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({variable: value})
+
+    message = str(caught.value)
+    assert message.startswith(f"{variable} is {value!r}: it takes ")
+    assert "\n" not in message
+
+
+def test_a_key_that_is_not_usable_is_never_shown() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"ATLASCLOUD_API_KEY": "a key with\nblanks", "ATLASCLOUD_MAX_WAIT": "x"})
+
+    message = str(caught.value)
+    assert message.startswith("ATLASCLOUD_API_KEY is not usable: it takes ")
+    assert "; ATLASCLOUD_MAX_WAIT is 'x'" in message
+    assert "blanks" not in message
+
+
+def test_the_key_is_not_in_the_settings_own_text() -> None:
+    assert "canary" not in repr(read_settings({"ATLASCLOUD_API_KEY": "canary"}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
+def test_this_machine_is_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", [None, "10.0.0.1", "example.com", "::2"])
+def test_another_machine_is_not_loopback(host: str | None) -> None:
+    assert not is_loopback(host)

@@ -1,0 +1,385 @@
+"""The use cases against the sandbox."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from atlascloud_video_mcp.errors import (
+    InvalidInput,
+    InvalidPicture,
+    KeyRejected,
+    PredictionNotFound,
+    RateLimited,
+    ServiceUnavailable,
+    SubmissionUnknown,
+)
+from atlascloud_video_mcp.pacing import Durations
+from atlascloud_video_mcp.predictions import Prediction, Upload
+from atlascloud_video_mcp.sandbox import Fault, Sandbox
+from kit import PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from atlascloud_video_mcp.studio import Step
+
+NOW = 0.0
+LATER = 1e12
+
+
+async def all_of(steps: AsyncGenerator[Step, None]) -> list[Step]:
+    async with aclosing(steps):
+        return [step async for step in steps]
+
+
+async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
+    result = (await all_of(steps))[-1].result
+    assert isinstance(result, Prediction)
+    return result
+
+
+async def test_a_picture_on_disk_becomes_a_clip(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio, anyio.create_task_group() as tasks:
+        steps: list[Step] = []
+
+        async def animate() -> None:
+            steps.extend(await all_of(studio.animate_image(ROCKET, prompt="wind", duration=10, deadline=LATER)))
+
+        tasks.start_soon(animate)
+        await until(lambda: polls(sandbox) > 1)
+        sandbox.finish(await only_id(base_url))
+
+    clip = steps[-1].result
+    assert isinstance(clip, Prediction)
+    assert (clip.status, clip.provider_status) == ("completed", "completed")
+    assert clip.video_url
+    assert clip.outputs == (clip.video_url,)
+    assert (clip.model, clip.prompt, clip.duration) == (STANDARD, "wind", 10)
+    assert clip.image_url
+    assert clip.image_url.endswith(".jpg")
+    assert clip.cost_usd is not None
+    assert clip.sandbox
+    assert not clip.reused
+    assert clip.created_at
+    assert clip.completed_at
+    assert clip.expires_at
+    assert (clip.expires_at - clip.created_at).days == 14
+    assert clip.expected_seconds is None
+    assert steps[-1].share == 1
+    assert sandbox.submissions == [
+        {"model": STANDARD, "prompt": "wind", "duration": 10, "image": clip.image_url},
+    ]
+
+
+async def test_each_stage_is_told_in_order_with_rising_shares_and_the_id_from_submission_on(base_url: str) -> None:
+    async with studio_at(base_url, durations=Durations()) as studio:
+        steps = await all_of(studio.animate_image(ROCKET, deadline=NOW))
+
+    told = [step.message.split(" ")[0] for step in steps]
+    assert told == ["Checking", "Uploading", "Submitting", "Submitted:"]
+    assert [step.share for step in steps] == sorted(step.share for step in steps)
+    last = steps[-1].result
+    assert isinstance(last, Prediction)
+    assert last.status == "processing"
+    assert last.prediction_id in steps[-1].message
+    assert "0 s of about 50 s" in steps[-1].message
+    assert last.expected_seconds == 50
+
+
+async def test_an_https_url_is_passed_on_as_it_is(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        prediction = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert prediction.image_url == REMOTE
+    assert [request.endpoint for request in sandbox.received] == ["generate"]
+
+
+async def test_the_url_of_an_upload_can_be_animated(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        upload = (await all_of(studio.upload_image(ROCKET)))[-1].result
+        assert isinstance(upload, Upload)
+        await last_of(studio.animate_image(upload.url, deadline=NOW))
+
+    assert sandbox.submissions[0]["image"] == upload.url
+    assert (upload.filename, upload.content_type, upload.width, upload.height) == ("rocket.jpg", "image/jpeg", 640, 427)
+    assert upload.size_bytes == (PHOTOS / "rocket.jpg").stat().st_size
+    assert upload.notes == ()
+
+
+async def test_an_http_url_elsewhere_is_refused(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        with pytest.raises(InvalidPicture, match="https"):
+            await last_of(studio.animate_image("http://pictures.example/cat.jpg", deadline=NOW))
+
+    assert sandbox.received == []
+
+
+async def test_a_bad_picture_is_refused_before_anything_is_sent(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        for steps in (
+            studio.animate_image(str(PHOTOS / "chelsea.png"), deadline=NOW),
+            studio.upload_image(str(PHOTOS / "chelsea.png")),
+        ):
+            with pytest.raises(InvalidPicture, match="300 px"):
+                await all_of(steps)
+
+    assert sandbox.received == []
+
+
+async def test_a_picture_outside_the_allowed_directories_is_refused(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, allowed_dirs=[tmp_path]) as studio:
+        with pytest.raises(InvalidPicture, match="outside"):
+            await all_of(studio.animate_image(ROCKET, deadline=NOW))
+
+    assert sandbox.received == []
+
+
+async def test_a_bad_argument_or_a_missing_key_is_told_before_anything_starts(base_url: str) -> None:
+    async with studio_at(base_url, key=None) as studio:
+        with pytest.raises(InvalidInput):
+            studio.animate_image(ROCKET, duration=7, deadline=NOW)
+        with pytest.raises(KeyRejected):
+            studio.animate_image(ROCKET, deadline=NOW)
+        with pytest.raises(KeyRejected):
+            studio.upload_image(ROCKET)
+        with pytest.raises(KeyRejected):
+            studio.get_prediction("p1", deadline=NOW)
+
+
+async def test_notes_about_changes_to_the_picture_reach_the_answer(base_url: str, tmp_path: Path) -> None:
+    from PIL import Image  # noqa: PLC0415 - only this test makes a picture
+
+    path = tmp_path / "rocket.webp"
+    with Image.open(ROCKET) as photograph:
+        photograph.save(path)
+
+    async with studio_at(base_url) as studio:
+        prediction = await last_of(studio.animate_image(str(path), deadline=NOW))
+
+    assert prediction.notes
+    assert "WebP" in prediction.notes[0]
+
+
+async def test_silence_is_broken_by_a_fresh_step_every_heartbeat(base_url: str) -> None:
+    async with studio_at(base_url, poll_interval=30, heartbeat=0.02) as studio:
+        beats = 0
+        async with aclosing(studio.animate_image(REMOTE, deadline=LATER)) as steps:
+            async for step in steps:
+                beats += step.message.startswith("Submitted")
+                if beats == 4:
+                    break
+
+    assert beats == 4
+
+
+async def test_every_change_of_the_apis_word_is_a_step(sandbox: Sandbox, base_url: str) -> None:
+    words = ["created", "queued", "a new word", "processing", "succeeded"]
+    bodies = [f'{{"data": {{"id": "p1", "status": "{word}", "output": "https://x.example/a.mp4"}}}}' for word in words]
+    submission, *looks = bodies
+    sandbox.script(Fault(endpoint="generate", action="status", status=200, body=submission))
+    sandbox.script(
+        *(Fault(endpoint="prediction", action="status", status=200, body=look, after=i) for i, look in enumerate(looks))
+    )
+
+    async with studio_at(base_url, heartbeat=30) as studio:
+        steps = await all_of(studio.animate_image(REMOTE, deadline=LATER))
+
+    assert [step.result.provider_status for step in steps if isinstance(step.result, Prediction)] == words
+
+
+async def test_a_failed_generation_is_a_result_with_its_reason() -> None:
+    sandbox = Sandbox(seconds=0)
+    with sandbox.running() as base_url:
+        async with studio_at(base_url) as studio:
+            steps = await all_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=LATER))
+
+    failed = steps[-1].result
+    assert isinstance(failed, Prediction)
+    assert (failed.status, failed.error) == ("failed", "Content moderation refused the prompt")
+    assert failed.video_url is None
+    assert failed.expires_at is None
+    assert steps[-1].share < 1
+    assert "Failed after 0 s" in steps[-1].message
+
+
+async def test_an_answer_that_is_finished_at_once_needs_no_poll(sandbox: Sandbox, base_url: str) -> None:
+    body = '{"data": {"id": "p1", "status": "completed", "outputs": ["https://x.example/a.mp4"]}}'
+    sandbox.script(Fault(endpoint="generate", action="status", status=200, body=body))
+
+    async with studio_at(base_url) as studio:
+        clip = await last_of(studio.animate_image(REMOTE, deadline=LATER))
+
+    assert clip.video_url == "https://x.example/a.mp4"
+    assert polls(sandbox) == 0
+
+
+async def test_a_new_id_the_api_does_not_know_yet_is_waited_for(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(
+        Fault(endpoint="prediction", action="status", status=404, times=2),
+        Fault(endpoint="prediction", action="status", status=400, after=2),
+    )
+
+    async with studio_at(base_url) as studio, anyio.create_task_group() as tasks:
+        clips: list[Prediction] = []
+
+        async def animate() -> None:
+            clips.append(await last_of(studio.animate_image(REMOTE, deadline=LATER)))
+
+        tasks.start_soon(animate)
+        await until(lambda: polls(sandbox) > 3)
+        sandbox.finish(await only_id(base_url))
+
+    assert clips[0].status == "completed"
+
+
+async def test_an_id_that_was_known_and_is_gone_is_not_found(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+        sandbox.forget(prediction_id)
+
+    async with studio_at(base_url) as another:
+        with pytest.raises(PredictionNotFound, match=prediction_id):
+            await last_of(another.get_prediction(prediction_id, deadline=NOW))
+        with pytest.raises(PredictionNotFound):
+            await last_of(another.get_prediction(prediction_id, deadline=NOW))
+
+
+async def test_an_empty_id_is_refused(base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        with pytest.raises(InvalidInput, match="pass the id"):
+            studio.get_prediction("  ", deadline=NOW)
+
+
+async def test_a_prediction_of_another_process_can_be_looked_at_and_waited_for(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+
+    async with studio_at(base_url) as another:
+        seen = await last_of(another.get_prediction(f" {prediction_id} ", deadline=NOW))
+        assert seen.status == "processing"
+        assert seen.model == STANDARD
+        sandbox.finish(prediction_id)
+        clip = await last_of(another.get_prediction(prediction_id, deadline=LATER))
+        assert clip.status == "completed"
+        assert clip.elapsed_seconds < 5
+        before = polls(sandbox)
+        assert (await last_of(another.get_prediction(prediction_id, deadline=LATER))).video_url == clip.video_url
+        assert polls(sandbox) == before
+
+
+async def test_the_time_of_a_prediction_of_unknown_age_starts_at_nothing(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="status", status=200, body='{"status": "processing"}'))
+
+    async with studio_at(base_url) as studio:
+        seen = await last_of(studio.get_prediction("p1", deadline=NOW))
+
+    assert seen.elapsed_seconds == 0
+    assert seen.expires_at is None
+
+
+async def test_many_who_wait_for_one_prediction_share_one_watcher(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url, poll_interval=0.05) as studio, anyio.create_task_group() as tasks:
+        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+        clips: list[Prediction] = []
+
+        async def wait() -> None:
+            clips.append(await last_of(studio.get_prediction(prediction_id, deadline=LATER)))
+
+        for _ in range(40):
+            tasks.start_soon(wait)
+        await until(lambda: polls(sandbox) == 3)
+        sandbox.finish(prediction_id)
+
+    assert [clip.status for clip in clips] == ["completed"] * 40
+    assert polls(sandbox) <= 5
+
+
+async def test_leaving_before_submission_spends_nothing(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.2))
+
+    async with studio_at(base_url) as studio:
+        async with aclosing(studio.animate_image(ROCKET, deadline=LATER)) as steps:
+            async for step in steps:
+                if step.message.startswith("Uploading"):
+                    break
+        await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert len(sandbox.submissions) == 1
+
+
+async def test_leaving_during_or_after_submission_leaves_the_job_going(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="generate", action="delay", seconds=0.2))
+
+    async with studio_at(base_url) as studio:
+        with anyio.move_on_after(0.1):
+            await all_of(studio.animate_image(REMOTE, deadline=LATER))
+        prediction_id = await only_id(base_url)
+        await until(lambda: polls(sandbox) > 1)
+        sandbox.finish(prediction_id)
+        clip = await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+
+    assert clip.status == "completed"
+    assert clip.image_url == REMOTE
+
+
+async def test_a_submission_whose_answer_was_lost_is_told_as_unknown(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="generate", action="reset_after"))
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(SubmissionUnknown):
+            await all_of(studio.animate_image(REMOTE, deadline=LATER))
+
+    assert len(sandbox.submissions) == 1
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, ServiceUnavailable), (429, RateLimited)])
+async def test_an_outage_is_told_with_the_id_and_the_watch_goes_on(
+    sandbox: Sandbox, base_url: str, status: int, kind: type[Exception]
+) -> None:
+    async with studio_at(base_url) as studio:
+        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+        sandbox.script(Fault(endpoint="prediction", action="status", status=status, times=8))
+        with pytest.raises(kind, match=f"The prediction {prediction_id} stays valid"):
+            await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+        with pytest.raises(kind, match="stays valid"):
+            await last_of(studio.get_prediction(prediction_id, deadline=NOW))
+        with pytest.raises(kind, match="stays valid"):
+            await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+        sandbox.finish(prediction_id)
+        clip = await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+
+    assert clip.status == "completed"
+
+
+async def test_a_key_that_is_rejected_while_waiting_ends_the_wait_and_leaves_the_id(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    async with studio_at(base_url) as studio:
+        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+        sandbox.script(Fault(endpoint="prediction", action="status", status=401))
+        with pytest.raises(KeyRejected, match=f"The prediction {prediction_id} stays valid"):
+            await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+        assert (await last_of(studio.get_prediction(prediction_id, deadline=NOW))).status == "processing"
+
+
+async def test_closing_the_studio_ends_its_jobs_at_once(base_url: str) -> None:
+    with anyio.fail_after(5):
+        async with studio_at(base_url, poll_interval=3600) as studio:
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+
+async def test_the_share_done_comes_from_how_long_generations_take(base_url: str) -> None:
+    async with studio_at(base_url, heartbeat=0.02, durations=Durations()) as studio:
+        steps = await all_of(studio.animate_image(REMOTE, deadline=anyio.current_time() + 0.2))
+
+    shares = [step.share for step in steps]
+
+    assert shares == sorted(shares)
+    assert shares[-1] < 0.05 + Durations().done_by(5)

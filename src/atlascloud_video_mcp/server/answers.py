@@ -41,8 +41,8 @@ def prediction_answer(prediction: Prediction, call: Call, *, is_error: bool = Fa
         case "failed":
             lines = [f"The generation failed: {prediction.error}", "Atlas Cloud does not charge for a failed one."]
             next_step = "A new attempt is a new paid clip: change the picture or the prompt, and ask the user first."
-        case _ as never:
-            assert_never(never)
+        case _:
+            assert_never(prediction.status)
     told = prediction.model_copy(update={"next_step": next_step})
     lines += _facts(told)
     answer = _answer(told, lines, is_error=is_error)

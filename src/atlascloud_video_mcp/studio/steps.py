@@ -38,8 +38,8 @@ def step(job: Job, news: News, *, durations: Durations, sandbox: bool) -> Step:
             share, doing = 1.0, f"Finished after {age:.0f} s"
         case Status.FAILED:
             doing = f"Failed after {age:.0f} s"
-        case _ as never:
-            assert_never(never)
+        case _:
+            assert_never(news.report.status)
     return Step(f"{doing}, prediction {prediction.prediction_id}", share, prediction)
 
 

@@ -1,0 +1,100 @@
+"""What stands in the papers beside the code is what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mcp import Client
+
+from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp.__main__ import main
+from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.settings import Settings
+from kit import studio_at
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the first table of a README section, without its head."""
+    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 200
+
+
+def test_every_setting_stands_in_the_readme_with_its_default() -> None:
+    documented = {row[0].strip("`"): row[1].strip("`") for row in table("Settings")}
+
+    assert list(documented) == [field.alias for field in Settings.model_fields.values()]
+    for field in Settings.model_fields.values():
+        written = documented[str(field.alias)]
+        if field.default in (None, ()):
+            assert written in {"none", "by client"}
+        else:
+            assert written == ("0" if field.default is False else str(field.default))
+
+
+async def test_every_tool_stands_in_the_readme_with_its_arguments() -> None:
+    async with Client(build_server(lambda: studio_at("http://127.0.0.1:9"))) as client:
+        tools = (await client.list_tools()).tools
+
+    documented = {row[0].strip("`"): re.findall(r"`(\w+)`", row[2]) for row in table("Tools")}
+    assert documented == {tool.name: list(tool.input_schema["properties"]) for tool in tools}
+
+
+def test_the_example_config_starts_the_server_as_it_is_installed() -> None:
+    config = json.loads((ROOT / "mcp-config.example.json").read_text(encoding="utf-8"))
+
+    entry = config["mcpServers"]["atlascloud-video"]
+    assert set(entry) == {"command", "args", "env"}
+    assert Path(entry["command"]).is_absolute()
+    assert Path(entry["command"]).name == "atlascloud-video-mcp"
+    assert entry["args"] == []
+    assert set(entry["env"]) == {"ATLASCLOUD_API_KEY"}
+
+
+def test_the_version_has_an_entry_in_the_changelog() -> None:
+    assert f"\n## [{__version__}] - " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_commands_in_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+    told = capsys.readouterr().out
+    for word in ("--sandbox", "--speed", "demo", "sandbox"):
+        assert word in told
+        assert word in README
+
+
+def test_nothing_heavy_is_imported_before_a_tool_is_called() -> None:
+    loaded = [
+        set(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split())
+        for code in (
+            "import sys, mcp.server.mcpserver; print(*sys.modules)",
+            "import sys, atlascloud_video_mcp.__main__, atlascloud_video_mcp.server; print(*sys.modules)",
+        )
+    ]
+
+    ours = loaded[1] - loaded[0]
+    assert "atlascloud_video_mcp.server" in ours
+    for module in ("httpx", "PIL", "av", "stamina", "starlette", "uvicorn", "rich.progress"):
+        assert module not in ours
+    assert not {f"atlascloud_video_mcp.{name}" for name in ("cloud", "pictures", "studio", "sandbox", "cli")} & ours
+
+
+def test_no_address_of_a_registry_and_no_path_of_a_machine_is_in_the_lock_files() -> None:
+    for path in (ROOT / "requirements").iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert "--hash=sha256:" in text
+        assert not re.search(r"https?://|file:|index-url|/root|/home|/work", text)

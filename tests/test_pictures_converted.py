@@ -11,7 +11,7 @@ import sys
 import tracemalloc
 import warnings
 import zlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pillow_heif
 import pytest
@@ -19,8 +19,11 @@ from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures import Picture, PictureRules, open_picture
+from kit import PHOTOS
 
-PHOTOS = Path(__file__).parent / "photos"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 DICE = random.Random(2)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 JPEG_NOTE = "the model takes JPEG and PNG only. Metadata (EXIF, GPS) does not go up."

@@ -16,11 +16,11 @@ from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures import PictureRules, open_picture
 from atlascloud_video_mcp.pictures.files import MAX_FILE_BYTES, check_opened, open_regular
 from atlascloud_video_mcp.pictures.source import MAX_INLINE_BYTES, path_of_file_uri
+from kit import PHOTOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PHOTOS = Path(__file__).parent / "photos"
 ROCKET = PHOTOS / "rocket.jpg"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="what is tested exists on POSIX systems only")
 

@@ -9,7 +9,7 @@ import random
 import struct
 import tracemalloc
 import zlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image, PngImagePlugin
@@ -17,8 +17,11 @@ from PIL import Image, PngImagePlugin
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures import Picture, PictureRules, open_picture
 from atlascloud_video_mcp.pictures.anatomy import MAX_PARTS
+from kit import PHOTOS
 
-PHOTOS = Path(__file__).parent / "photos"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 ROCKET = (PHOTOS / "rocket.jpg").read_bytes()
 COFFEE = (PHOTOS / "coffee.png").read_bytes()
 DICE = random.Random(1)

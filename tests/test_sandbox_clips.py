@@ -7,35 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import av
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageStat
 
 from atlascloud_video_mcp.sandbox import Sandbox
 from atlascloud_video_mcp.sandbox.camera import choose
 from atlascloud_video_mcp.sandbox.render import RenderStopped, render
-from test_sandbox_kit import FAST, PHOTOS, PRO, account, origin, picture, poll, submit, upload
+from kit import PHOTOS
+from sandbox_kit import FAST, PRO, account, decode, difference, origin, picture, poll, submit, upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-
-def decode(data: bytes) -> tuple[list[Image.Image], float, str, str]:
-    """Give all frames, the duration in seconds, and the names of codec and pixel format."""
-    with av.open(io.BytesIO(data), "r") as container:
-        stream = container.streams.video[0]
-        assert len(container.streams) == 1
-        # PyAV leaves this one untyped.
-        to_image: Callable[[av.VideoFrame], Image.Image] = av.VideoFrame.to_image
-        frames = [to_image(frame) for frame in container.decode(stream)]
-        assert container.duration is not None
-        return frames, container.duration / 1_000_000, stream.codec_context.name, str(stream.codec_context.pix_fmt)
-
-
-def difference(one: Image.Image, other: Image.Image) -> float:
-    """Give the mean absolute difference of two frames, of 255."""
-    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3
 
 
 def clip(client_sandbox: Sandbox, data: bytes, content_type: str, **changes: object) -> bytes:

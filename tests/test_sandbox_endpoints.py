@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.sandbox import Sandbox, Style
-from test_sandbox_kit import FAST, PHOTOS, PRO, STANDARD, account, available, order, origin, picture, submit, upload
+from kit import PHOTOS, STANDARD
+from sandbox_kit import FAST, PRO, account, available, order, origin, picture, submit, upload
 
 if TYPE_CHECKING:
     import httpx

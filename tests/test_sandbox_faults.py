@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from test_sandbox_kit import account, order, poll, submit, wait_until
+from sandbox_kit import account, order, poll, submit, wait_until
 
 
 def raw(client: httpx.Client, path: str) -> bytes:

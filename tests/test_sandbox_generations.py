@@ -15,7 +15,7 @@ from atlascloud_video_mcp.sandbox import Sandbox, Style
 from atlascloud_video_mcp.sandbox.answers import status_word
 from atlascloud_video_mcp.sandbox.models import MODELS
 from atlascloud_video_mcp.sandbox.world import World
-from test_sandbox_kit import FAST, account, available, order, origin, poll, submit
+from sandbox_kit import FAST, account, available, order, origin, poll, submit
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.sandbox.predictions import Prediction

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from atlascloud_video_mcp.sandbox import Sandbox
-from test_sandbox_kit import PHOTOS, account, available, origin, picture, poll, submit, upload
+from kit import PHOTOS
+from sandbox_kit import account, available, origin, picture, poll, submit, upload
 
 
 @pytest.mark.parametrize(

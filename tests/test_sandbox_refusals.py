@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from atlascloud_video_mcp.sandbox import Sandbox
-from test_sandbox_kit import PRO, account, order, origin, picture, upload
+from sandbox_kit import PRO, account, order, origin, picture, upload
 
 
 @pytest.mark.parametrize("form", [{"data": {"file": "text"}}, {"files": {"picture": b"data"}}, {"content": b"raw"}])

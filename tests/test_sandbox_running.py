@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from test_sandbox_kit import account, poll, submit, wait_until
+from sandbox_kit import account, poll, submit, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from atlascloud_video_mcp.sandbox import Sandbox, Style
-from test_sandbox_kit import account, order, origin, poll, submit
+from sandbox_kit import account, order, origin, poll, submit
 
 if TYPE_CHECKING:
     import httpx

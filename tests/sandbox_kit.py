@@ -7,19 +7,19 @@ import io
 import ssl
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
 import httpx
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
+
+from kit import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from atlascloud_video_mcp.sandbox import Sandbox
 
-PHOTOS = Path(__file__).parent / "photos"
-STANDARD = "minimax/hailuo-2.3/i2v-standard"
 PRO = "minimax/hailuo-2.3/i2v-pro"
 FAST = "minimax/hailuo-2.3/fast"
 # An empty context: the default one reads all certificates of the system, for every client anew.
@@ -92,3 +92,20 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not come about"
         pause.wait(0.002)
+
+
+def decode(data: bytes) -> tuple[list[Image.Image], float, str, str]:
+    """Give all frames, the duration in seconds, and the names of codec and pixel format."""
+    with av.open(io.BytesIO(data), "r") as container:
+        stream = container.streams.video[0]
+        assert len(container.streams) == 1
+        # PyAV leaves this one untyped.
+        to_image: Callable[[av.VideoFrame], Image.Image] = av.VideoFrame.to_image
+        frames = [to_image(frame) for frame in container.decode(stream)]
+        assert container.duration is not None
+        return frames, container.duration / 1_000_000, stream.codec_context.name, str(stream.codec_context.pix_fmt)
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Give the mean absolute difference of two frames, of 255."""
+    return sum(ImageStat.Stat(ImageChops.difference(one, other)).mean) / 3

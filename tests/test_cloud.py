@@ -23,6 +23,7 @@ from atlascloud_video_mcp.errors import (
     RateLimited,
     RequestRefused,
     ServiceUnavailable,
+    SettingsError,
     SubmissionUnknown,
 )
 from atlascloud_video_mcp.pictures import open_picture
@@ -204,7 +205,10 @@ async def test_a_code_that_says_no_inside_http_200_is_a_failure(sandbox: Sandbox
 @pytest.mark.parametrize(
     "fault",
     [
-        *(Fault(endpoint="generate", action="status", status=status) for status in (500, 502, 503, 504, 520)),
+        *(Fault(endpoint="generate", action="status", status=status) for status in (408, 500, 502, 503, 504, 520)),
+        answer("generate", {"status": "error", "message": "Bad gateway"}, status=502),
+        answer("generate", {"code": 0, "data": {"id": "p1"}}),
+        answer("generate", '{"code": 1e999, "data": {"id": "p1"}}'),
         Fault(endpoint="generate", action="reset_before"),
         Fault(endpoint="generate", action="reset_after"),
         Fault(endpoint="generate", action="truncate"),
@@ -359,6 +363,87 @@ async def test_without_a_key_nothing_is_sent_and_the_answer_says_where_to_get_on
     assert sandbox.received == []
 
 
+@pytest.mark.parametrize("status", [502, 504])
+async def test_an_outage_that_speaks_of_an_error_is_not_taken_for_a_failed_prediction(
+    sandbox: Sandbox, base_url: str, status: int
+) -> None:
+    sandbox.script(answer("prediction", {"status": "error", "message": "Bad gateway"}, status=status, times=9))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(ServiceUnavailable):
+            await cloud.prediction("p1")
+
+
+async def test_a_completed_prediction_is_an_answer_even_inside_http_500(sandbox: Sandbox, base_url: str) -> None:
+    body = {"code": 500, "data": {"status": "completed", "outputs": ["https://x.example/a.mp4"]}}
+    sandbox.script(answer("prediction", body, status=500))
+
+    async with cloud_at(base_url) as cloud:
+        assert (await cloud.prediction("p1")).status is Status.COMPLETED
+
+
+async def test_text_that_was_cut_inside_a_character_can_be_told(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(answer("prediction", '{"data": {"status": "starting", "model": "x\\ud83d", "id": "\\udc00"}}'))
+
+    async with cloud_at(base_url) as cloud:
+        report = await cloud.prediction("p1")
+
+    assert report.model == "x?"
+    assert report.model_dump_json()
+
+
+async def test_a_date_to_wait_for_may_come_without_a_zone(sandbox: Sandbox, base_url: str) -> None:
+    headers = {"Retry-After": "Wed, 01 Jan 2020 00:00:00 -0000"}
+    sandbox.script(Fault(endpoint="generate", action="status", status=429, headers=headers))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(RateLimited, match="Wait 0 seconds"):
+            await cloud.generate(BODY)
+
+
+async def test_a_load_balancer_is_no_balance(sandbox: Sandbox, base_url: str) -> None:
+    words = "no healthy upstream behind the load balancer, balance gone"
+    sandbox.script(answer("prediction", {"code": 503, "message": words}, status=503, times=9))
+
+    async with cloud_at(base_url) as cloud:
+        with pytest.raises(ServiceUnavailable):
+            await cloud.prediction("p1")
+
+
+async def test_reads_take_no_longer_than_our_patience_in_all(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="delay", seconds=30, times=9))
+    patience = Patience(altogether=0.3)
+
+    with anyio.fail_after(10):
+        async with cloud_at(base_url, patience=patience) as cloud:
+            with pytest.raises(ServiceUnavailable):
+                await cloud.prediction("p1")
+
+
+@pytest.mark.parametrize("key", ["abc&def", "abc&amp;def"])
+async def test_a_key_is_hidden_in_each_of_its_spellings(sandbox: Sandbox, base_url: str, key: str) -> None:
+    sandbox.script(answer("generate", {"code": 401, "message": "bad key abc&amp;def"}, status=401))
+
+    async with cloud_at(base_url, key=key) as cloud:
+        with pytest.raises(KeyRejected, match=r"bad key \*\*\*"):
+            await cloud.generate(BODY)
+
+
+async def test_the_history_is_read_and_rows_that_make_no_sense_are_left_out(sandbox: Sandbox, base_url: str) -> None:
+    async with cloud_at(base_url) as cloud:
+        submitted = await cloud.generate(BODY)
+        [record] = await cloud.history()
+        rows = [None, {}, {"ID": "p2", "requestBody": "[1]"}, {"id": "p3", "request_body": {"model": "m"}}]
+        sandbox.script(answer("history", {"data": {"records": rows}}), answer("history", {"data": {}}, times=1))
+        [second, third] = await cloud.history()
+        assert await cloud.history() == []
+
+    assert (record.prediction_id, record.request) == (submitted.prediction_id, BODY)
+    assert record.created_at is not None
+    assert (second.prediction_id, second.request) == ("p2", {})
+    assert (third.prediction_id, third.request) == ("p3", {"model": "m"})
+
+
 async def test_a_page_instead_of_an_answer_is_not_shown(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(answer("prediction", "<html><h1>Bad gateway</h1></html>", status=502, times=9))
 
@@ -419,8 +504,23 @@ async def test_a_proxy_of_the_environment_is_asked_for_any_other(monkeypatch: py
             await cloud.generate(BODY)
 
 
+async def test_a_proxy_that_speaks_socks_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+
+    async with cloud_at("https://api.example/api/v1") as cloud:
+        with pytest.raises(ServiceUnavailable, match="Nothing was submitted or paid"):
+            await cloud.generate(BODY)
+
+
+async def test_a_proxy_of_an_unknown_kind_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "foo://127.0.0.1:9")
+
+    with pytest.raises(SettingsError, match="HTTPS_PROXY"):
+        Cloud("https://api.example/api/v1", None, patience=HASTY)
+
+
 async def test_certificates_of_the_environment_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "corporate.pem"))
 
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
         Cloud("https://api.example/api/v1", None, patience=HASTY)

@@ -62,3 +62,20 @@ def test_before_the_start_and_beyond_the_last_digit_there_is_an_answer() -> None
     assert certain.done_by(-1) == 0
     assert certain.hazard(1e6) == 0
     assert certain.pause(1e6, shortest=0.5) == 10
+
+
+def test_what_generations_took_of_late_is_learned() -> None:
+    dice = random.Random(2)
+    taken = [120 * math.exp(0.5 * dice.gauss(0, 1)) for _ in range(500)]
+
+    learned = Durations().learned(taken)
+
+    assert learned.median == pytest.approx(120, rel=0.08)
+    assert learned.sigma == pytest.approx(0.5, rel=0.1)
+
+
+def test_few_observations_move_the_beginning_a_little_and_nonsense_not_at_all() -> None:
+    assert Durations().learned([]).median == pytest.approx(50)
+    assert Durations().learned([0, -1]) == Durations().learned([])
+    assert 50 < Durations().learned([200]).median < 70
+    assert Durations(median=45, sigma=0.01).learned([45] * 50).sigma == 0.1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from atlascloud_video_mcp.predictions import Report, Status
+from atlascloud_video_mcp.predictions import Record, Report, Status
 
 CLIP = "https://storage.example/clip.mp4"
 
@@ -41,7 +41,7 @@ def test_every_word_of_the_api_is_one_of_three_and_unknown_ones_are_running(word
         {"outputs": [{"download_url": CLIP}]},
         {"output": {"video_url": CLIP}},
         {"outputs": None, "output": CLIP},
-        {"outputs": [None, 3, {}, {"url": 4}, "javascript:alert(1)", CLIP]},
+        {"outputs": [None, 3, {}, {"url": 4}, "javascript:alert(1)", "https://x y", CLIP]},
     ],
 )
 def test_outputs_are_found_in_every_shape_and_nothing_but_links_is_taken(fields: dict[str, Any]) -> None:
@@ -79,6 +79,10 @@ def test_the_id_is_found_under_each_of_its_names(field: str) -> None:
     assert Report.model_validate({"id": None, field: "p1"}).prediction_id == "p1"
 
 
+def test_what_cannot_be_shown_on_one_line_is_no_part_of_an_id() -> None:
+    assert Report.model_validate({"id": "p1\nNext:\x1b"}).prediction_id == "p1Next:"
+
+
 def test_a_number_is_an_id_too() -> None:
     assert Report.model_validate({"id": 17}).prediction_id == "17"
 
@@ -91,7 +95,17 @@ def test_without_an_id_there_is_no_report(payload: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("price", "cost"),
-    [("0.28", 0.28), (0.28, 0.28), (0, 0), ("free", None), (None, None), (True, None), (-1, None), ([], None)],
+    [
+        ("0.28", 0.28),
+        (0.28, 0.28),
+        (0, 0),
+        ("free", None),
+        (None, None),
+        (True, None),
+        (-1, None),
+        ([], None),
+        (10**400, None),
+    ],
 )
 def test_an_amount_is_read_as_number_or_text_and_anything_else_is_absent(price: object, cost: float | None) -> None:
     assert report(price=price).cost_usd == cost
@@ -105,6 +119,8 @@ def test_an_amount_is_read_as_number_or_text_and_anything_else_is_absent(price: 
         ("2026-01-02T04:04:05+01:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
         (1767323045, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
         ("yesterday", None),
+        ("2026-01-02T11:04:05+08:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("9999-12-31T00:00:00Z", None),
         (1e300, None),
         (True, None),
         ({}, None),
@@ -121,3 +137,8 @@ def test_the_time_of_the_prediction_itself_is_read_where_it_is_given() -> None:
 
 def test_a_model_of_a_wrong_type_is_absent() -> None:
     assert report(model=["m"]).model is None
+
+
+@pytest.mark.parametrize("body", ["{", "[" * 100_000, "[]", 3, None])
+def test_a_row_whose_request_makes_no_sense_is_a_request_like_no_other(body: object) -> None:
+    assert Record.model_validate({"ID": "p1", "requestBody": body}).request == {}

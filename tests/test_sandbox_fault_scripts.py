@@ -75,10 +75,11 @@ def test_faults_can_be_scripted_while_the_sandbox_runs() -> None:
 
 
 def test_faults_are_read_from_a_json_array() -> None:
-    text = '[{"endpoint": "generate", "action": "reset_after", "times": 2}, {"endpoint": "*", "action": "html"}]'
+    text = """[{"endpoint": "generate", "action": "reset_after", "times": 2},
+               {"endpoint": "*", "action": "html", "act": true}]"""
     assert load_faults(text) == [
         Fault(endpoint="generate", action="reset_after", times=2),
-        Fault(endpoint="*", action="html"),
+        Fault(endpoint="*", action="html", act=True),
     ]
 
 
@@ -94,6 +95,7 @@ def test_faults_are_read_from_a_json_array() -> None:
         ('[{"endpoint": "models", "action": "html", "colour": "red"}]', "0.colour"),
         ('[{"endpoint": "models", "action": "status", "status": 99}]', "0.status"),
         ('[{"endpoint": "models", "action": "delay", "seconds": -1}]', "0.seconds"),
+        ('[{"endpoint": "models", "action": "reset_before", "act": true}]', "0"),
     ],
 )
 def test_bad_faults_are_refused_with_the_place(text: str, place: str) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import json
 import socket
 import time
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -43,6 +45,66 @@ def test_a_status_can_have_any_body_and_type() -> None:
         answer = client.get("/models")
     assert (answer.status_code, answer.text) == (200, "teapot")
     assert answer.headers["content-type"].startswith("text/x-tea")
+
+
+@pytest.mark.parametrize(
+    "status", [401, 402, 403, 404, 408, 413, 425, 429, 451, 500, 501, 502, 503, 504, 520, 522, 524]
+)
+@pytest.mark.parametrize("act", [False, True])
+def test_every_status_can_come_before_or_after_the_deed(status: int, act: bool) -> None:  # noqa: FBT001 - both
+    sandbox = Sandbox(faults=[Fault(endpoint="generate", action="status", status=status, act=act)])
+    with account(sandbox) as client:
+        answer = client.post("/model/generateVideo", json=order())
+        known = client.get("/model/history").json()["data"]["total"]
+    assert (answer.status_code, answer.json()["code"], answer.json()["data"]) == (status, status, None)
+    assert known == len(sandbox.accepted) == int(act)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
+@pytest.mark.parametrize("wait", ["7", format_datetime(datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC), usegmt=True)])
+def test_a_status_can_say_when_to_retry_in_seconds_or_as_a_date(status: int, wait: str) -> None:
+    fault = Fault(endpoint="generate", action="status", status=status, headers={"Retry-After": wait})
+    with account(Sandbox(faults=[fault])) as client:
+        answer = client.post("/model/generateVideo", json=order())
+    assert (answer.status_code, answer.headers["retry-after"]) == (status, wait)
+    assert wait == "7" or parsedate_to_datetime(answer.headers["retry-after"]).year == 2031
+
+
+def test_the_network_in_front_of_the_api_can_turn_a_request_away() -> None:
+    fault = Fault(endpoint="generate", action="status", status=403, body="error code: 1010", content_type="text/plain")
+    with account(Sandbox(faults=[fault])) as client:
+        answer = client.post("/model/generateVideo", json=order())
+    assert (answer.status_code, answer.text) == (403, "error code: 1010")
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("action", ["malformed", "html", "wrong_types", "empty"])
+@pytest.mark.parametrize("act", [False, True])
+def test_rubbish_can_come_instead_of_the_deed_or_for_its_answer(action: Any, act: bool) -> None:  # noqa: ANN401, FBT001 - a literal, both
+    sandbox = Sandbox(faults=[Fault(endpoint="generate", action=action, act=act)])
+    with account(sandbox) as client:
+        answer = client.post("/model/generateVideo", json=order())
+        items = client.get("/model/history").json()["data"]["items"]
+    assert answer.status_code == 200
+    assert [item["ID"] for item in items] == [prediction_id for prediction_id, _ in sandbox.accepted]
+    assert not any(item["ID"] in answer.text for item in items)
+    assert len(items) == int(act)
+
+
+@pytest.mark.parametrize("action", ["drip", "truncate", "wrong_length", "delay", "delay_after", "reset_after"])
+@pytest.mark.parametrize("act", [False, True])
+def test_what_acts_anyway_acts_once(action: Any, act: bool) -> None:  # noqa: ANN401, FBT001 - a literal, both
+    sandbox = Sandbox(faults=[Fault(endpoint="generate", action=action, act=act, pause=0)])
+    with account(sandbox) as client, contextlib.suppress(httpx.TransportError):
+        client.post("/model/generateVideo", json=order())
+    assert len(sandbox.accepted) == 1
+
+
+def test_what_the_api_would_refuse_is_not_accepted_by_acting() -> None:
+    sandbox = Sandbox(faults=[Fault(endpoint="generate", action="status", status=504, act=True)])
+    with account(sandbox) as client:
+        assert client.post("/model/generateVideo", json=order(duration=3)).status_code == 504
+    assert sandbox.accepted == []
 
 
 @pytest.mark.parametrize(("action", "paid"), [("reset_before", 0), ("reset_after", 1)])

@@ -285,6 +285,14 @@ async def test_null_text_numbers_and_strangers_among_the_arguments_are_understoo
     ]
 
 
+@pytest.mark.parametrize("prompt", ["null", '["Push in"]', '{"camera": 1}', "6"])
+async def test_a_prompt_that_looks_like_json_is_sent_as_it_is(sandbox: Sandbox, base_url: str, prompt: str) -> None:
+    async with client_of(base_url) as client:
+        await client.call_tool("animate_image", {"image": REMOTE, "prompt": prompt, "wait_seconds": 0})
+
+    assert [body["prompt"] for body in sandbox.submissions] == [prompt]
+
+
 @ERAS
 async def test_without_a_key_every_tool_says_how_to_get_one(base_url: str, era: Era) -> None:
     async with client_of(base_url, era=era, key=None) as client:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +16,7 @@ import jsonschema
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from PIL import Image
 
 from kit import CANARY, PHOTOS, REMOTE, ROCKET, only_id, text_of, until
 
@@ -132,6 +135,36 @@ def test_closing_stdin_ends_the_process_in_time_while_a_job_is_running(
     assert process.returncode == 0
     assert err == b""
     assert json.loads(out.splitlines()[0])["id"] == 1
+
+
+def test_closing_stdin_ends_the_process_in_time_while_a_picture_is_converted(
+    server_command: list[str], base_url: str, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.webp"
+    Image.linear_gradient("L").resize((9400, 9400)).save(large, method=0, quality=1)
+    call = {
+        "jsonrpc": "2.0",
+        "id": 2,
+        "method": "tools/call",
+        "params": {"name": "upload_image", "arguments": {"image": str(large)}, "_meta": {"progressToken": 1}},
+    }
+    with started(server_command, ATLASCLOUD_BASE_URL=base_url, ATLASCLOUD_API_KEY=CANARY) as process:
+        send(process, INITIALIZE, {"jsonrpc": "2.0", "method": "notifications/initialized"}, call)
+        assert process.stdout is not None
+        assert any(b"Checking" in line for line in process.stdout)
+        process.communicate(timeout=2)
+
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_an_interrupt_ends_the_process_although_stdin_is_open(server_command: list[str]) -> None:
+    with started(server_command) as process:
+        send(process, INITIALIZE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(2) == -signal.SIGINT
 
 
 def test_nothing_but_protocol_reaches_stdout_and_the_key_reaches_nothing(

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from atlascloud_video_mcp.errors import (
+    AtlasError,
     InvalidInput,
     InvalidPicture,
     KeyRejected,
@@ -33,8 +34,13 @@ LATER = 1e12
 
 
 async def all_of(steps: AsyncGenerator[Step, None]) -> list[Step]:
-    async with aclosing(steps):
-        return [step async for step in steps]
+    with anyio.fail_after(30):
+        async with aclosing(steps):
+            return [step async for step in steps]
+
+
+def looks_at(sandbox: Sandbox, prediction_id: str) -> int:
+    return sum(request.path.endswith(prediction_id) for request in sandbox.received)
 
 
 async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
@@ -77,7 +83,7 @@ async def test_a_picture_on_disk_becomes_a_clip(sandbox: Sandbox, base_url: str)
 
 
 async def test_each_stage_is_told_in_order_with_rising_shares_and_the_id_from_submission_on(base_url: str) -> None:
-    async with studio_at(base_url, durations=Durations()) as studio:
+    async with studio_at(base_url, durations=Durations(), heartbeat=30) as studio:
         steps = await all_of(studio.animate_image(ROCKET, deadline=NOW))
 
     told = [step.message.split(" ")[0] for step in steps]
@@ -251,10 +257,80 @@ async def test_an_id_that_was_known_and_is_gone_is_not_found(sandbox: Sandbox, b
             await last_of(another.get_prediction(prediction_id, deadline=NOW))
 
 
-async def test_an_empty_id_is_refused(base_url: str) -> None:
+@pytest.mark.parametrize("prediction_id", ["  ", ".", "..", "a b", "a\nb", "x" * 201])
+async def test_what_can_be_no_id_is_refused(base_url: str, prediction_id: str) -> None:
     async with studio_at(base_url) as studio:
         with pytest.raises(InvalidInput, match="pass the id"):
-            studio.get_prediction("  ", deadline=NOW)
+            studio.get_prediction(prediction_id, deadline=NOW)
+
+
+@pytest.mark.parametrize("image", ["https://", "https:///a.jpg", "https://x.example/a b.jpg"])
+async def test_what_can_be_no_address_is_refused(sandbox: Sandbox, base_url: str, image: str) -> None:
+    async with studio_at(base_url) as studio:
+        with pytest.raises(InvalidInput, match="no complete https URL"):
+            studio.animate_image(image, deadline=NOW)
+
+    assert sandbox.received == []
+
+
+async def test_an_address_in_quotes_is_understood(base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        assert (await last_of(studio.animate_image(f' "{REMOTE}" ', deadline=NOW))).image_url == REMOTE
+
+
+async def test_looking_without_waiting_takes_a_look(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url, poll_interval=3600) as studio:
+        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+        assert (await last_of(studio.get_prediction(prediction_id, deadline=NOW))).status == "processing"
+        sandbox.finish(prediction_id)
+        assert (await last_of(studio.get_prediction(prediction_id, deadline=NOW))).status == "completed"
+
+    assert polls(sandbox) == 2
+
+
+async def test_a_silent_api_is_told_of_while_it_is_silent(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="delay", seconds=0.15))
+
+    async with studio_at(base_url, heartbeat=0.02) as studio:
+        async with aclosing(studio.get_prediction("p1", deadline=LATER)) as steps:
+            told = [(await anext(steps)).message for _ in range(3)]
+
+    assert told == ["Looking at prediction p1"] * 3
+
+
+@pytest.mark.parametrize("status", [402, 422, 302])
+async def test_a_refused_look_is_no_refused_clip(sandbox: Sandbox, base_url: str, status: int) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="status", status=status))
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(AtlasError, match=r"Only the look at prediction sandbox-\w+ failed: .* do not submit again"):
+            await last_of(studio.animate_image(REMOTE, prompt="wind", deadline=LATER))
+        prediction_id = await only_id(base_url)
+        seen = await last_of(studio.get_prediction(prediction_id, deadline=NOW))
+
+    assert (seen.status, seen.prompt, seen.image_url) == ("processing", "wind", REMOTE)
+
+
+async def test_a_prediction_of_unknown_age_is_not_asked_after_ever_faster(sandbox: Sandbox, base_url: str) -> None:
+    body = '{"id": "p1", "status": "processing"}'
+    sandbox.script(Fault(endpoint="prediction", action="status", status=200, body=body, times=1000))
+
+    async with studio_at(base_url, durations=Durations()) as studio:
+        await last_of(studio.get_prediction("p1", deadline=anyio.current_time() + 0.5))
+
+    assert polls(sandbox) < 5
+
+
+async def test_the_watch_waits_as_long_as_the_api_asks_for(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+        sandbox.script(Fault(endpoint="prediction", action="status", status=429, headers={"Retry-After": "3600"}))
+        with pytest.raises(RateLimited, match="Wait 3600 seconds"):
+            await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+        before = looks_at(sandbox, prediction_id)
+        await last_of(studio.animate_image(REMOTE, deadline=anyio.current_time() + 0.3))
+
+    assert looks_at(sandbox, prediction_id) == before
 
 
 async def test_a_prediction_of_another_process_can_be_looked_at_and_waited_for(sandbox: Sandbox, base_url: str) -> None:
@@ -346,12 +422,10 @@ async def test_an_outage_is_told_with_the_id_and_the_watch_goes_on(
     async with studio_at(base_url) as studio:
         prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=status, times=8))
-        with pytest.raises(kind, match=f"The prediction {prediction_id} stays valid"):
+        with pytest.raises(kind, match=f"look at prediction {prediction_id} failed: the prediction stays valid"):
             await last_of(studio.get_prediction(prediction_id, deadline=LATER))
         with pytest.raises(kind, match="stays valid"):
             await last_of(studio.get_prediction(prediction_id, deadline=NOW))
-        with pytest.raises(kind, match="stays valid"):
-            await last_of(studio.get_prediction(prediction_id, deadline=LATER))
         sandbox.finish(prediction_id)
         clip = await last_of(studio.get_prediction(prediction_id, deadline=LATER))
 
@@ -364,7 +438,7 @@ async def test_a_key_that_is_rejected_while_waiting_ends_the_wait_and_leaves_the
     async with studio_at(base_url) as studio:
         prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=401))
-        with pytest.raises(KeyRejected, match=f"The prediction {prediction_id} stays valid"):
+        with pytest.raises(KeyRejected, match=f"look at prediction {prediction_id} failed: the prediction stays valid"):
             await last_of(studio.get_prediction(prediction_id, deadline=LATER))
         assert (await last_of(studio.get_prediction(prediction_id, deadline=NOW))).status == "processing"
 

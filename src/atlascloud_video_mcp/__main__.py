@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
+import threading
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -103,7 +105,20 @@ def _serve(settings: Settings, open_studio: Callable[[], AbstractAsyncContextMan
     from atlascloud_video_mcp.server import build_server  # noqa: PLC0415 - the commands do not need the server
 
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(name)s: %(message)s")
+    # The SDK waits for the next line of stdin in a thread that no KeyboardInterrupt ends.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     build_server(open_studio, max_wait=settings.max_wait).run("stdio")
+    _leave_conversions_behind()
+
+
+def _leave_conversions_behind() -> None:
+    """End the process although a thread may still convert a picture that nobody waits for."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(timeout=0.2)
+            if thread.is_alive():  # pragma: no cover - the process ends here before its coverage is written
+                logging.shutdown()
+                os._exit(0)
 
 
 @asynccontextmanager

@@ -29,13 +29,14 @@ def run_sandbox(options: argparse.Namespace) -> None:
             faults = load_faults(Path(options.faults).read_text(encoding="utf-8")) if options.faults else ()
             emulator = Sandbox(speed=options.speed, style=Style(envelope=options.envelope), faults=faults)
             base_url = stack.enter_context(emulator.running(options.port))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise InvalidInput(f"The sandbox cannot run: {error}") from error
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
         print(f"ATLASCLOUD_BASE_URL={base_url}", flush=True)  # noqa: T201 - what whoever starts it needs to know
-        stopped.wait()
+        while not stopped.wait(0.5):  # Windows hears a Ctrl-C only between two waits
+            pass
 
 
 def run_demo(options: argparse.Namespace) -> None:

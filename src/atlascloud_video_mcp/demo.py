@@ -82,8 +82,8 @@ async def save(url: str, directory: Path, stem: str) -> Path:
         except FileExistsError:
             number += 1
             continue
-        with file:
-            try:
+        try:
+            with file:
                 async with (
                     httpx.AsyncClient(timeout=_LONGEST_RENDERING, trust_env=False) as http,
                     http.stream("GET", url) as response,
@@ -91,7 +91,7 @@ async def save(url: str, directory: Path, stem: str) -> Path:
                     response.raise_for_status()
                     async for chunk in response.aiter_bytes():
                         file.write(chunk)
-            except BaseException:
-                path.unlink()
-                raise
+        except BaseException:
+            path.unlink()
+            raise
         return path

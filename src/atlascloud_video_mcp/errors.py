@@ -52,7 +52,7 @@ class PredictionNotFound(AtlasError):
 
 
 class RequestRefused(AtlasError):
-    """The API understood the request and refused it, with an HTTP `status` where it gave one; nothing was paid."""
+    """The API understood the request and refused it, with an HTTP `status` where it gave one."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -68,7 +68,11 @@ class RateLimited(AtlasError):
 
 
 class ServiceUnavailable(AtlasError):
-    """The API could not be reached, or answered with nonsense."""
+    """The API could not be reached, or answered with nonsense; `retry_after` is in seconds where it named a time."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SubmissionUnknown(AtlasError):

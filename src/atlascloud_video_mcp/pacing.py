@@ -10,11 +10,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _STANDARD = NormalDist()
 # Set so that clips of 45 seconds (sigma 0.35) cost no more polls than a two-second loop, at 0.6 of its lag.
 _LAG_PER_POLL = 0.018
 _LONGEST_PAUSE = 10.0
+_BEGINNING = 5  # observations that the numbers below are worth
+_NARROWEST = 0.1
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,17 @@ class Durations:
     wide_median: float = 1.4
     """As a multiple of `median`."""
     wide_sigma: float = 0.9
+
+    def learned(self, seconds: Sequence[float]) -> Durations:
+        """The same, moved towards what generations of the same kind took of late.
+
+        What is known to begin with counts as much as a handful of observations, so that the first few do not rule.
+        """
+        logs = [math.log(taken) for taken in seconds if taken > 0]
+        weight = _BEGINNING + len(logs)
+        centre = (_BEGINNING * math.log(self.median) + sum(logs)) / weight
+        spread = _BEGINNING * self.sigma**2 + sum((log - centre) ** 2 for log in logs)
+        return replace(self, median=math.exp(centre), sigma=max(_NARROWEST, math.sqrt(spread / weight)))
 
     def faster(self, speed: float) -> Durations:
         """The same for generations that run so many times faster."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -34,7 +36,7 @@ def _links(value: object) -> tuple[str, ...]:
 def _link(item: object) -> str | None:
     if isinstance(item, dict):
         item = next((item[key] for key in ("url", "download_url", "video_url") if item.get(key)), None)
-    return item if isinstance(item, str) and item.startswith(("https://", "http://")) else None
+    return item if isinstance(item, str) and re.fullmatch(r"https?://[!-~]+", item) else None
 
 
 def _sentence(value: object) -> str | None:
@@ -50,13 +52,16 @@ def _number(value: object) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if 0 <= number < float("inf") else None
 
 
 def _moment(value: object) -> datetime | None:
-    """Times come as RFC 3339 text or as seconds since 1970; a time without a zone is taken as UTC."""
+    """Times come as RFC 3339 text or as seconds since 1970; a time without a zone is taken as UTC.
+
+    A time so late that no expiry can be reckoned from it is none.
+    """
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)
@@ -64,9 +69,11 @@ def _moment(value: object) -> datetime | None:
             moment = datetime.fromtimestamp(value, UTC)
         else:
             return None
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        moment + KEPT_FOR
     except (ValueError, OverflowError, OSError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment
 
 
 def _word(value: object) -> str:
@@ -74,7 +81,10 @@ def _word(value: object) -> str:
 
 
 def _identifier(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    """An id comes as text or as a number; what cannot be shown on one line is no part of it."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return "".join(filter(str.isprintable, value)) if isinstance(value, str) else value
 
 
 class Report(BaseModel):
@@ -122,6 +132,35 @@ class Report(BaseModel):
         if self.word.lower() in _DONE_WORDS:
             return "The API says the generation is completed but names no clip."
         return self.reason or f"The API gives no reason, only the status {self.word}."
+
+
+def _body(value: object) -> dict[str, Any]:
+    """A request body comes as JSON text or as the object; anything else is a request like no other."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+class Record(BaseModel):
+    """One row of the account's history, read as leniently as a report.
+
+    Source: the shapes that the vendor's own tools accept; there is no page about it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    prediction_id: Annotated[str, BeforeValidator(_identifier), Field(min_length=1)] = Field(
+        validation_alias=AliasChoices("ID", "id", "prediction_id")
+    )
+    created_at: Annotated[datetime | None, BeforeValidator(_moment)] = Field(
+        None, validation_alias=AliasChoices("createdAt", "created_at")
+    )
+    request: Annotated[dict[str, Any], BeforeValidator(_body)] = Field(
+        default_factory=dict, validation_alias=AliasChoices("requestBody", "request_body")
+    )
 
 
 class Upload(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
@@ -29,7 +30,9 @@ def is_loopback(host: str | None) -> bool:
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
     safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-    plain = not (parts.username or parts.query or parts.fragment or parts.port == 0)
+    plain = re.fullmatch(r"[!-~]+", value) and not (
+        "@" in parts.netloc or parts.query or parts.fragment or parts.port == 0
+    )
     if not (parts.hostname and safe and plain):
         raise ValueError(value)
     return value.rstrip("/")
@@ -42,11 +45,16 @@ def _header_text(value: SecretStr) -> SecretStr:
 
 
 def _directories(value: str) -> list[str]:
-    return [item for item in value.split(os.pathsep) if item]
+    if not (items := [item for item in value.split(os.pathsep) if item.strip()]):
+        raise ValueError(value)  # somebody meant to allow something, and nothing would allow everything
+    return items
 
 
 def _absolute(path: Path) -> Path:
-    expanded = path.expanduser()
+    try:
+        expanded = path.expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise ValueError(path) from error
     if not expanded.is_absolute():
         raise ValueError(path)
     return expanded
@@ -74,6 +82,12 @@ class Settings(BaseModel):
     )
     poll_interval: Annotated[float, Field(ge=0.01, le=60)] = Field(
         0.5, alias="ATLASCLOUD_POLL_INTERVAL", description="a number of seconds from 0.01 to 60"
+    )
+    state_dir: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, alias="ATLASCLOUD_STATE_DIR", description="an absolute directory"
+    )
+    download_dir: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, alias="ATLASCLOUD_DOWNLOAD_DIR", description="an absolute directory inside ATLASCLOUD_ALLOWED_DIRS"
     )
     allowed_dirs: Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], BeforeValidator(_directories)] = (
         Field(

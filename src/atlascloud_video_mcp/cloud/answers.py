@@ -55,6 +55,8 @@ class Answer:
     status: int
     """The HTTP status, or the `code` inside where that says otherwise."""
     payload: Mapping[str, Any]
+    enveloped: bool
+    """Whether the payload came inside `data`, and so is about a prediction and not about the request."""
     words: str
     """What the API says about a failure, not yet made safe to show."""
 
@@ -66,17 +68,19 @@ def read_answer(status: int, content: bytes) -> Answer:
         ValueError: A success whose body is not the JSON object it should be.
     """
     try:
-        body = json.loads(content)
-        code = int(body.get("code") or status)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        body = _sound(json.loads(content))
+        code = body.get("code")
+        code = status if code is None else int(code)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         if is_success(status):
             raise ValueError("not the JSON object that was expected") from error
-        return Answer(status, {}, "")
+        return Answer(status, {}, enveloped=False, words="")
     payload = body.get("data", body)
     return Answer(
         code if is_success(status) else status,
         payload if isinstance(payload, dict) else {},
-        _words(body),
+        enveloped="data" in body,
+        words=_words(body),
     )
 
 
@@ -86,15 +90,15 @@ def is_success(status: int) -> bool:
 
 
 def is_verdict(answer: Answer) -> bool:
-    """Whether an outage is none: a server error whose body is a prediction that has failed."""
-    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or "status" not in answer.payload:
+    """Whether an outage is none: a server error whose body is a prediction that has ended."""
+    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or not (answer.enveloped or "id" in answer.payload):
         return False
-    return has_failed(answer.payload)
+    return status_of(answer.payload) is not Status.PROCESSING
 
 
-def has_failed(payload: Mapping[str, Any]) -> bool:
-    """Whether a payload, with or without an id, is that of a failed prediction."""
-    return Report.model_validate({**payload, "id": "any"}).status is Status.FAILED
+def status_of(payload: Mapping[str, Any]) -> Status:
+    """Where a prediction stands by a payload that need not name it."""
+    return Report.model_validate({**payload, "id": "any"}).status
 
 
 def retry_after(value: str) -> float | None:
@@ -105,12 +109,15 @@ def retry_after(value: str) -> float | None:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
+    if moment.tzinfo is None:  # what the parser makes of a zone of -0000
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def shown(words: str, *, secret: str) -> str:
     """Words of the API made safe to show: short, on one line, without markup, links and the key."""
-    words = re.sub(r"<[^>]*>|\w+://\S+", " ", html.unescape(words.replace(secret, "***")))
+    words = html.unescape(words.replace(secret, "***")).replace(secret, "***")
+    words = re.sub(r"<[^>]*>|\w+://\S+", " ", words)
     words = " ".join("".join(character if character.isprintable() else " " for character in words).split())
     return words if len(words) <= _QUOTED else f"{words[:_QUOTED]}..."
 
@@ -118,7 +125,8 @@ def shown(words: str, *, secret: str) -> str:
 def unavailable(reason: str, retry_after: float | None = None) -> ServiceUnavailable:
     """The error for an API that is out of reach or out of order."""
     when = f"in {retry_after:.0f} seconds" if retry_after else "later"
-    return ServiceUnavailable(f"Atlas Cloud cannot be reached at the moment ({reason}). Call again {when}.")
+    message = f"Atlas Cloud cannot be reached at the moment ({reason}). Call again {when}."
+    return ServiceUnavailable(message, retry_after=retry_after)
 
 
 def meaning(refusal: Refusal) -> AtlasError:
@@ -132,9 +140,7 @@ def meaning(refusal: Refusal) -> AtlasError:
             return KeyRejected(
                 f"Atlas Cloud does not accept the API key ({said}). Renew it at {KEYS_PAGE} and set ATLASCLOUD_API_KEY."
             )
-        case 402:
-            return BalanceTooLow(f"The balance is too low ({said}). Top up at {BILLING_PAGE}, then call again.")
-        case _ if "balance" in refusal.words.lower():
+        case status if status == HTTPStatus.PAYMENT_REQUIRED or _speaks_of_the_balance(refusal):
             return BalanceTooLow(f"The balance is too low ({said}). Top up at {BILLING_PAGE}, then call again.")
         case 403:
             return NotAllowed(f"This API key may not do that ({said}). Use another model or another key.")
@@ -149,6 +155,16 @@ def meaning(refusal: Refusal) -> AtlasError:
             return RequestRefused(
                 f"Atlas Cloud refused the request ({said}). Change it before calling again.", status=status
             )
+
+
+def _speaks_of_the_balance(refusal: Refusal) -> bool:
+    client_error = HTTPStatus.BAD_REQUEST <= refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return client_error and re.search(r"\bbalance\b", refusal.words, re.IGNORECASE) is not None
+
+
+def _sound(body: Any) -> Any:  # noqa: ANN401 - JSON is of any type
+    """The same JSON without lone surrogates, which no answer of ours could carry."""
+    return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _words(body: Mapping[str, Any]) -> str:

@@ -23,13 +23,13 @@ from atlascloud_video_mcp.cloud.answers import (
     KEYS_PAGE,
     TRANSIENT,
     Refusal,
-    has_failed,
     is_success,
     is_verdict,
     meaning,
     read_answer,
     retry_after,
     shown,
+    status_of,
     unavailable,
 )
 from atlascloud_video_mcp.errors import (
@@ -37,9 +37,10 @@ from atlascloud_video_mcp.errors import (
     PredictionNotFound,
     RequestRefused,
     ServiceUnavailable,
+    SettingsError,
     SubmissionUnknown,
 )
-from atlascloud_video_mcp.predictions import Report
+from atlascloud_video_mcp.predictions import Record, Report, Status
 from atlascloud_video_mcp.settings import is_loopback
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ _NOT_YET_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ht
 _LOST = (httpx.HTTPError, TimeoutError, ValueError)
 # Right after submission an id can be answered with 400 as well as 404; an id that is gone, with 404 or 410.
 _ABSENT = frozenset({400, 404, 410})
+# After these a submission may be running all the same: a time-out, and codes that mean success elsewhere.
+_NO_VERDICT = frozenset({0, 1, 408})
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,9 @@ class Cloud:
         base_url: Where the API lives, without a trailing slash.
         key: The bearer token; without it every call raises KeyRejected.
         patience: Time-outs and tries.
+
+    Raises:
+        SettingsError: The environment's proxies or certificates cannot be used.
     """
 
     def __init__(self, base_url: str, key: SecretStr | None, *, patience: Patience | None = None) -> None:
@@ -93,13 +99,19 @@ class Cloud:
             "wait_max": patience.longest_pause,
             "wait_jitter": patience.first_pause,
         }
-        self._http = httpx.AsyncClient(
-            base_url=base_url,
-            headers={"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"},
-            timeout=httpx.Timeout(patience.silence, connect=patience.connect),
-            # A proxy of the environment cannot reach this machine's own loopback address.
-            trust_env=not is_loopback(httpx.URL(base_url).host),
-        )
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=base_url,
+                headers={"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"},
+                timeout=httpx.Timeout(patience.silence, connect=patience.connect),
+                # A proxy of the environment cannot reach this machine's own loopback address.
+                trust_env=not is_loopback(httpx.URL(base_url).host),
+            )
+        except (OSError, ValueError, httpx.InvalidURL) as error:
+            raise SettingsError(
+                "The proxy or certificate settings of the environment cannot be used "
+                f"({type(error).__name__}): check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
+            ) from error
         self.sandbox = False
         """Whether the answers come from the built-in emulator, as its answers say."""
 
@@ -141,7 +153,7 @@ class Cloud:
             files = {"file": (picture.filename, picture.file, picture.content_type)}
             return await self._request("POST", "/model/uploadMedia", files=files, limit=self._patience.upload)
 
-        reply = await self._tried(once)
+        reply = await self._tried(once, limit=self._patience.upload)
         link = next((reply[key] for key in ("download_url", "url") if reply.get(key)), None)
         if not isinstance(link, str):
             raise ServiceUnavailable("Atlas Cloud took the picture but gave no address for it. Call again later.")
@@ -167,13 +179,13 @@ class Cloud:
         except _LOST as error:
             raise _unknown(f"no usable answer came ({type(error).__name__})") from error
         except Refusal as refusal:
-            if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            if refusal.status in _NO_VERDICT or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise _unknown(f"it answered {refusal.said}") from refusal
             raise meaning(refusal) from refusal
         try:
             return self._report(reply)
         except ValidationError as error:
-            if has_failed(reply):
+            if status_of(reply) is Status.FAILED:
                 raise RequestRefused("Atlas Cloud refused the generation at once. Nothing was paid.") from error
             raise _unknown("its answer names no prediction") from error
 
@@ -194,13 +206,21 @@ class Cloud:
             ) from error
         return self._report({**reply, "id": prediction_id})
 
+    async def history(self) -> list[Record]:
+        """The account's latest submissions, newest first; rows that make no sense are left out."""
+        reply = await self._tried(lambda: self._request("GET", "/model/history?no=1&size=50"))
+        rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
+        return [record for row in rows for record in _records(row)]
+
     def _report(self, payload: Mapping[str, Any]) -> Report:
         report = Report.model_validate(payload)
         safe = partial(shown, secret=self.require_key().get_secret_value())
         return report.model_copy(update={"word": safe(report.word), "reason": report.reason and safe(report.reason)})
 
-    async def _tried(self, request: Callable[[], Awaitable[Mapping[str, Any]]]) -> Mapping[str, Any]:
-        """A request that costs nothing, tried again on everything that may pass."""
+    async def _tried(
+        self, request: Callable[[], Awaitable[Mapping[str, Any]]], *, limit: float | None = None
+    ) -> Mapping[str, Any]:
+        """A request that costs nothing, tried again on everything that may pass, within the limit in seconds."""
         reply: Mapping[str, Any] = {}
         deadline = anyio.current_time() + self._patience.altogether
 
@@ -212,9 +232,10 @@ class Cloud:
             return error.retry_after if anyio.current_time() + error.retry_after < deadline else False
 
         try:
-            async for attempt in stamina.retry_context(worth_another_try, **self._retries):
-                with attempt:
-                    reply = await request()
+            with anyio.fail_after(limit or self._patience.altogether):
+                async for attempt in stamina.retry_context(worth_another_try, **self._retries):
+                    with attempt:
+                        reply = await request()
         except _LOST as error:
             raise unavailable(type(error).__name__) from error
         except Refusal as refusal:
@@ -260,6 +281,13 @@ async def _limited(response: httpx.Response) -> bytes:
         if len(content) > _LARGEST_ANSWER:
             raise ValueError("the answer is too large")
     return bytes(content)
+
+
+def _records(row: object) -> list[Record]:
+    try:
+        return [Record.model_validate(row)]
+    except ValidationError:
+        return []
 
 
 def _unknown(reason: str) -> SubmissionUnknown:

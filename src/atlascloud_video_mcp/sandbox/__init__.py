@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .answers import Style
 from .emulator import Sandbox
-from .faults import Fault, load_faults
+from .faults import Chaos, Fault, load_faults
 from .front import Received
 
-__all__ = ["Fault", "Received", "Sandbox", "Style", "load_faults"]
+__all__ = ["Chaos", "Fault", "Received", "Sandbox", "Style", "load_faults"]

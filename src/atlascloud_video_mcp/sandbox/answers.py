@@ -15,7 +15,8 @@ class Style:
     """How answers are shaped, within what the vendor's own parsers are known to accept.
 
     `words` are the running status words, in order, spread over the generation's time; `done` is the word for success.
-    `unknown_for` is in seconds: so long after submission polling a new id gives 404.
+    `unknown_for` is in seconds: so long after submission polling a new id gives 404. `history_rows` is the name under
+    which the history has its rows.
     Source: Atlas Cloud docs, predictions page; npm atlascloud-mcp 1.7.0.
     """
 
@@ -26,6 +27,7 @@ class Style:
     done: str = "completed"
     failure_as_500: bool = False
     unknown_for: float = 0.0
+    history_rows: Literal["items", "list"] = "items"
 
     def __post_init__(self) -> None:
         if not self.words:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import mimetypes
 import time
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Match, Route
 
-from . import answers, orders
+from . import answers, history, orders
 from .answers import Refused, Style
 from .models import MODELS
 from .pictures import File
@@ -29,11 +28,7 @@ if TYPE_CHECKING:
 
     from .clips import Clips
     from .orders import Order
-    from .predictions import Prediction
     from .world import World
-
-PAGE_SIZE, LARGEST_PAGE = 20, 100
-LONGEST_NUMBER = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +82,7 @@ class Api:
 
     async def _generate(self, request: Request) -> Response:
         order = await self._order(request)
-        prediction = self.world.submit(order.model, order.body, order.picture, order.failure)
+        prediction = self.world.submit(order.model, order.body, order.picture, order.failure, request.state.text)
         return self._ok(answers.submitted(self.style, prediction, self.origin))
 
     async def _calculate(self, request: Request) -> Response:
@@ -108,17 +103,9 @@ class Api:
         return self._ok(payload)
 
     async def _history(self, request: Request) -> Response:
-        """Source: npm atlascloud-mcp 1.7.0, type HistoryResponse; parameters it does not know are ignored."""
         self._authorise(request)
-        now = time.monotonic()
-        number = _whole(request, "no", default=1, largest=10**6)
-        size = _whole(request, "size", default=PAGE_SIZE, largest=LARGEST_PAGE)
-        items = [self._history_item(prediction, now) for prediction in self.world.predictions()]
-        for name in ("model", "status"):
-            wanted = request.query_params.get(name)
-            items = [item for item in items if wanted in (None, "", item[name])]
-        page = items[(number - 1) * size : number * size]
-        return self._ok({"items": page, "pageNo": number, "pageSize": size, "total": len(items)})
+        listed, now = self.world.listed(), time.monotonic()
+        return self._ok(history.page(self.style, listed, request.query_params, origin=self.origin, now=now))
 
     async def _models(self, _: Request) -> Response:
         return self._ok([model.entry(self.origin) for model in MODELS.values()])
@@ -171,17 +158,6 @@ class Api:
             orders.check, request.state.json, request.headers, self.world, f"{self.origin}/files/uploads/"
         )
 
-    def _history_item(self, prediction: Prediction, now: float) -> dict[str, Any]:
-        payload = answers.prediction_payload(self.style, prediction, self.origin, now)
-        return {
-            "ID": prediction.id,
-            "createdAt": int(prediction.created),
-            "model": prediction.model,
-            "requestBody": json.dumps(prediction.body),
-            "result": payload,
-            "status": payload["status"],
-        }
-
     def _ok(self, data: object) -> Response:
         return JSONResponse(answers.envelope(self.style, data))
 
@@ -199,11 +175,6 @@ class Api:
         if request.url.path.startswith("/public/"):
             return JSONResponse(answers.account_refusal(status, message, request_id), status)
         return JSONResponse(answers.refusal(self.style, status, message, request_id), status)
-
-
-def _whole(request: Request, name: str, *, default: int, largest: int) -> int:
-    text = request.query_params.get(name, "")
-    return min(max(int(text[:LONGEST_NUMBER]), 1), largest) if text.isdecimal() else default
 
 
 def _suffix(name: str) -> str:

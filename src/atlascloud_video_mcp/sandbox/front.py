@@ -73,7 +73,7 @@ class Front:
         body = await _read(receive)
         state = scope["state"]
         state["request_id"] = uuid.uuid4().hex
-        state["json"] = _parse(body)
+        state["text"], state["json"] = _parse(body)
         endpoint = self._endpoint(scope)
         self._log(_received(scope, endpoint, started))
         app = self._turned_away(scope, endpoint, body) or self._app
@@ -105,11 +105,13 @@ async def _read(receive: Receive) -> bytes:
     return bytes(body)
 
 
-def _parse(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
+def _parse(body: bytes) -> tuple[str, Any]:
+    """Give the body as text and as parsed JSON; nothing of a body that is no JSON."""
     try:
-        return json.loads(body)
+        text = body.decode()
+        return text, json.loads(text)
     except (ValueError, RecursionError):
-        return None
+        return "", None
 
 
 def _received(scope: Scope, endpoint: str, started: float) -> Received:

@@ -67,8 +67,10 @@ class Exchange:
         """Let the application act and answer."""
         await self.app(self.scope, self.receive, self.send)
 
-    async def reply(self, response: Response) -> None:
-        """Answer instead of the application."""
+    async def reply(self, response: Response, *, act: bool) -> None:
+        """Answer instead of the application, which may act unheard before."""
+        if act:
+            await self.act()
         await response(self.scope, self.receive, self.send)
 
     async def reset(self) -> None:
@@ -132,7 +134,7 @@ async def play(fault: Fault, exchange: Exchange) -> None:  # noqa: C901, PLR0912
     """Let the fault befall the exchange."""
     match fault.action:
         case "status":
-            await exchange.reply(_status(fault, exchange))
+            await exchange.reply(_status(fault, exchange), act=fault.act)
         case "reset_before":
             await exchange.reset()
         case "reset_after":
@@ -154,13 +156,14 @@ async def play(fault: Fault, exchange: Exchange) -> None:  # noqa: C901, PLR0912
         case "drip":
             await exchange.send_slowly(await exchange.act(), fault.chunks, fault.pause)
         case "malformed":
-            await exchange.reply(Response(BROKEN_JSON, media_type="application/json"))
+            await exchange.reply(Response(BROKEN_JSON, media_type="application/json"), act=fault.act)
         case "html":
-            await exchange.reply(HTMLResponse(PAGE))
+            await exchange.reply(HTMLResponse(PAGE), act=fault.act)
         case "wrong_types":
-            await exchange.reply(JSONResponse({"code": 200, "message": "success", "data": WRONG_TYPES}))
+            body = {"code": 200, "message": "success", "data": WRONG_TYPES}
+            await exchange.reply(JSONResponse(body), act=fault.act)
         case "empty":
-            await exchange.reply(Response())
+            await exchange.reply(Response(), act=fault.act)
         case _:
             assert_never(fault.action)
 

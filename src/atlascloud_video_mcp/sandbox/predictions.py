@@ -25,12 +25,13 @@ class Prediction:
 
     Its state is never stored: it follows from the clock, so that no timer has to run. `started` and `due` are
     `time.monotonic` seconds (`due` is infinite for one that does not finish by itself), `created` is Unix time,
-    `planned` is how long the status words are spread over.
+    `planned` is how long the status words are spread over, `text` is the request body exactly as it came in.
     """
 
     id: str
     model: str
     body: dict[str, Any]
+    text: str
     picture: File | None
     failure: Failure | None
     price: Decimal

@@ -36,13 +36,28 @@ class Balance:
 
 
 class World:
-    """The state behind the endpoints; safe to use from several threads."""
+    """The state behind the endpoints; safe to use from several threads.
 
-    def __init__(self, *, speed: float, seconds: float | None, seed: int | None, balance_usd: float) -> None:
+    `history_lag` is how many seconds after its submission a generation is listed, `clock_skew` how many seconds the
+    account's clock is ahead.
+    """
+
+    def __init__(
+        self,
+        *,
+        speed: float,
+        seconds: float | None,
+        seed: int | None,
+        balance_usd: float,
+        history_lag: float = 0.0,
+        clock_skew: float = 0.0,
+    ) -> None:
         self._lock = threading.Lock()
         self._speed = speed
         self._duration = _durations(seconds, seed)
         self._budget = Decimal(str(balance_usd))
+        self._history_lag = history_lag
+        self._clock_skew = clock_skew
         self._uploads: dict[str, File] = {}
         self._predictions: dict[str, Prediction] = {}
 
@@ -56,7 +71,9 @@ class World:
         """Look an upload up."""
         return self._uploads.get(name)
 
-    def submit(self, model: Model, body: dict[str, Any], picture: File | None, failure: Failure | None) -> Prediction:
+    def submit(
+        self, model: Model, body: dict[str, Any], picture: File | None, failure: Failure | None, text: str
+    ) -> Prediction:
         """Charge for a checked request and start it; raises Refused with 402 when the balance is too low."""
         price = model.price(body)
         if price > self.balance().available:
@@ -68,11 +85,12 @@ class World:
             id=f"sandbox-{uuid.uuid4().hex}",
             model=model.id,
             body=body,
+            text=text,
             picture=picture,
             failure=MODERATION if "sandbox:fail" in prompt else failure,
             price=price,
             started=now,
-            created=time.time(),
+            created=time.time() + self._clock_skew,
             planned=planned,
             due=math.inf if "sandbox:stuck" in prompt else now + planned,
         )
@@ -80,9 +98,15 @@ class World:
             self._predictions[prediction.id] = prediction
         return prediction
 
-    def predictions(self) -> list[Prediction]:
-        """List what the API knows, newest first."""
-        return [prediction for prediction in reversed(self._all()) if not prediction.forgotten]
+    def listed(self) -> list[Prediction]:
+        """List what the history shows by now, newest first."""
+        known = [prediction for prediction in reversed(self._all()) if not prediction.forgotten]
+        now = time.monotonic()
+        return [prediction for prediction in known if now - prediction.started >= self._history_lag]
+
+    def end_history_lag(self) -> None:
+        """List every generation from now on, whenever it was submitted."""
+        self._history_lag = 0.0
 
     def find(self, prediction_id: str) -> Prediction | None:
         """Look a prediction up, unless it was forgotten."""
@@ -90,9 +114,9 @@ class World:
             prediction = self._predictions.get(prediction_id)
         return None if prediction is None or prediction.forgotten else prediction
 
-    def submissions(self) -> list[dict[str, Any]]:
-        """List the bodies of all accepted requests, oldest first."""
-        return [prediction.body for prediction in self._all()]
+    def accepted(self) -> list[tuple[str, dict[str, Any]]]:
+        """List the ids and bodies of all accepted requests, oldest first."""
+        return [(prediction.id, prediction.body) for prediction in self._all()]
 
     def finish(self, prediction_id: str) -> None:
         """End a generation now; raises KeyError for an id that was never given out."""

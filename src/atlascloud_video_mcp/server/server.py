@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Context, MCPServer, tools
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
@@ -57,16 +57,16 @@ async def animate_image(
         Field(description="Absolute or ~ path, file:// URI, base64 data: URI (uploaded first), or https:// URL"),
     ],
     prompt: Annotated[
-        str | None,
+        str,
         Field(description="The motion to add, at most 2000 characters: one or two sentences with camera verbs"),
-    ] = None,
+    ] = "",
     duration: Annotated[
         int | None,
         Field(description="Seconds of video: 6 or 10 for Hailuo 2.3 standard and fast; leave out for pro"),
     ] = None,
     model: Annotated[
-        str | None, Field(description="Model id; default: the server's own, normally minimax/hailuo-2.3/i2v-standard")
-    ] = None,
+        str, Field(description="Model id; default: the server's own, normally minimax/hailuo-2.3/i2v-standard")
+    ] = "",
     enable_prompt_expansion: Annotated[bool | None, Field(description="Let the model rewrite the prompt")] = None,
     wait_seconds: WaitSeconds = None,
 ) -> Annotated[CallToolResult, Prediction]:
@@ -101,7 +101,7 @@ async def get_prediction(
     return prediction_answer(prediction, call)
 
 
-def _tools() -> list[Tool]:
+def _tools() -> list[tools.Tool]:
     spends = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
     looks = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
@@ -134,6 +134,6 @@ def build_server(
         version=__version__,
         instructions=_INSTRUCTIONS,
         lifespan=lifespan,
-        tools=list(_tools()),
+        tools=_tools(),
         log_level="WARNING",
     )

@@ -48,8 +48,9 @@ class Tool(tools.Tool):
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult:
         """Run the tool; what a caller can expect to go wrong becomes an answer, anything else stays a crash."""
+        given = {name: value for name, value in arguments.items() if value is not None}
         try:
-            return cast("CallToolResult", await super().run(arguments, context, convert_result))
+            return cast("CallToolResult", await super().run(given, context, convert_result))
         except ToolError as error:
             match error.__cause__:
                 case ValidationError() as cause:

@@ -42,8 +42,11 @@ class Job:
     failure: Exception | None = None
     """Why the job ended without a result."""
     ended_at: datetime | None = None
+    looks: int = 0
+    """How often the API was asked."""
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     _changed: anyio.Event = field(default_factory=anyio.Event)
+    _nudged: anyio.Event = field(default_factory=anyio.Event)
 
     @property
     def report(self) -> Report | None:
@@ -66,8 +69,9 @@ class Job:
         return max(0.0, ((ended or datetime.now(UTC)) - begun).total_seconds())
 
     def tell(self, news: News) -> None:
-        """Add to the log."""
-        self.log.append(news)
+        """Add to the log, unless that is what it says already."""
+        if news != (self.log[-1] if self.log else None):
+            self.log.append(news)
         self.trouble = None
         self._wake()
 
@@ -81,12 +85,23 @@ class Job:
         self.failure, self.ended_at = failure, datetime.now(UTC)
         self._wake()
 
-    async def follow(self, *, deadline: float, heartbeat: float) -> AsyncGenerator[News, None]:
-        """Each entry of the log from now on, and the last one again after each heartbeat of silence.
+    def nudge(self) -> None:
+        """Ask for a look before the next one is due."""
+        self._nudged.set()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait until the next look is due, or somebody asks for one."""
+        with anyio.move_on_after(seconds):
+            await self._nudged.wait()
+        self._nudged = anyio.Event()
+
+    async def follow(self, *, deadline: float, heartbeat: float, looks: int = 0) -> AsyncGenerator[News, None]:
+        """The last entry of the log, each later one, and the last one again after each heartbeat of silence.
 
         Args:
             deadline: When to stop, on the clock of `anyio.current_time`; it counts only from the first report on.
             heartbeat: Seconds.
+            looks: How many looks at the API must have been taken before the deadline counts.
 
         Raises:
             Exception: The job's failure, or its trouble when there is nothing better to tell by the deadline.
@@ -101,14 +116,14 @@ class Job:
                 raise self.failure
             if self.ended_at:
                 return
-            left = deadline - anyio.current_time() if self.report else heartbeat
+            left = deadline - anyio.current_time() if self.report and self.looks >= looks else heartbeat
             if self.trouble and (self.trouble is not old_trouble or left <= 0):
                 raise self.trouble
             if left <= 0:
                 return
             with anyio.move_on_after(min(left, heartbeat)) as silence:
                 await self._changed.wait()
-            if silence.cancelled_caught and self.log:
+            if silence.cancelled_caught and seen == len(self.log) > 0:
                 yield self.log[-1]
 
     def _wake(self) -> None:

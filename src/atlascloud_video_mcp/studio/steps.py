@@ -59,7 +59,7 @@ def _describe(job: Job, report: Report, *, durations: Durations, sandbox: bool) 
         error=report.error,
         expected_seconds=round(durations.median, 1) if running else None,
         predict_time_seconds=report.predict_time_seconds,
-        cost_usd=report.cost_usd,
+        cost_usd=None if failed else report.cost_usd,
         model=job.request.get("model") or report.model,
         prompt=job.request.get("prompt"),
         duration=job.request.get("duration"),

@@ -6,6 +6,7 @@ time; once the job is submitted it goes on without followers, so that nothing th
 
 from __future__ import annotations
 
+import re
 from contextlib import AsyncExitStack, aclosing
 from copy import copy
 from datetime import UTC, datetime
@@ -17,9 +18,8 @@ from anyio import to_thread
 
 from atlascloud_video_mcp.catalogue import Model, model_called
 from atlascloud_video_mcp.errors import (
+    AtlasError,
     InvalidInput,
-    KeyRejected,
-    NotAllowed,
     PredictionNotFound,
     RateLimited,
     ServiceUnavailable,
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from atlascloud_video_mcp.cloud import Cloud
-    from atlascloud_video_mcp.errors import AtlasError
 
+_WEB_ADDRESS = re.compile(r"https://[^\s/]+(/\S*)?", re.IGNORECASE)
+_AN_ID = re.compile(r"(?!\.{1,2}$)[!-~]{1,200}")
 _NOT_YET_KNOWN = 30.0  # seconds after submission in which the API may not know its own new id
 
 
@@ -118,10 +119,13 @@ class Studio:
             SubmissionUnknown: The request was sent and its answer lost.
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
+        image = image.strip().strip("'\"")
+        if image.lower().startswith("https:") and not _WEB_ADDRESS.fullmatch(image):
+            raise InvalidInput("image is no complete https URL: it needs a host and takes no blanks. Nothing was sent.")
         rules = model_called(model or self._model)
         request = rules.request(prompt=prompt, duration=duration, enable_prompt_expansion=enable_prompt_expansion)
         self._cloud.require_key()
-        work = partial(self._generate, image=image.strip(), rules=rules)
+        work = partial(self._generate, image=image, rules=rules)
         return self._follow(Job(request), deadline=deadline, work=work)
 
     def get_prediction(self, prediction_id: str, *, deadline: float) -> AsyncGenerator[Step, None]:
@@ -137,22 +141,31 @@ class Studio:
         """
         self._cloud.require_key()
         prediction_id = prediction_id.strip()
-        if not prediction_id:
-            raise InvalidInput("prediction_id is empty: pass the id that animate_image gave.")
-        job = self._jobs.get(prediction_id)
-        if job and not job.failure:
-            return self._follow(job, deadline=deadline)
-        job = self._jobs[prediction_id] = Job(committed=True)
+        if not _AN_ID.fullmatch(prediction_id):
+            raise InvalidInput(f"{prediction_id[:40]!r} is no prediction_id: pass the id that animate_image gave.")
+        old = self._jobs.get(prediction_id)
+        if old and not old.failure:
+            old.nudge()
+            return self._follow(old, deadline=deadline, looks=old.looks + 1)
+        job = Job(committed=True)
+        if old:  # it failed to look; what is known of the submission stays known
+            job.request, job.notes, job.submitted_at = old.request, old.notes, old.submitted_at
+        self._jobs[prediction_id] = job
         return self._follow(job, deadline=deadline, work=partial(self._watch, prediction_id=prediction_id))
 
     async def _follow(
-        self, job: Job, *, deadline: float = 0, work: Callable[[Job], Awaitable[None]] | None = None
+        self,
+        job: Job,
+        *,
+        deadline: float = 0,
+        looks: int = 0,
+        work: Callable[[Job], Awaitable[None]] | None = None,
     ) -> AsyncGenerator[Step, None]:
         """Start the job's work where it is not running yet, and tell of it step by step."""
         if work:
             self._tasks.start_soon(_carry_out, job, work)
         try:
-            async with aclosing(job.follow(deadline=deadline, heartbeat=self._heartbeat)) as log:
+            async with aclosing(job.follow(deadline=deadline, heartbeat=self._heartbeat, looks=looks)) as log:
                 async for news in log:
                     yield step(job, news, durations=self._durations, sandbox=self._cloud.sandbox)
         finally:
@@ -166,7 +179,8 @@ class Studio:
     async def _upload(self, job: Job, image: str, rules: PictureRules) -> Upload:
         job.tell(News("Checking the picture", 0.01))
         check = partial(open_picture, image, rules=rules, allowed_dirs=self._allowed_dirs)
-        with await to_thread.run_sync(check) as picture:
+        # A conversion takes seconds and cannot be interrupted: whoever leaves does not wait for it.
+        with await to_thread.run_sync(check, abandon_on_cancel=True) as picture:
             job.tell(News(f"Uploading {picture.filename} ({picture.size_bytes / 1000:,.0f} kB)", 0.02))
             return Upload(
                 url=await self._cloud.upload(picture),
@@ -179,37 +193,49 @@ class Studio:
             )
 
     async def _generate(self, job: Job, *, image: str, rules: Model) -> None:
-        if image.lower().startswith("https://") or (image.startswith("http://") and self._cloud.serves(image)):
+        report = await self._submit(job, image, rules)
+        self._jobs[report.prediction_id] = job
+        job.tell(News("Submitted", 0.05, report))
+        if report.status is Status.PROCESSING:
+            await job.pause(self._poll_interval)
+            await self._watch(job, prediction_id=report.prediction_id)
+
+    async def _submit(self, job: Job, image: str, rules: Model) -> Report:
+        if _WEB_ADDRESS.fullmatch(image) or self._cloud.serves(image):
             job.request["image"] = image
         else:
             upload = await self._upload(job, image, rules.pictures)
             job.request["image"], job.notes = upload.url, upload.notes
         job.tell(News(f"Submitting to {rules.id}", 0.04))
         job.committed, job.submitted_at = True, datetime.now(UTC)
-        report = await self._cloud.generate(job.request)
-        self._jobs[report.prediction_id] = job
-        job.tell(News("Submitted", 0.05, report))
-        if report.status is Status.PROCESSING:
-            await anyio.sleep(self._poll_interval)
-            await self._watch(job, prediction_id=report.prediction_id)
+        return await self._cloud.generate(job.request)
 
     async def _watch(self, job: Job, *, prediction_id: str) -> None:
         """Look at a prediction until it is finished, at the pace that suits its age."""
+        begun = anyio.current_time()
+        if not job.log:
+            job.tell(News(f"Looking at prediction {prediction_id}", 0.01))
         while True:
             pause = 0.0
             try:
                 report = await self._look(job, prediction_id)
+            except PredictionNotFound:
+                del self._jobs[prediction_id]
+                raise
             except (ServiceUnavailable, RateLimited) as error:
+                job.looks += 1
                 job.complain(_naming(prediction_id, error))
-                pause = self._heartbeat
-            except (KeyRejected, NotAllowed) as error:
+                pause = max(self._heartbeat, error.retry_after or 0)
+            except AtlasError as error:
                 raise _naming(prediction_id, error) from error
             else:
-                if report != job.report or job.trouble:
-                    job.tell(News("Rendering", 0.05, report))
+                job.looks += 1
+                job.tell(News("Rendering", 0.05, report) if report != job.report else job.log[-1])
                 if report.status is not Status.PROCESSING:
                     return
-            await anyio.sleep(max(pause, self._durations.pause(job.age, shortest=self._poll_interval)))
+            # The age may be unknown, or wrong by the clocks; the watch itself is at least as old as this.
+            age = max(job.age, anyio.current_time() - begun)
+            await job.pause(max(pause, self._durations.pause(age, shortest=self._poll_interval)))
 
     async def _look(self, job: Job, prediction_id: str) -> Report:
         try:
@@ -231,7 +257,9 @@ async def _carry_out(job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
 
 
 def _naming(prediction_id: str, error: AtlasError) -> AtlasError:
-    """The same error, with the id that stays good."""
+    """The same error, about a look and with the id that stays good."""
     named = copy(error)
-    named.args = (f"{error} The prediction {prediction_id} stays valid.",)
+    named.args = (
+        f"{error} Only the look at prediction {prediction_id} failed: the prediction stays valid; do not submit again.",
+    )
     return named

@@ -1,0 +1,108 @@
+"""Save a finished clip: the order of the steps, and who closes what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import httpx
+from anyio.to_thread import run_sync
+
+from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp.clips.fetch import Download, Patience
+from atlascloud_video_mcp.clips.part import Part
+from atlascloud_video_mcp.clips.problems import CannotSave, explained
+from atlascloud_video_mcp.clips.targets import read_target, safe_name
+from atlascloud_video_mcp.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+
+@dataclass(frozen=True)
+class SavedClip:
+    """A clip on disk."""
+
+    path: Path
+    """Absolute, symbolic links resolved."""
+    size_bytes: int
+
+
+class ClipSaver:
+    """A connection pool to wherever clips are kept, without any key; an async context manager.
+
+    Args:
+        allowed_dirs: Clips are written inside these directories only; none given means anywhere.
+        patience: Time-outs, tries, size.
+        allow_loopback_http: Whether plain http will do on this machine, for the sandbox.
+    """
+
+    def __init__(
+        self, *, allowed_dirs: Sequence[Path] = (), patience: Patience | None = None, allow_loopback_http: bool = False
+    ) -> None:
+        self._allowed_dirs = tuple(allowed_dirs)
+        self._patience = patience = patience or Patience()
+        self._allow_loopback_http = allow_loopback_http
+        self._http = httpx.AsyncClient(
+            # A compressed body has neither the clip's length nor its byte ranges.
+            headers={
+                "User-Agent": f"atlascloud-video-mcp/{__version__}",
+                "Accept": "video/mp4, */*;q=0.5",
+                "Accept-Encoding": "identity",
+            },
+            timeout=httpx.Timeout(patience.silence, connect=patience.connect),
+            # A proxy of the environment cannot reach this machine's own loopback address.
+            trust_env=not allow_loopback_http,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, value, traceback)
+
+    def check_target(self, save_to: str) -> None:
+        """Look, before anything is paid and without writing, whether a clip could be saved there; blocks on the disk.
+
+        Raises:
+            InvalidInput: It could not: not a full path, outside the allowed directories, not writable.
+        """
+        read_target(save_to, self._allowed_dirs)
+
+    async def save(self, url: str, save_to: str, *, name: str) -> SavedClip:
+        """Fetch, check and store a clip; where the same clip is there already, give that file.
+
+        Args:
+            url: The clip's URL.
+            save_to: The full path of a directory, made if missing, or of an `.mp4` file.
+            name: What to call it in a directory, by `clip_name`.
+
+        Raises:
+            CannotSave: It is not on disk, and nothing of it is.
+        """
+        try:
+            target = await run_sync(read_target, save_to, self._allowed_dirs)
+        except InvalidInput as error:
+            raise CannotSave(str(error)) from error
+        part = Part(target.directory)
+        try:
+            with explained(target.directory):
+                await run_sync(part.open)
+                await Download(
+                    self._http, url, part, patience=self._patience, allow_loopback_http=self._allow_loopback_http
+                ).run()
+                path = await run_sync(part.publish, target.filename or f"{safe_name(name)}.mp4")
+                return SavedClip(path, part.size)
+        finally:
+            try:
+                with anyio.CancelScope(shield=True):
+                    await run_sync(part.discard)
+            finally:
+                # No shield keeps off a task that is cancelled again and again; nearly always nothing is left to do.
+                part.discard()

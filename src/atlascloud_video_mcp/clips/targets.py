@@ -1,0 +1,163 @@
+"""From what the caller wrote in `save_to` to a directory and a file name, and from a picture to a clip's name."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unicodedata import normalize
+from urllib.parse import unquote, unquote_to_bytes
+
+from atlascloud_video_mcp.clips.problems import shown
+from atlascloud_video_mcp.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_WINDOWS = os.name == "nt"
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_SEPARATORS = ("/", "\\") if _WINDOWS else ("/",)
+_LONGEST_NAME = 80  # characters, without the ending
+_ID_LETTERS = 8
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a clip goes."""
+
+    directory: Path
+    """Absolute, with all symbolic links resolved; it need not exist."""
+    filename: str | None
+    """None: named after the clip."""
+
+
+def clip_name(picture: str | None, prediction_id: str) -> str:
+    """Make a file name without ending from the picture's path, name or URL and the end of the prediction's id.
+
+    It has at most 80 ASCII letters, digits, dashes and underscores. The dash in its middle and the lack of dots keep it
+    off the names that Windows reserves (`con`, `nul.txt`).
+    """
+    tail = _plain(prediction_id)[-_ID_LETTERS:].strip("-_") or "clip"
+    stem = _picture_stem(picture or "")[: _LONGEST_NAME - 1 - len(tail)].rstrip("-_")
+    return f"{stem}-{tail}"
+
+
+def safe_name(name: str) -> str:
+    """Give a name without anything a path could be made of."""
+    return _plain(name)[:_LONGEST_NAME].rstrip("-_") or "clip"
+
+
+def _picture_stem(picture: str) -> str:
+    scheme = _SCHEME.match(picture)
+    kind = scheme[1].lower() if scheme else ""
+    if kind == "data":
+        return "clip"
+    if kind in ("http", "https"):
+        # A signed URL's query is a secret, and a host is no name.
+        picture = re.split(r"[?#]", picture, maxsplit=1)[0].partition("//")[2].partition("/")[2]
+    if kind:
+        picture = unquote(picture)
+    last = re.split(r"[/\\]", picture.rstrip("\"' /\\"))[-1]
+    stem, dot, _ = last.rpartition(".")
+    return _plain(stem if dot else last) or "clip"
+
+
+def _plain(text: str) -> str:
+    ascii_only = normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", ascii_only).strip("-_")
+
+
+def read_target(save_to: str, allowed_dirs: Sequence[Path]) -> Target:
+    """Understand `save_to` and look, without writing, whether a clip could go there.
+
+    It means a directory when it is one, ends with a separator or has no ending; else a file, which must end in `.mp4`:
+    of a name like `clips.v2` it cannot be told which it is to be. Raises `InvalidInput`.
+    """
+    text = _path_text(save_to)
+    path = _absolute(text)
+    try:
+        is_directory = text.endswith(_SEPARATORS) or not path.suffix or path.is_dir()
+        directory = (path if is_directory else path.parent).resolve()
+        if not is_directory and path.suffix.lower() != ".mp4":
+            raise InvalidInput(
+                f"{shown(path)} does not end in .mp4, which clips are: name the file so, or end save_to with / if it "
+                "is to be a directory."
+            )
+        check_allowed(directory, allowed_dirs)
+        _check_writable(directory)
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links; ValueError: not encodable
+        reason = getattr(error, "strerror", None) or "it is no usable path"
+        raise InvalidInput(f"No clip can be saved to {shown(path)}: {reason}. Choose another path.") from error
+    return Target(directory, None if is_directory else path.name)
+
+
+def check_allowed(directory: Path, allowed_dirs: Sequence[Path]) -> None:
+    """Refuse a resolved directory that lies elsewhere; no directories given means no limit."""
+    allowed = [allowed_dir.expanduser().resolve() for allowed_dir in allowed_dirs]
+    if allowed and not any(directory.is_relative_to(allowed_dir) for allowed_dir in allowed):
+        raise InvalidInput(
+            f"{shown(directory)} lies outside the directories this server may write to "
+            f"({', '.join(map(shown, allowed))}): save there, or add it to ATLASCLOUD_ALLOWED_DIRS."
+        )
+
+
+def _check_writable(directory: Path) -> None:
+    existing = next(filter(Path.exists, (directory, *directory.parents)), directory)
+    if not existing.is_dir():
+        raise InvalidInput(f"{shown(existing)} is no directory, so no clip can be saved in it: choose another path.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InvalidInput(f"This server may not write to {shown(existing)}: allow it, or save elsewhere.")
+
+
+def _unquoted(save_to: str) -> str:
+    text = save_to.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    if not text or "\0" in text:
+        raise InvalidInput("save_to names no path: give the full path of a directory or of an .mp4 file.")
+    return text
+
+
+def _path_text(save_to: str) -> str:
+    text = _unquoted(save_to)
+    if not _WINDOWS and _WINDOWS_PATH.match(text):
+        raise InvalidInput(
+            f"{shown(text)} is a Windows path, but this server does not run on Windows: give the path as it is seen "
+            "where the server runs (under WSL, C:\\ is /mnt/c/)."
+        )
+    scheme = _SCHEME.match(text)
+    if not scheme:
+        return text
+    if scheme[1].lower() != "file":
+        raise InvalidInput(
+            f"'{shown(scheme[1])}:' is no kind of address a clip can be saved to: give the full path of a directory or "
+            "of an .mp4 file."
+        )
+    return path_of_file_uri(text)
+
+
+def path_of_file_uri(uri: str, *, windows: bool = _WINDOWS) -> str:
+    """Give the path in a `file:` URI (RFC 8089); `?` and `#` stand for themselves, as people paste names into URIs."""
+    rest = uri.partition(":")[2]
+    if rest.startswith("//"):
+        host, _, path = rest[2:].partition("/")
+        if host.lower() not in {"", "localhost"}:
+            raise InvalidInput(f"{shown(uri)} names another host, '{shown(host)}': give a path on this machine.")
+        rest = f"/{path}"
+    decoded = unquote_to_bytes(rest).decode(errors="surrogateescape")
+    return _unquoted(decoded[1:] if windows and re.match(r"/[A-Za-z]:", decoded) else decoded)
+
+
+def _absolute(text: str) -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidInput(f"The home directory in {shown(text)} is not known: give the full path.") from error
+    if not path.is_absolute():
+        raise InvalidInput(
+            f"{shown(text)} is a relative path, and hosts start this server in any directory: give the full path."
+        )
+    return path

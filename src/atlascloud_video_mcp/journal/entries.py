@@ -1,0 +1,126 @@
+"""What the journal remembers of one request, and how that is written in a row."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from atlascloud_video_mcp.journal.schema import Damaged
+from atlascloud_video_mcp.predictions import Report, Status
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+class Stage(StrEnum):
+    """How far a request came."""
+
+    INTENDED = "intended"
+    """Written before the upload: nothing can have left."""
+    SENDING = "sending"
+    """Written just before the paid request, with its body."""
+    UNKNOWN = "unknown"
+    """The answer was lost: it may have been paid for."""
+    SUBMITTED = "submitted"
+    """The prediction's id is known."""
+    REFUSED = "refused"
+    """The API said no: nothing was paid."""
+    ABANDONED = "abandoned"
+    """Given up before anything left."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One request, from the intent to the saved clip; times are in UTC."""
+
+    intent_id: str
+    key: str
+    """What makes requests identical; empty for a prediction that was not asked for through this journal."""
+    stage: Stage
+    mine: bool
+    """Written by this Journal object."""
+    owner_alive: bool
+    """Whether the process that wrote it still runs."""
+    request: dict[str, Any]
+    """The body as sent; empty before SENDING."""
+    notes: tuple[str, ...]
+    created_at: datetime
+    """When it was intended."""
+    submitted_at: datetime | None
+    prediction_id: str | None
+    report: Report | None
+    """The last that the API gave."""
+    delivered: bool
+    """Its completed result was handed over."""
+    save_to: str | None
+    saved_path: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an identical request should join it: it runs, may run, or was never handed over."""
+        if self.stage is not Stage.SUBMITTED:
+            return self.stage in {Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN}
+        status = self.report.status if self.report else Status.PROCESSING
+        return status is Status.PROCESSING or (status is Status.COMPLETED and not self.delivered)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who may send a request: us when `won`, or else `entry` is an earlier one to join, wait for or resolve."""
+
+    won: bool
+    entry: Entry
+
+
+def as_text(moment: datetime) -> str:
+    """A time so that texts compare as the times do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def to_row(entry: Entry, owner: str) -> dict[str, object]:
+    """What free text may be in is written as ASCII JSON: SQLite takes no lone surrogates, and file names hold them."""
+    return {
+        "intent_id": entry.intent_id,
+        "key": entry.key,
+        "owner": owner,
+        "stage": entry.stage,
+        "request": json.dumps(entry.request),
+        "notes": json.dumps(entry.notes),
+        "created_at": as_text(entry.created_at),
+        "submitted_at": as_text(entry.submitted_at) if entry.submitted_at else None,
+        "prediction_id": entry.prediction_id,
+        "report": json.dumps(entry.report.model_dump(mode="json", by_alias=False)) if entry.report else None,
+        "delivered": entry.delivered,
+        "save_to": json.dumps(entry.save_to),
+        "saved_path": json.dumps(entry.saved_path),
+    }
+
+
+def from_row(row: sqlite3.Row, *, mine: bool, owner_alive: bool) -> Entry:
+    """The entry in a row.
+
+    Raises:
+        Damaged: the row holds what nobody wrote.
+    """
+    try:
+        return Entry(
+            intent_id=row["intent_id"],
+            key=row["key"],
+            stage=Stage(row["stage"]),
+            mine=mine,
+            owner_alive=owner_alive,
+            request=json.loads(row["request"]),
+            notes=tuple(json.loads(row["notes"])),
+            created_at=datetime.fromisoformat(row["created_at"]),
+            submitted_at=datetime.fromisoformat(row["submitted_at"]) if row["submitted_at"] else None,
+            prediction_id=row["prediction_id"],
+            report=Report.model_validate_json(row["report"], by_alias=False, by_name=True) if row["report"] else None,
+            delivered=bool(row["delivered"]),
+            save_to=json.loads(row["save_to"]),
+            saved_path=json.loads(row["saved_path"]),
+        )
+    except (ValueError, TypeError) as error:
+        raise Damaged("an entry cannot be read") from error

@@ -1,0 +1,70 @@
+"""The journal's file: made for its owner's eyes only, and set aside when it is damaged."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from atlascloud_video_mcp.journal.schema import check, connect, is_damage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_OPENING_SECONDS = 10
+_COMPANIONS = ("-wal", "-shm", "")
+"""What SQLite adds to the name of a database, and the database itself last: without it nobody reads the others."""
+
+
+def open_file(path: Path, *, thorough: bool) -> tuple[sqlite3.Connection, Path | None]:
+    """A connection, and where the damaged file went that was in the way.
+
+    One process opens at a time, so that none meets a file half made or half set aside.
+
+    Raises:
+        NewerJournal, sqlite3.Error, OSError: it cannot be used; nothing was changed.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock"), timeout=_OPENING_SECONDS, mode=0o600, poll_interval=0.01):
+        try:
+            return _connect(path, thorough=thorough), None
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+        aside = _set_aside(path)
+        return _connect(path, thorough=False), aside
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Tells a file from another that took its name; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _connect(path: Path, *, thorough: bool) -> sqlite3.Connection:
+    # Made by us, since SQLite would let others read it. Never opened by us when it is there: closing a file drops the
+    # locks that another connection of this process holds on it.
+    with suppress(FileExistsError):
+        path.touch(mode=0o600, exist_ok=False)
+    db = connect(path)
+    try:
+        if thorough:
+            check(db)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    for companion in _COMPANIONS:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + companion).rename(aside.with_name(aside.name + companion))
+    return aside

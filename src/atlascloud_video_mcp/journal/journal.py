@@ -1,0 +1,129 @@
+"""The journal as the rest of the program sees it: asynchronous, and never in the way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage
+from atlascloud_video_mcp.journal.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from atlascloud_video_mcp.journal.ledger import Ledger
+    from atlascloud_video_mcp.predictions import Report
+
+_T = TypeVar("_T")
+
+
+class Journal:
+    """Remembers intents, predictions, uploads and durations in a directory that any number of processes may share.
+
+    `directory` None keeps all in memory. The disk is first touched by the first method called. No method raises
+    because of the disk: what is amiss stands in `warnings`, and the work goes on in memory. What a method began it
+    finishes, also when its task is cancelled.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._store = Store(directory)
+        self._one = anyio.CapacityLimiter(1)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._in_thread(self._store.close)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences for the caller about what is amiss; empty when all is well."""
+        return self._store.warnings
+
+    async def claim(self, key: str, *, force_new: bool = False) -> Claim:
+        """The right to send a request, or the earlier identical one that is still open; `force_new` always wins.
+
+        What dead processes left is settled on the way: an INTENDED entry is given up, a SENDING one becomes UNKNOWN.
+        An UNKNOWN entry stands in the way no longer once a newer one was submitted.
+        """
+        return await self._run(lambda ledger: ledger.claim(key, force_new=force_new))
+
+    async def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> None:
+        """From now on the request may have been paid for; `request` is its body, without picture bytes."""
+        await self._run(lambda ledger: ledger.sending(intent_id, request, notes))
+
+    async def submitted(self, intent_id: str, report: Report, at: datetime) -> None:
+        """The API took the request: its first report, and when."""
+        await self._run(lambda ledger: ledger.submitted(intent_id, report, at))
+
+    async def unknown(self, intent_id: str) -> None:
+        """The answer was lost; without effect when the id is known by now."""
+        await self._run(lambda ledger: ledger.ended(intent_id, Stage.UNKNOWN))
+
+    async def refused(self, intent_id: str) -> None:
+        """The API said no; without effect when the id is known by now."""
+        await self._run(lambda ledger: ledger.ended(intent_id, Stage.REFUSED))
+
+    async def abandoned(self, intent_id: str) -> None:
+        """Given up before anything left; without effect when the id is known by now."""
+        await self._run(lambda ledger: ledger.ended(intent_id, Stage.ABANDONED))
+
+    async def reported(self, prediction_id: str, report: Report) -> None:
+        """What the API said last; nothing is written when it says nothing new. An unknown id is remembered, too.
+
+        The first report of completion also records how long the generation took, in seconds.
+        """
+        await self._run(lambda ledger: ledger.reported(prediction_id, report))
+
+    async def delivered(self, prediction_id: str) -> None:
+        """The completed result was handed over: nobody joins it any more."""
+        await self._run(lambda ledger: ledger.note(prediction_id, delivered=True))
+
+    async def wants(self, prediction_id: str, save_to: str) -> None:
+        """Where the clip is to be saved once it is finished."""
+        await self._run(lambda ledger: ledger.note(prediction_id, save_to=save_to))
+
+    async def saved(self, prediction_id: str, path: str) -> None:
+        """Where the clip was saved."""
+        await self._run(lambda ledger: ledger.note(prediction_id, saved_path=path))
+
+    async def entry(self, intent_id: str) -> Entry | None:
+        """The entry of an intent."""
+        return await self._run(lambda ledger: ledger.entry(intent_id))
+
+    async def prediction(self, prediction_id: str) -> Entry | None:
+        """The newest entry about a prediction."""
+        return await self._run(lambda ledger: ledger.prediction(prediction_id))
+
+    async def knows(self, prediction_ids: Collection[str]) -> set[str]:
+        """Those of the ids that are in the journal."""
+        return await self._run(lambda ledger: ledger.knows(prediction_ids))
+
+    async def upload(self, digest: str, *, within: timedelta, host: str) -> str | None:
+        """Where bytes with this digest were put of late; `host` is the API's base URL."""
+        return await self._run(lambda ledger: ledger.upload(digest, datetime.now(UTC) - within, host))
+
+    async def uploaded(self, digest: str, url: str, *, host: str) -> None:
+        """Bytes with this digest were put at `url` just now."""
+        await self._run(lambda ledger: ledger.uploaded(digest, url, host))
+
+    async def durations(self, model: str, duration: int | None, most: int = 50) -> list[float]:
+        """How many seconds generations of this kind took, newest first; `duration` is as in the request."""
+        return await self._run(lambda ledger: ledger.durations(model, duration, most))
+
+    async def _run(self, work: Callable[[Ledger], _T]) -> _T:
+        return await self._in_thread(lambda: self._store.run(work))
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        # A cancelled task may be the only one that knows the id of a paid job.
+        with anyio.CancelScope(shield=True):
+            result = await anyio.to_thread.run_sync(work, limiter=self._one)
+        return result  # noqa: RET504 - to the type checker a scope may swallow what is raised, and with it a return

@@ -1,0 +1,208 @@
+"""What is read and written within one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
+from atlascloud_video_mcp.predictions import Status
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from atlascloud_video_mcp.journal.owners import Owners
+    from atlascloud_video_mcp.predictions import Report
+
+_NOBODYS_KEY = ""
+_BY_INTENT = "SELECT * FROM entries WHERE intent_id = ?"
+_BY_KEY = "SELECT * FROM entries WHERE key = ? ORDER BY seq DESC"
+_BY_PREDICTION = "SELECT * FROM entries WHERE prediction_id = ? ORDER BY seq DESC"
+_INSERT = """
+    INSERT OR IGNORE INTO entries (
+        intent_id, key, owner, stage, request, notes, created_at, submitted_at, prediction_id, report, delivered,
+        save_to, saved_path
+    ) VALUES (
+        :intent_id, :key, :owner, :stage, :request, :notes, :created_at, :submitted_at, :prediction_id, :report,
+        :delivered, :save_to, :saved_path
+    )
+"""
+_UPDATE = """
+    UPDATE entries SET stage = :stage, request = :request, notes = :notes, submitted_at = :submitted_at,
+        prediction_id = :prediction_id, report = :report, delivered = :delivered, save_to = :save_to,
+        saved_path = :saved_path
+    WHERE intent_id = :intent_id
+"""
+
+
+class Ledger:
+    """The journal as one transaction sees it; `written` is what it leaves behind, None for what it removed."""
+
+    def __init__(self, db: sqlite3.Connection, me: str, owners: Owners | None) -> None:
+        self._db = db
+        self._me = me
+        self._owners = owners
+        self.written: dict[str, Entry | None] = {}
+
+    def claim(self, key: str, *, force_new: bool) -> Claim:
+        """See Journal.claim."""
+        earlier = None if force_new else self._to_join(key)
+        if earlier:
+            return Claim(won=False, entry=earlier)
+        if self._owners:
+            self._owners.hold()
+        return Claim(won=True, entry=self._insert(key, Stage.INTENDED))
+
+    def _to_join(self, key: str) -> Entry | None:
+        overridden = False
+        for entry in map(self._settled, self._entries(_BY_KEY, key)):
+            # who forced a newer submission decided not to wait for word of an older one
+            if entry.is_open and not (overridden and entry.stage is Stage.UNKNOWN):
+                return entry
+            overridden = overridden or entry.stage is Stage.SUBMITTED
+        return None
+
+    def _settled(self, entry: Entry) -> Entry:
+        """What the end of its process made of an entry."""
+        if entry.owner_alive:
+            return entry
+        match entry.stage:
+            case Stage.INTENDED:
+                return self._change(entry, stage=Stage.ABANDONED)
+            case Stage.SENDING:
+                return self._change(entry, stage=Stage.UNKNOWN)
+            case _:
+                return entry
+
+    def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> None:
+        """See Journal.sending."""
+        for entry in self._entries(_BY_INTENT, intent_id):
+            self._change(entry, stage=Stage.SENDING, request=dict(request), notes=tuple(notes))
+
+    def ended(self, intent_id: str, stage: Stage) -> None:
+        """Without an id; where another process found the id meanwhile, the id stays."""
+        for entry in self._entries(_BY_INTENT, intent_id):
+            if entry.stage is not Stage.SUBMITTED:
+                self._change(entry, stage=stage)
+
+    def submitted(self, intent_id: str, report: Report, at: datetime) -> None:
+        """See Journal.submitted."""
+        prediction_id = report.prediction_id
+        for entry in self._entries(_BY_INTENT, intent_id):
+            known = self._absorbed(prediction_id)
+            self._change(entry, stage=Stage.SUBMITTED, prediction_id=prediction_id, submitted_at=at, **known)
+        self.reported(prediction_id, report)
+
+    def _absorbed(self, prediction_id: str) -> dict[str, Any]:
+        """What was noted about a prediction before it was known whose it is."""
+        for entry in self._entries(_BY_PREDICTION, prediction_id):
+            if entry.key == _NOBODYS_KEY:
+                self._db.execute("DELETE FROM entries WHERE intent_id = ?", (entry.intent_id,))
+                self.written[entry.intent_id] = None
+                return {name: getattr(entry, name) for name in ("report", "delivered", "save_to", "saved_path")}
+        return {}
+
+    def reported(self, prediction_id: str, report: Report) -> None:
+        """See Journal.reported; a late answer that it still runs does not undo its end."""
+        for entry in self._about(prediction_id, report.created_at):
+            before = entry.report
+            late = before and before.status is not Status.PROCESSING and report.status is Status.PROCESSING
+            if late or before == report:
+                continue
+            self._change(entry, report=report)
+            if report.status is Status.COMPLETED and not (before and before.status is Status.COMPLETED):
+                self._observe(entry, report)
+
+    def _observe(self, entry: Entry, report: Report) -> None:
+        model, duration = entry.request.get("model"), entry.request.get("duration")
+        begun, ended = report.created_at, report.completed_at
+        if not (begun and ended):
+            begun, ended = entry.submitted_at, datetime.now(UTC)
+        # What was not asked for here says nothing about how long its like takes, nor do clocks that disagree.
+        if isinstance(model, str) and begun and ended > begun:
+            kind = (model, duration if isinstance(duration, int) else None)
+            seconds = (ended - begun).total_seconds()
+            self._db.execute("INSERT INTO durations (model, duration, seconds) VALUES (?, ?, ?)", (*kind, seconds))
+
+    def note(self, prediction_id: str, **changes: object) -> None:
+        """Something about a prediction that the API does not know."""
+        for entry in self._about(prediction_id):
+            self._change(entry, **changes)
+
+    def entry(self, intent_id: str) -> Entry | None:
+        """The entry of an intent."""
+        return next(iter(self._entries(_BY_INTENT, intent_id)), None)
+
+    def prediction(self, prediction_id: str) -> Entry | None:
+        """The newest entry about a prediction."""
+        return next(iter(self._entries(_BY_PREDICTION, prediction_id)), None)
+
+    def knows(self, prediction_ids: Collection[str]) -> set[str]:
+        """See Journal.knows."""
+        one = "SELECT 1 FROM entries WHERE prediction_id = ?"
+        return {each for each in prediction_ids if self._db.execute(one, (each,)).fetchone()}
+
+    def upload(self, digest: str, since: datetime, host: str) -> str | None:
+        """Where these bytes are, unless they went up before `since`."""
+        select = "SELECT url FROM uploads WHERE host = ? AND digest = ? AND uploaded_at > ?"
+        row = self._db.execute(select, (host, digest, as_text(since))).fetchone()
+        return str(row["url"]) if row else None
+
+    def uploaded(self, digest: str, url: str, host: str) -> None:
+        """See Journal.uploaded."""
+        now = as_text(datetime.now(UTC))
+        self._db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", (host, digest, url, now))
+
+    def durations(self, model: str, duration: int | None, most: int) -> list[float]:
+        """See Journal.durations."""
+        select = "SELECT seconds FROM durations WHERE model = ? AND duration IS ? ORDER BY seq DESC LIMIT ?"
+        return [row["seconds"] for row in self._db.execute(select, (model, duration, most))]
+
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Put entries back that an earlier file held; one that is here already is the better one."""
+        for entry in sorted(entries, key=lambda entry: entry.created_at):
+            self._db.execute(_INSERT, to_row(entry, self._me))
+
+    def _entries(self, select: str, value: str) -> list[Entry]:
+        return [self._read(row) for row in self._db.execute(select, (value,)).fetchall()]
+
+    def _read(self, row: sqlite3.Row) -> Entry:
+        mine = row["owner"] == self._me
+        return from_row(row, mine=mine, owner_alive=mine or bool(self._owners and self._owners.is_alive(row["owner"])))
+
+    def _about(self, prediction_id: str, since: datetime | None = None) -> list[Entry]:
+        return self._entries(_BY_PREDICTION, prediction_id) or [
+            self._insert(_NOBODYS_KEY, Stage.SUBMITTED, prediction_id=prediction_id, submitted_at=since)
+        ]
+
+    def _insert(
+        self, key: str, stage: Stage, prediction_id: str | None = None, submitted_at: datetime | None = None
+    ) -> Entry:
+        entry = Entry(
+            intent_id=uuid4().hex,
+            key=key,
+            stage=stage,
+            mine=True,
+            owner_alive=True,
+            request={},
+            notes=(),
+            created_at=datetime.now(UTC),
+            submitted_at=submitted_at,
+            prediction_id=prediction_id,
+            report=None,
+            delivered=False,
+            save_to=None,
+            saved_path=None,
+        )
+        self._db.execute(_INSERT, to_row(entry, self._me))
+        self.written[entry.intent_id] = entry
+        return entry
+
+    def _change(self, entry: Entry, **changes: Any) -> Entry:  # noqa: ANN401 - the fields of Entry, checked by it
+        changed = replace(entry, **changes)
+        self._db.execute(_UPDATE, to_row(changed, self._me))
+        self.written[entry.intent_id] = changed
+        return changed

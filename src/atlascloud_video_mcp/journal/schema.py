@@ -1,0 +1,153 @@
+"""The tables of the journal, how they came to be, and what can be wrong with a file that should hold them."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+# The file's user_version is the number of steps it has seen. A step that was released is never changed.
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE entries (
+            seq INTEGER PRIMARY KEY,
+            intent_id TEXT NOT NULL UNIQUE,
+            key TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            stage TEXT NOT NULL,
+            request TEXT NOT NULL,
+            notes TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            submitted_at TEXT,
+            prediction_id TEXT,
+            report TEXT,
+            delivered INTEGER NOT NULL,
+            save_to TEXT NOT NULL,
+            saved_path TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX entries_by_key ON entries (key)",
+        "CREATE INDEX entries_by_prediction ON entries (prediction_id)",
+        """
+        CREATE TABLE uploads (
+            host TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            url TEXT NOT NULL,
+            uploaded_at TEXT NOT NULL,
+            PRIMARY KEY (host, digest)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE durations (
+            seq INTEGER PRIMARY KEY,
+            model TEXT NOT NULL,
+            duration INTEGER,
+            seconds REAL NOT NULL
+        )
+        """,
+        "CREATE INDEX durations_by_kind ON durations (model, duration)",
+    ),
+)
+
+BUSY_SECONDS = 10.0
+"""How long others may keep the file to themselves before we do without it."""
+_ONE_TRY = 0.005
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY_CODE = 0xFF
+
+
+class NewerJournal(Exception):
+    """The file was written by a version of this program that knows more steps."""
+
+
+class Damaged(sqlite3.DatabaseError):
+    """The file opens, and holds what nobody wrote."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the file itself is broken, rather than out of reach."""
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    return isinstance(error, Damaged) or code in _DAMAGED
+
+
+def connect(place: Path | str) -> sqlite3.Connection:
+    """An open database with all tables; any thread may use it, one at a time.
+
+    Raises:
+        NewerJournal: nothing was changed.
+        sqlite3.Error: it cannot be opened or read.
+    """
+    # isolation_level None: sqlite3 begins no transactions behind our back
+    db = sqlite3.connect(place, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        db.row_factory = sqlite3.Row
+        _prepare(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    if _version(db) > len(STEPS):
+        raise NewerJournal(f"it is of version {_version(db)}, and this program knows version {len(STEPS)}")
+    # Where write-ahead logging cannot be had (a network file system), the mode stays, with an error or without.
+    with suppress(sqlite3.OperationalError):
+        db.execute("PRAGMA journal_mode = WAL")
+    # What is about to be paid for must outlast a power cut, which the usual NORMAL of WAL does not promise.
+    db.execute("PRAGMA synchronous = FULL")
+    with transaction(db):
+        for number, step in enumerate(STEPS[_version(db) :], _version(db) + 1):
+            for statement in step:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number}")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def check(db: sqlite3.Connection) -> None:
+    """Read the whole file.
+
+    Raises:
+        sqlite3.DatabaseError: it is damaged.
+    """
+    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise Damaged(verdict)
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Generator[None]:
+    """All or nothing, and alone: from its first line to its last no other process writes."""
+    _begin(db)
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def _begin(db: sqlite3.Connection) -> None:
+    """SQLite itself asks ever more rarely, so that busier processes starve one that waits; we ask at a steady pace."""
+    deadline = monotonic() + BUSY_SECONDS
+    _wait_at_most(db, _ONE_TRY)
+    while not db.in_transaction:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+    _wait_at_most(db, BUSY_SECONDS)
+
+
+def _wait_at_most(db: sqlite3.Connection, seconds: float) -> None:
+    db.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

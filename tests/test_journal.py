@@ -1,0 +1,316 @@
+"""What the journal remembers and whom it lets submit; two journals on one directory stand for two processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from atlascloud_video_mcp.journal import Claim, Entry, Journal, Stage
+from atlascloud_video_mcp.predictions import Report
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+REQUEST = {"model": "vendor/model", "image": "https://pictures.example/cat.jpg", "duration": 6}
+HOST = "https://api.example/v1"
+NOW = datetime.now(UTC)
+BEGUN, ENDED = "2026-01-01T00:00:00Z", "2026-01-01T00:00:45Z"
+
+
+def report(prediction_id: str = "p1", status: str = "processing", **fields: object) -> Report:
+    outputs = ["https://clips.example/1.mp4"] if status == "completed" else []
+    return Report.model_validate({"id": prediction_id, "status": status, "outputs": outputs, **fields})
+
+
+@pytest.fixture(params=["file", "memory"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal, None]:
+    async with Journal(tmp_path / "state" if request.param == "file" else None) as journal:
+        yield journal
+        assert journal.warnings == ()
+
+
+@pytest.fixture
+async def ours(tmp_path: Path) -> AsyncGenerator[Journal, None]:
+    async with Journal(tmp_path) as journal:
+        yield journal
+
+
+@pytest.fixture
+async def theirs(tmp_path: Path) -> AsyncGenerator[Journal, None]:
+    async with Journal(tmp_path) as journal:
+        yield journal
+
+
+async def sent(journal: Journal, key: str = "key", *, force_new: bool = False) -> str:
+    claim = await journal.claim(key, force_new=force_new)
+    assert claim.won
+    await journal.sending(claim.entry.intent_id, REQUEST, ["turned upright"])
+    return claim.entry.intent_id
+
+
+async def paid(journal: Journal, prediction_id: str = "p1", *, force_new: bool = False) -> str:
+    intent_id = await sent(journal, force_new=force_new)
+    await journal.submitted(intent_id, report(prediction_id), NOW)
+    return intent_id
+
+
+async def prediction(journal: Journal, prediction_id: str = "p1") -> Entry:
+    entry = await journal.prediction(prediction_id)
+    assert entry
+    return entry
+
+
+async def test_an_entry_tells_the_whole_way_from_intent_to_saved_clip(journal: Journal) -> None:
+    claim = await journal.claim("key")
+    assert claim == Claim(won=True, entry=claim.entry)
+    intended = claim.entry
+    assert (intended.stage, intended.request, intended.notes, intended.mine) == (Stage.INTENDED, {}, (), True)
+    await journal.sending(intended.intent_id, REQUEST, ["turned upright"])
+    await journal.submitted(intended.intent_id, report(), NOW)
+    finished = report(status="completed", created_at=BEGUN, completed_at=ENDED, price="0.28")
+    await journal.reported("p1", finished)
+    await journal.delivered("p1")
+    await journal.wants("p1", "/clips")
+    await journal.saved("p1", "/clips/cat.mp4")
+    entry = await journal.entry(intended.intent_id)
+    assert entry == await journal.prediction("p1")
+    assert entry == Entry(
+        intent_id=intended.intent_id,
+        key="key",
+        stage=Stage.SUBMITTED,
+        mine=True,
+        owner_alive=True,
+        request=REQUEST,
+        notes=("turned upright",),
+        created_at=intended.created_at,
+        submitted_at=NOW,
+        prediction_id="p1",
+        report=finished,
+        delivered=True,
+        save_to="/clips",
+        saved_path="/clips/cat.mp4",
+    )
+
+
+async def test_what_is_not_there_is_none(journal: Journal) -> None:
+    assert await journal.entry("nothing") is None
+    assert await journal.prediction("nothing") is None
+    assert await journal.knows(["nothing"]) == set()
+
+
+async def test_a_file_name_that_is_no_unicode_survives(journal: Journal) -> None:
+    path = os.fsdecode(b"/clips/caf\xe9.mp4")
+    await journal.saved("p1", path)
+    assert (await prediction(journal)).saved_path == path
+
+
+async def test_another_process_joins_what_runs_and_does_not_own_it(ours: Journal, theirs: Journal) -> None:
+    intent_id = await paid(ours)
+    claim = await theirs.claim("key")
+    assert (claim.won, claim.entry.intent_id, claim.entry.prediction_id) == (False, intent_id, "p1")
+    assert (claim.entry.mine, claim.entry.owner_alive) == (False, True)
+
+
+@pytest.mark.parametrize("stage", ["intended", "sending", "unknown", "submitted"])
+async def test_an_open_entry_of_a_living_process_is_joined(ours: Journal, theirs: Journal, stage: str) -> None:
+    intent_id = (await ours.claim("key")).entry.intent_id
+    if stage != "intended":
+        await ours.sending(intent_id, REQUEST, [])
+    if stage == "unknown":
+        await ours.unknown(intent_id)
+    if stage == "submitted":
+        await ours.submitted(intent_id, report(), NOW)
+    claim = await theirs.claim("key")
+    assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, stage)
+
+
+async def test_a_finished_clip_is_joined_until_it_is_delivered(ours: Journal, theirs: Journal) -> None:
+    await paid(ours)
+    await ours.reported("p1", report(status="completed"))
+    assert not (await theirs.claim("key")).won
+    await theirs.delivered("p1")
+    assert (await ours.claim("key")).won
+
+
+async def test_a_failed_generation_is_not_joined(journal: Journal) -> None:
+    await paid(journal)
+    await journal.reported("p1", report(status="failed"))
+    assert (await journal.claim("key")).won
+
+
+async def test_a_refused_or_abandoned_request_is_not_joined(journal: Journal) -> None:
+    await journal.refused(await sent(journal))
+    await journal.abandoned((await journal.claim("key")).entry.intent_id)
+    assert (await journal.claim("key")).won
+
+
+async def test_other_keys_do_not_matter(journal: Journal) -> None:
+    await sent(journal, "one")
+    assert (await journal.claim("two")).won
+
+
+async def test_twenty_tasks_of_two_processes_claim_and_one_wins(ours: Journal, theirs: Journal) -> None:
+    claims: list[Claim] = []
+
+    async def claim(journal: Journal) -> None:
+        claims.append(await journal.claim("key"))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(claim, ours)
+            tasks.start_soon(claim, theirs)
+    assert len(claims) == 20
+    assert sum(claim.won for claim in claims) == 1
+    assert len({claim.entry.intent_id for claim in claims}) == 1
+
+
+async def test_a_process_that_ended_before_sending_is_forgotten(tmp_path: Path, ours: Journal) -> None:
+    async with Journal(tmp_path) as gone:
+        intent_id = (await gone.claim("key")).entry.intent_id
+        assert len(list((tmp_path / "owners").iterdir())) == 1
+    assert list((tmp_path / "owners").iterdir()) == []
+    assert (await ours.claim("key")).won
+    entry = await ours.entry(intent_id)
+    assert entry
+    assert (entry.stage, entry.owner_alive) == (Stage.ABANDONED, False)
+
+
+async def test_a_process_that_ended_while_sending_leaves_an_unknown(tmp_path: Path, ours: Journal) -> None:
+    async with Journal(tmp_path) as gone:
+        intent_id = await sent(gone)
+    claim = await ours.claim("key")
+    assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, Stage.UNKNOWN)
+    assert (claim.entry.owner_alive, claim.entry.request) == (False, REQUEST)
+
+
+async def test_an_unknown_blocks_until_a_forced_one_was_submitted(journal: Journal) -> None:
+    older = await sent(journal)
+    await journal.unknown(older)
+    forced = await sent(journal, force_new=True)
+    await journal.refused(forced)
+    assert (await journal.claim("key")).entry.intent_id == older
+    await paid(journal, force_new=True)
+    assert (await journal.claim("key")).entry.prediction_id == "p1"
+    await journal.reported("p1", report(status="completed"))
+    await journal.delivered("p1")
+    assert (await journal.claim("key")).won
+
+
+async def test_the_newest_open_entry_is_joined(journal: Journal) -> None:
+    await paid(journal, "p1")
+    await paid(journal, "p2", force_new=True)
+    assert (await journal.claim("key")).entry.prediction_id == "p2"
+
+
+async def test_an_id_that_was_found_outlasts_a_late_verdict(ours: Journal, theirs: Journal) -> None:
+    intent_id = await sent(ours)
+    await theirs.submitted(intent_id, report(), NOW)
+    await ours.unknown(intent_id)
+    assert (await prediction(ours)).stage is Stage.SUBMITTED
+
+
+async def test_a_prediction_of_somebody_else_is_remembered_and_joined_by_nobody(journal: Journal) -> None:
+    await journal.reported("p1", report(created_at=BEGUN))
+    entry = await prediction(journal)
+    assert (entry.key, entry.stage, entry.request) == ("", Stage.SUBMITTED, {})
+    assert entry.submitted_at == datetime.fromisoformat(BEGUN)
+    assert await journal.knows(["p1", "p2"]) == {"p1"}
+
+
+async def test_what_was_noted_before_the_submission_was_known_is_kept(ours: Journal, theirs: Journal) -> None:
+    intent_id = await sent(ours)
+    finished = report(status="completed")
+    await theirs.reported("p1", finished)
+    await theirs.wants("p1", "/clips")
+    await ours.submitted(intent_id, report(), NOW)
+    entry = await prediction(ours)
+    assert (entry.intent_id, entry.report, entry.save_to) == (intent_id, finished, "/clips")
+
+
+async def test_two_intents_with_one_prediction_hear_of_it_both(journal: Journal) -> None:
+    older, newer = await paid(journal), await paid(journal, force_new=True)
+    await journal.reported("p1", report(status="failed"))
+    entries = [await journal.entry(older), await journal.entry(newer)]
+    assert [entry.report for entry in entries if entry] == [report(status="failed")] * 2
+
+
+async def test_an_id_is_remembered_though_its_intent_is_not(journal: Journal) -> None:
+    await journal.submitted("forgotten", report(), NOW)
+    assert (await prediction(journal)).stage is Stage.SUBMITTED
+
+
+async def test_a_late_answer_does_not_undo_the_end(journal: Journal) -> None:
+    await paid(journal)
+    await journal.reported("p1", report(status="completed"))
+    await journal.reported("p1", report())
+    assert (await prediction(journal)).report == report(status="completed")
+
+
+async def test_the_same_report_is_written_once(tmp_path: Path, ours: Journal) -> None:
+    await paid(ours)
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as onlooker:
+        versions = []
+        for status in ("processing", "queued", "queued"):
+            await ours.reported("p1", report(status=status))
+            versions.append(onlooker.execute("PRAGMA data_version").fetchone()[0])
+    onlooker.close()
+    assert versions[0] < versions[1] == versions[2]
+
+
+async def test_the_time_taken_is_recorded_once(journal: Journal) -> None:
+    await paid(journal)
+    finished = report(status="completed", created_at=BEGUN, completed_at=ENDED)
+    for each in (report(created_at=BEGUN), finished, finished, finished.model_copy(update={"cost_usd": 0.28})):
+        await journal.reported("p1", each)
+    assert await journal.durations("vendor/model", 6) == [45.0]
+    assert await journal.durations("vendor/model", 10) == []
+    assert await journal.durations("vendor/model", None) == []
+
+
+async def test_without_times_of_the_api_the_time_taken_counts_from_the_submission(journal: Journal) -> None:
+    intent_id = (await journal.claim("key")).entry.intent_id
+    await journal.sending(intent_id, {"model": "vendor/pro"}, [])
+    await journal.submitted(intent_id, report(), datetime.now(UTC) - timedelta(seconds=100))
+    await journal.reported("p1", report(status="completed"))
+    assert await journal.durations("vendor/pro", None) == [pytest.approx(100, abs=30)]
+
+
+@pytest.mark.parametrize("times", [(BEGUN, ENDED), (ENDED, BEGUN)])
+async def test_nonsense_and_foreign_clips_teach_no_times(journal: Journal, times: tuple[str, str]) -> None:
+    backwards = {"created_at": ENDED, "completed_at": BEGUN}
+    await paid(journal)
+    await journal.reported("p1", report(status="completed", **backwards))
+    await journal.reported("p2", report("p2", "completed", created_at=times[0], completed_at=times[1]))
+    assert await journal.durations("vendor/model", 6) == []
+
+
+async def test_the_newest_times_come_first(journal: Journal) -> None:
+    for number, second in enumerate(("10", "20", "30")):
+        await paid(journal, f"p{number}", force_new=True)
+        ended = f"2026-01-01T00:00:{second}Z"
+        await journal.reported(f"p{number}", report(f"p{number}", "completed", created_at=BEGUN, completed_at=ended))
+    assert await journal.durations("vendor/model", 6, most=2) == [30.0, 20.0]
+
+
+async def test_bytes_that_went_up_of_late_are_found_at_the_same_host(journal: Journal) -> None:
+    hour = timedelta(hours=1)
+    assert await journal.upload("digest", within=hour, host=HOST) is None
+    await journal.uploaded("digest", "https://up.example/old.jpg", host=HOST)
+    await journal.uploaded("digest", "https://up.example/new.jpg", host=HOST)
+    assert await journal.upload("digest", within=hour, host=HOST) == "https://up.example/new.jpg"
+    assert await journal.upload("digest", within=timedelta(0), host=HOST) is None
+    assert await journal.upload("digest", within=hour, host="http://127.0.0.1:1") is None
+
+
+async def test_a_cancelled_task_still_writes_what_it_knows(journal: Journal) -> None:
+    intent_id = await sent(journal)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await journal.submitted(intent_id, report(), NOW)
+    assert (await prediction(journal)).intent_id == intent_id

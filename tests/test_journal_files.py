@@ -1,0 +1,230 @@
+"""What the journal does on the disk, and what it does when the disk fails it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+import stat
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atlascloud_video_mcp.journal import Journal, Stage, schema
+from atlascloud_video_mcp.predictions import Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUNNING = Report.model_validate({"id": "p1", "status": "processing"})
+FORGETS = "this process forgets what it did when it ends"
+
+
+async def submit(journal: Journal, key: str = "key") -> str:
+    claim = await journal.claim(key)
+    assert claim.won
+    await journal.sending(claim.entry.intent_id, {"prompt": "x" * 500}, [])
+    await journal.submitted(claim.entry.intent_id, RUNNING, datetime.now(UTC))
+    return claim.entry.intent_id
+
+
+async def fill(directory: Path) -> Path:
+    """A journal of many pages, closed."""
+    async with Journal(directory) as journal:
+        for number in range(30):
+            await submit(journal, f"key {number}")
+    return directory / "journal.sqlite3"
+
+
+def set_aside(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.glob("*.damaged-*")}
+
+
+def damage(directory: Path) -> None:
+    """Overwrite the files of a journal in use, and the mark that tells its user to trust what it has in memory."""
+    for name, size in (("journal.sqlite3", None), ("journal.sqlite3-wal", None), ("journal.sqlite3-shm", 136)):
+        with (directory / name).open("r+b") as stream:
+            stream.write(b"\xff" * (size or (directory / name).stat().st_size))
+
+
+async def works_without_a_file(journal: Journal) -> str:
+    """The one warning, once it was shown that a paid job is still reported and joined."""
+    intent_id = await submit(journal)
+    assert (await journal.claim("key")).entry.intent_id == intent_id
+    entry = await journal.prediction("p1")
+    assert entry
+    assert (entry.intent_id, entry.mine, entry.owner_alive) == (intent_id, True, True)
+    (warning,) = journal.warnings
+    return warning
+
+
+async def test_nothing_is_on_the_disk_before_the_first_use(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "state") as journal:
+        assert journal.warnings == ()
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps rights elsewhere")
+async def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with Journal(tmp_path / "state") as journal:
+            await submit(journal)
+            modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "state").rglob("*")}
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+
+
+async def test_it_is_read_again_by_the_next_process(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as journal:
+        intent_id = await submit(journal)
+    async with Journal(tmp_path) as journal:
+        claim = await journal.claim("key")
+    assert (claim.won, claim.entry.intent_id, claim.entry.report) == (False, intent_id, RUNNING)
+
+
+async def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "journal.sqlite3"
+    file.write_bytes(b"not a database" * 1000)
+    with caplog.at_level(logging.WARNING):
+        async with Journal(tmp_path) as journal:
+            intent_id = await submit(journal)
+            (warning,) = journal.warnings
+    ((name, content),) = set_aside(tmp_path).items()
+    assert content == b"not a database" * 1000
+    assert name in warning
+    assert caplog.messages == [warning]
+    async with Journal(tmp_path) as journal:
+        assert (await journal.claim("key")).entry.intent_id == intent_id
+        assert journal.warnings == ()
+
+
+async def test_a_truncated_file_is_set_aside(tmp_path: Path) -> None:
+    file = await fill(tmp_path)
+    os.truncate(file, file.stat().st_size // 2)
+    async with Journal(tmp_path) as journal:
+        await submit(journal)
+        (warning,) = journal.warnings
+    assert "was damaged and set aside as journal.sqlite3.damaged-" in warning
+
+
+async def test_a_file_damaged_deep_inside_is_set_aside_when_it_shows(tmp_path: Path) -> None:
+    file = await fill(tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    async with Journal(tmp_path) as ours, Journal(tmp_path) as theirs:
+        intent_id = await submit(ours)
+        assert len(ours.warnings) == 1
+        assert (await theirs.claim("key")).entry.intent_id == intent_id
+        assert theirs.warnings == ()
+
+
+async def test_damage_while_it_is_in_use_costs_none_of_its_own_entries(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as journal:
+        for number in range(30):
+            await submit(journal, f"key {number}")
+        intent_id = (await journal.claim("key 7")).entry.intent_id
+        damage(tmp_path)
+        claim = await journal.claim("key 7")
+        assert (claim.won, claim.entry.intent_id) == (False, intent_id)
+        assert journal.warnings
+    async with Journal(tmp_path) as journal:
+        assert (await journal.claim("key 7")).entry.intent_id == intent_id
+
+
+async def test_damage_that_cannot_be_mended_costs_none_of_its_own_entries(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as journal:
+        intent_id = await submit(journal)
+        damage(tmp_path)
+        (tmp_path / "journal.lock").unlink()
+        (tmp_path / "journal.lock").mkdir()
+        claim = await journal.claim("key")
+        assert (claim.won, claim.entry.intent_id) == (False, intent_id)
+        (warning,) = journal.warnings
+        assert FORGETS in warning
+
+
+async def test_a_directory_in_place_of_the_file_costs_the_memory_only(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite3").mkdir()
+    async with Journal(tmp_path) as journal:
+        assert FORGETS in await works_without_a_file(journal)
+
+
+async def test_a_file_in_place_of_the_directory_costs_the_memory_only(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    async with Journal(tmp_path / "state") as journal:
+        assert FORGETS in await works_without_a_file(journal)
+
+
+async def test_a_file_in_place_of_the_owners_costs_the_memory_only(tmp_path: Path) -> None:
+    (tmp_path / "owners").touch()
+    async with Journal(tmp_path) as journal:
+        assert FORGETS in await works_without_a_file(journal)
+
+
+async def test_entries_that_nobody_can_read_cost_the_memory_only(tmp_path: Path) -> None:
+    file = await fill(tmp_path)
+    with sqlite3.connect(file) as onlooker:
+        onlooker.execute("UPDATE entries SET stage = 'nonsense'")
+    onlooker.close()
+    async with Journal(tmp_path) as journal:
+        assert (await journal.claim("key 7")).won
+        assert FORGETS in await works_without_a_file(journal)
+
+
+async def test_the_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    file = await fill(tmp_path)
+    with sqlite3.connect(file) as onlooker:
+        onlooker.execute("PRAGMA user_version = 99")
+    onlooker.close()
+    before = file.read_bytes()
+    async with Journal(tmp_path) as journal:
+        assert "version 99" in await works_without_a_file(journal)
+    assert file.read_bytes() == before
+
+
+async def test_a_file_that_fails_later_costs_none_of_its_own_entries(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as journal:
+        intent_id = await submit(journal)
+        await journal.reported("foreign", RUNNING.model_copy(update={"prediction_id": "foreign"}))
+        foreign = (await journal.claim("other")).entry.intent_id
+        await journal.submitted(foreign, RUNNING.model_copy(update={"prediction_id": "foreign"}), datetime.now(UTC))
+        with sqlite3.connect(tmp_path / "journal.sqlite3") as onlooker:
+            onlooker.execute("ALTER TABLE entries RENAME TO elsewhere")
+        onlooker.close()
+        claim = await journal.claim("key")
+        assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, Stage.SUBMITTED)
+        assert await journal.knows(["p1", "foreign"]) == {"p1", "foreign"}
+        (warning,) = journal.warnings
+        assert FORGETS in warning
+
+
+async def test_a_file_that_another_program_never_lets_go_costs_the_memory_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    async with Journal(tmp_path) as journal:
+        assert await journal.knows([]) == set()
+        onlooker = sqlite3.connect(tmp_path / "journal.sqlite3")
+        onlooker.execute("BEGIN IMMEDIATE")
+        assert "locked" in await works_without_a_file(journal)
+        onlooker.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+async def test_a_journal_that_is_deleted_while_in_use_is_begun_anew(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+    async with Journal(directory) as ours, Journal(directory) as theirs:
+        intent_id = await submit(ours)
+        shutil.rmtree(directory)
+        second = (await ours.claim("other")).entry.intent_id
+        assert (await theirs.claim("key")).entry.intent_id == intent_id
+        other = await theirs.claim("other")
+        assert (other.won, other.entry.intent_id, other.entry.owner_alive) == (False, second, True)
+        assert ours.warnings == theirs.warnings == ()

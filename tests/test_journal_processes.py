@@ -1,0 +1,103 @@
+"""The journal among real processes, some of which are killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from atlascloud_video_mcp.journal import Journal, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+OTHER = """
+import sys, pathlib, anyio
+from atlascloud_video_mcp.journal import Journal
+
+async def main():
+    async with Journal(pathlib.Path(sys.argv[1])) as journal:
+        sys.stdin.readline()
+        claim = await journal.claim("key")
+        if claim.won and sys.argv[2] == "sending":
+            await journal.sending(claim.entry.intent_id, {"model": "vendor/model"}, [])
+        print(claim.won, claim.entry.intent_id, *journal.warnings, flush=True)
+        sys.stdin.readline()
+
+anyio.run(main)
+"""
+
+
+@contextmanager
+def process(directory: Path, stage: str) -> Generator[subprocess.Popen[str]]:
+    """Another process that waits for a line before it claims, and for another before it ends."""
+    command = [sys.executable, "-c", OTHER, str(directory), stage]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
+def go_on(other: subprocess.Popen[str]) -> None:
+    assert other.stdin
+    other.stdin.write("\n")
+    other.stdin.flush()
+
+
+def claimed(other: subprocess.Popen[str]) -> list[str]:
+    assert other.stdout
+    return other.stdout.readline().split()
+
+
+@pytest.mark.parametrize("stage", ["intended", "sending"])
+async def test_a_living_process_is_waited_for(tmp_path: Path, stage: str) -> None:
+    with process(tmp_path, stage) as other:
+        go_on(other)
+        won, intent_id = claimed(other)
+        async with Journal(tmp_path) as journal:
+            claim = await journal.claim("key")
+    assert won == "True"
+    assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, stage)
+    assert (claim.entry.mine, claim.entry.owner_alive) == (False, True)
+
+
+async def test_a_process_killed_before_sending_is_forgotten(tmp_path: Path) -> None:
+    with process(tmp_path, "intended") as other:
+        go_on(other)
+        _, intent_id = claimed(other)
+    async with Journal(tmp_path) as journal:
+        assert (await journal.claim("key")).won
+        entry = await journal.entry(intent_id)
+    assert entry
+    assert (entry.stage, entry.owner_alive) == (Stage.ABANDONED, False)
+    assert list((tmp_path / "owners").iterdir()) == []
+
+
+async def test_a_process_killed_while_sending_leaves_an_unknown(tmp_path: Path) -> None:
+    with process(tmp_path, "sending") as other:
+        go_on(other)
+        _, intent_id = claimed(other)
+    async with Journal(tmp_path) as journal:
+        claim = await journal.claim("key")
+    assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, Stage.UNKNOWN)
+    assert claim.entry.request == {"model": "vendor/model"}
+
+
+@pytest.mark.parametrize("before", [b"", b"damaged"])
+def test_processes_that_make_or_mend_the_journal_at_the_same_moment_pay_once(tmp_path: Path, before: bytes) -> None:
+    (tmp_path / "journal.sqlite3").write_bytes(before)
+    with (
+        process(tmp_path, "sending") as one,
+        process(tmp_path, "sending") as two,
+        process(tmp_path, "sending") as three,
+    ):
+        for other in (one, two, three):
+            go_on(other)
+        answers = [claimed(other)[:2] for other in (one, two, three)]
+    assert sorted(won for won, _ in answers) == ["False", "False", "True"]
+    assert len({intent_id for _, intent_id in answers}) == 1

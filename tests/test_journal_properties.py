@@ -1,0 +1,144 @@
+"""Any order of operations of two processes leads where a simple model of the journal leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import anyio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlascloud_video_mcp.journal import Journal, Stage
+from atlascloud_video_mcp.predictions import Report, Status
+
+PROCESSES = st.integers(0, 1)
+CLAIMS = st.tuples(st.just("claim"), PROCESSES, st.sampled_from("ab"), st.booleans())
+STEPS = st.tuples(
+    st.sampled_from(
+        ["sending", "submitted", "unknown", "refused", "abandoned", "processing", "completed", "failed", "delivered"]
+    ),
+    PROCESSES,
+    st.integers(0, 5),
+)
+RESTARTS = st.tuples(st.just("restart"), PROCESSES)
+
+
+@dataclass
+class Known:
+    """What the model holds of one intent."""
+
+    intent_id: str
+    key: str
+    owner: Journal
+    stage: Stage = Stage.INTENDED
+    status: Status = Status.PROCESSING
+    delivered: bool = False
+
+    @property
+    def blocks(self) -> bool:
+        if self.stage is Stage.SUBMITTED:
+            unfinished = self.status is Status.PROCESSING
+            return unfinished or (self.status is Status.COMPLETED and not self.delivered)
+        return self.stage in {Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN}
+
+
+class Model:
+    """Two processes, and all that they did."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.journals = [Journal(directory), Journal(directory)]
+        self.known: list[Known] = []
+
+    def expected(self, key: str) -> Known | None:
+        """The newest that blocks; a dead owner's entries are settled up to there."""
+        submitted_later = False
+        for each in [each for each in reversed(self.known) if each.key == key]:
+            if each.owner not in self.journals and each.stage is Stage.INTENDED:
+                each.stage = Stage.ABANDONED
+            if each.owner not in self.journals and each.stage is Stage.SENDING:
+                each.stage = Stage.UNKNOWN
+            if each.blocks and not (each.stage is Stage.UNKNOWN and submitted_later):
+                return each
+            submitted_later |= each.stage is Stage.SUBMITTED
+        return None
+
+    async def claim(self, process: int, key: str, force_new: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+        journal = self.journals[process]
+        claim = await journal.claim(key, force_new=force_new)
+        expected = None if force_new else self.expected(key)
+        assert claim.won is (expected is None)
+        if expected is None:
+            self.known.append(Known(claim.entry.intent_id, key, journal))
+        else:
+            assert (claim.entry.intent_id, claim.entry.stage) == (expected.intent_id, expected.stage)
+            assert claim.entry.mine is (expected.owner is journal)
+            assert claim.entry.owner_alive is (expected.owner in self.journals)
+
+    async def restart(self, process: int) -> None:
+        await self.journals[process].__aexit__(None, None, None)
+        self.journals[process] = Journal(self.directory)
+
+    async def step(self, action: str, process: int, number: int) -> None:
+        if not self.known:
+            return
+        journal, known = self.journals[process], self.known[number % len(self.known)]
+        if known.stage is not Stage.SUBMITTED:
+            await self.before_the_id(action, journal, known)
+        elif action in {"unknown", "refused", "abandoned"}:
+            await getattr(journal, action)(known.intent_id)  # too late to matter
+        elif action == "delivered":
+            await journal.delivered(known.intent_id)
+            known.delivered = True
+        elif action in {"processing", "completed", "failed"}:
+            await journal.reported(known.intent_id, told(known.intent_id, action))
+            known.status = known.status if action == "processing" else Status(action)
+
+    async def before_the_id(self, action: str, journal: Journal, known: Known) -> None:
+        if action == "sending":
+            await journal.sending(known.intent_id, {}, [])
+        elif action == "submitted":
+            await journal.submitted(known.intent_id, told(known.intent_id, "processing"), datetime.now(UTC))
+        elif action in {"unknown", "refused", "abandoned"}:
+            await getattr(journal, action)(known.intent_id)
+        else:
+            return
+        known.stage = Stage(action)
+
+    async def agrees(self) -> None:
+        for journal in self.journals:
+            for known in self.known:
+                entry = await journal.entry(known.intent_id)
+                assert entry
+                status = entry.report.status if entry.report else Status.PROCESSING
+                assert (entry.stage, status, entry.delivered) == (known.stage, known.status, known.delivered)
+            assert journal.warnings == ()
+
+
+def told(prediction_id: str, status: str) -> Report:
+    outputs = ["https://clips.example/1.mp4"] if status == "completed" else []
+    return Report.model_validate({"id": prediction_id, "status": status, "outputs": outputs})
+
+
+async def play(operations: list[tuple[Any, ...]]) -> None:
+    with TemporaryDirectory() as directory:
+        model = Model(Path(directory))
+        try:
+            for name, *arguments in operations:
+                do = getattr(model, name, None) or partial(model.step, name)
+                await do(*arguments)
+            await model.agrees()
+        finally:
+            for process in (0, 1):
+                await model.restart(process)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True, database=None)
+@given(st.lists(CLAIMS | STEPS | STEPS | RESTARTS, min_size=5, max_size=30))
+def test_two_processes_never_disagree_with_the_model(operations: list[tuple[Any, ...]]) -> None:
+    anyio.run(play, operations)

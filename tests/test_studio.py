@@ -291,9 +291,11 @@ async def test_looking_without_waiting_takes_a_look(sandbox: Sandbox, base_url: 
 async def test_a_silent_api_is_told_of_while_it_is_silent(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="prediction", action="delay", seconds=0.15))
 
-    async with studio_at(base_url, heartbeat=0.02) as studio:
-        async with aclosing(studio.get_prediction("p1", deadline=LATER)) as steps:
-            told = [(await anext(steps)).message for _ in range(3)]
+    async with (
+        studio_at(base_url, heartbeat=0.02) as studio,
+        aclosing(studio.get_prediction("p1", deadline=LATER)) as steps,
+    ):
+        told = [(await anext(steps)).message for _ in range(3)]
 
     assert told == ["Looking at prediction p1"] * 3
 

@@ -11,7 +11,9 @@ import httpx
 from mcp.types import CallToolResult, TextContent
 from pydantic import SecretStr
 
+from atlascloud_video_mcp.clips import ClipSaver
 from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.studio import Studio
 
@@ -42,16 +44,24 @@ async def studio_at(
     heartbeat: float = 0.05,
     allowed_dirs: Sequence[Path] = (),
     durations: Durations = QUICK,
+    directory: Path | None = None,
+    download_dir: Path | None = None,
 ) -> AsyncGenerator[Studio, None]:
     async with (
         cloud_at(base_url, key) as cloud,
+        Journal(directory) as journal,
+        ClipSaver(allowed_dirs=allowed_dirs, allow_loopback_http=True) as saver,
         Studio(
             cloud,
+            journal,
+            saver,
             model=STANDARD,
             poll_interval=poll_interval,
             heartbeat=heartbeat,
             allowed_dirs=allowed_dirs,
             durations=durations,
+            download_dir=download_dir,
+            history_patience=0.5,
         ) as studio,
     ):
         yield studio

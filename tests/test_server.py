@@ -124,7 +124,7 @@ async def test_the_text_alone_and_the_data_alone_both_say_everything_of_a_clip(
     assert clip["sandbox"] is True
     for field in ("prediction_id", "video_url", "model", "prompt", "image_url"):
         assert clip[field] in text
-    for line in ("duration: 10 s", f"cost: ${clip['cost_usd']:.2f}", "download it before", "built-in sandbox"):
+    for line in ("duration: 10 s", f"cost: ${clip['cost_usd']:.2f}", "save_video keeps it", "built-in sandbox"):
         assert line in text
 
 
@@ -209,6 +209,47 @@ async def test_a_picture_is_uploaded_and_its_url_given(base_url: str) -> None:
     assert upload["url"] in text_of(result)
     assert "640 x 427" in text_of(result)
     assert progress.values == [1, 2, 99]
+
+
+@ERAS
+async def test_a_finished_clip_is_kept_on_disk(sandbox: Sandbox, base_url: str, tmp_path: Path, era: Era) -> None:
+    async with client_of(base_url, era=era) as client:
+        submitted = await client.call_tool("animate_image", {"image": ROCKET, "wait_seconds": 0})
+        assert submitted.structured_content is not None
+        wanted = {"prediction_id": submitted.structured_content["prediction_id"], "save_to": str(tmp_path)}
+        early = await client.call_tool("save_video", wanted)
+        sandbox.finish(wanted["prediction_id"])
+        kept = await client.call_tool("save_video", wanted)
+        await fits(client, "save_video", kept)
+        again = await client.call_tool("save_video", wanted)
+        seen = await client.call_tool("get_prediction", {"prediction_id": wanted["prediction_id"]})
+
+    assert early.is_error
+    assert "no clip to save" in text_of(early)
+    assert kept.structured_content is not None
+    assert again.structured_content == kept.structured_content
+    path = kept.structured_content["saved_path"]
+    assert Path(path).is_absolute()
+    assert f"The clip is saved: {path}" in text_of(kept)
+    assert kept.structured_content["video_url"] in text_of(kept)
+    assert [item.name async for item in anyio.Path(tmp_path).iterdir()] == [Path(path).name]
+    assert seen.structured_content is not None
+    assert seen.structured_content["saved_path"] == path
+    assert f"saved_path: {path}" in text_of(seen)
+
+
+async def test_an_identical_request_is_joined_and_says_so(base_url: str) -> None:
+    async with client_of(base_url) as client:
+        wanted = {"image": REMOTE, "wait_seconds": 0}
+        await client.call_tool("animate_image", wanted)
+        joined = await client.call_tool("animate_image", wanted)
+        forced = await client.call_tool("animate_image", wanted | {"force_new": True})
+
+    assert joined.structured_content is not None
+    assert forced.structured_content is not None
+    assert (joined.structured_content["reused"], forced.structured_content["reused"]) == (True, False)
+    assert "nothing new was paid" in text_of(joined)
+    assert "nothing new was paid" not in text_of(forced)
 
 
 async def test_several_outputs_are_all_named(sandbox: Sandbox, base_url: str) -> None:
@@ -350,8 +391,9 @@ async def test_calls_at_the_same_time_share_one_studio(sandbox: Sandbox, base_ur
             yield studio
 
     async with Client(build_server(open_studio)) as client, anyio.create_task_group() as tasks:
-        for _ in range(5):
-            tasks.start_soon(client.call_tool, "animate_image", {"image": REMOTE, "wait_seconds": 0})
+        for number in range(5):
+            wanted = {"image": REMOTE, "prompt": f"wind {number}", "wait_seconds": 0}
+            tasks.start_soon(client.call_tool, "animate_image", wanted)
 
     assert opened == 1
     assert len(sandbox.submissions) == 5
@@ -363,7 +405,7 @@ async def test_the_definitions_are_small_and_plain(base_url: str, era: Era) -> N
         listed = await client.list_tools()
 
     line = json.dumps(listed.model_dump(mode="json", by_alias=True, exclude_none=True), separators=(",", ":"))
-    assert len(line) < 5000
+    assert len(line) < 6000
     for word in ("anyOf", "oneOf", "allOf", "$ref", "$defs", '"title":"image"', '"default"', '"null"'):
         assert word not in line
     assert all(len(tool.description or "") < 2000 for tool in listed.tools)

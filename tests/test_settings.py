@@ -16,6 +16,8 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
     assert settings.base_url == "https://api.atlascloud.ai/api/v1"
     assert settings.model == "minimax/hailuo-2.3/i2v-standard"
     assert settings.max_wait is None
+    assert settings.state_dir is None
+    assert settings.download_dir is None
     assert settings.poll_interval == 0.5
     assert settings.allowed_dirs == ()
     assert not settings.sandbox
@@ -45,6 +47,20 @@ def test_what_is_set_is_read(tmp_path: Path) -> None:
     assert settings.allowed_dirs == (tmp_path, Path.home())
     assert settings.sandbox
     assert settings.log_level == "DEBUG"
+
+
+def test_a_download_directory_lies_inside_the_allowed_ones(tmp_path: Path) -> None:
+    allowed = {"ATLASCLOUD_ALLOWED_DIRS": str(tmp_path)}
+
+    inside = read_settings(allowed | {"ATLASCLOUD_DOWNLOAD_DIR": str(tmp_path / "clips")})
+    alone = read_settings({"ATLASCLOUD_DOWNLOAD_DIR": str(tmp_path.parent)})
+
+    assert inside.download_dir == tmp_path / "clips"
+    assert alone.download_dir == tmp_path.parent
+    with pytest.raises(
+        SettingsError, match=r"ATLASCLOUD_DOWNLOAD_DIR is .*: it takes .* inside ATLASCLOUD_ALLOWED_DIRS"
+    ):
+        read_settings(allowed | {"ATLASCLOUD_DOWNLOAD_DIR": str(tmp_path / ".." / "clips")})
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.errors import AtlasError, SettingsError
-from atlascloud_video_mcp.settings import Settings, read_settings
+from atlascloud_video_mcp.settings import Settings, is_loopback, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -105,6 +105,8 @@ def _serve(settings: Settings, open_studio: Callable[[], AbstractAsyncContextMan
     from atlascloud_video_mcp.server import build_server  # noqa: PLC0415 - the commands do not need the server
 
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(name)s: %(message)s")
+    if settings.log_level != "DEBUG":
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
     # The SDK waits for the next line of stdin in a thread that no KeyboardInterrupt ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     build_server(open_studio, max_wait=settings.max_wait).run("stdio")
@@ -122,19 +124,30 @@ def _leave_conversions_behind() -> None:
 
 
 @asynccontextmanager
-async def _studio(settings: Settings, *, speed: float = 1.0) -> AsyncGenerator[Studio, None]:
+async def _studio(settings: Settings, *, speed: float = 1.0, in_sandbox: bool = False) -> AsyncGenerator[Studio, None]:
     """The studio at work on the live API, or on an emulator that is `speed` times faster."""
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
+    import platformdirs  # noqa: PLC0415
+
+    from atlascloud_video_mcp.clips import ClipSaver  # noqa: PLC0415
     from atlascloud_video_mcp.cloud import Cloud  # noqa: PLC0415
+    from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415
     from atlascloud_video_mcp.pacing import Durations  # noqa: PLC0415
     from atlascloud_video_mcp.studio import Studio  # noqa: PLC0415
 
+    state = settings.state_dir or platformdirs.user_state_path("atlascloud-video-mcp", appauthor=False)
     async with (
         Cloud(settings.base_url, settings.api_key) as cloud,
+        # The built-in emulator forgets with the process, so there is nothing to remember of it.
+        Journal(None if in_sandbox else state) as journal,
+        ClipSaver(allowed_dirs=settings.allowed_dirs, allow_loopback_http=is_loopback(cloud.host)) as saver,
         Studio(
             cloud,
+            journal,
+            saver,
             model=settings.model,
             allowed_dirs=settings.allowed_dirs,
+            download_dir=settings.download_dir,
             poll_interval=settings.poll_interval,
             durations=Durations().faster(speed),
         ) as studio,
@@ -148,7 +161,7 @@ async def _sandbox_studio(settings: Settings, speed: float) -> AsyncGenerator[St
 
     with Sandbox(speed=speed).running() as base_url:
         emulated = settings.model_copy(update={"base_url": base_url, "api_key": SecretStr("sandbox")})
-        async with _studio(emulated, speed=speed) as studio:
+        async with _studio(emulated, speed=speed, in_sandbox=True) as studio:
             yield studio
 
 

@@ -178,6 +178,16 @@ class Upload(BaseModel):
     """What was changed before the upload, and why."""
 
 
+class SavedVideo(BaseModel):
+    """A finished clip that is on disk."""
+
+    model_config = ConfigDict(frozen=True)
+
+    saved_path: str
+    size_bytes: int
+    video_url: str
+
+
 class Prediction(BaseModel):
     """A prediction as we tell of it: the object of every tool's answer. None means unknown or not applicable."""
 
@@ -197,6 +207,7 @@ class Prediction(BaseModel):
     video_url: str | None = None
     expires_at: datetime | None = None
     """When the API will have deleted the clip."""
+    saved_path: str | None = None
     error: str | None = None
     expected_seconds: float | None = None
     """How long such a clip usually takes; while processing."""

@@ -63,6 +63,11 @@ def _absolute(path: Path) -> Path:
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+def _inside(path: Path, directories: tuple[Path, ...]) -> bool:
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(directory.resolve()) for directory in directories)
+
+
 class Settings(BaseModel):
     """All settings, read once at the edge of the program. Each description says what its variable takes."""
 
@@ -111,13 +116,18 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     fields = {field.alias: field for field in Settings.model_fields.values()}
     found = {str(name): environ[name] for name in fields if name and environ.get(name, "").strip()}
     try:
-        return Settings.model_validate(found)
+        settings = Settings.model_validate(found)
     except ValidationError as error:
-        faulty = error.errors(include_input=False, include_context=False)
-    names = dict.fromkeys(str(fault["loc"][0]) for fault in faulty)
+        names = [str(fault["loc"][0]) for fault in error.errors(include_input=False, include_context=False)]
+    else:
+        if not (settings.download_dir and settings.allowed_dirs):
+            return settings
+        if _inside(settings.download_dir, settings.allowed_dirs):
+            return settings
+        names = ["ATLASCLOUD_DOWNLOAD_DIR"]
     faults = (
         f"{name} is {'not usable' if name == 'ATLASCLOUD_API_KEY' else repr(found[name])}: "
         f"it takes {fields[name].description}"
-        for name in names
+        for name in dict.fromkeys(names)
     )
     raise SettingsError("; ".join(faults))

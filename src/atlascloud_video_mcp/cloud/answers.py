@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
 BILLING_PAGE = "https://www.atlascloud.ai/console/billing"
 
+ASK_FIRST = (
+    "Calling again with the same arguments looks for it and does not pay twice; only with force_new true is it "
+    "submitted anew, so ask the user first."
+)
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same read or upload may well succeed."""
 _QUOTED = 200  # characters of the API's own words in a message of ours

@@ -6,6 +6,7 @@ an envelope, codes as numbers or text), so what is read is read leniently; what 
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.cloud.answers import (
+    ASK_FIRST,
     KEYS_PAGE,
     TRANSIENT,
     Refusal,
@@ -136,6 +138,17 @@ class Cloud:
                 "as ATLASCLOUD_API_KEY, and restart the server."
             )
         return self._key
+
+    @property
+    def host(self) -> str:
+        """The API's host."""
+        return self._http.base_url.host
+
+    @property
+    def account(self) -> str:
+        """Names the account without telling the key: what is remembered for one must not be used for another."""
+        key = self.require_key().get_secret_value()
+        return hashlib.sha256(f"{self._http.base_url} {key}".encode()).hexdigest()[:16]
 
     def serves(self, url: str) -> bool:
         """Whether a URL is on the API's own host, so that the API can read it whatever its scheme."""
@@ -292,6 +305,5 @@ def _records(row: object) -> list[Record]:
 
 def _unknown(reason: str) -> SubmissionUnknown:
     return SubmissionUnknown(
-        f"It is not known whether Atlas Cloud accepted the request: {reason}. It may be running and paid: "
-        "look at the account's history in the Atlas Cloud console before submitting again."
+        f"It is not known whether Atlas Cloud accepted the request: {reason}. It may be running and paid. {ASK_FIRST}"
     )

@@ -12,7 +12,7 @@ from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from atlascloud_video_mcp.predictions import Prediction, Upload
+    from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
     from atlascloud_video_mcp.server.calls import Call
 
 
@@ -26,6 +26,16 @@ def upload_answer(upload: Upload) -> CallToolResult:
         "Next: animate_image with this url as image.",
     ]
     return _answer(upload, lines)
+
+
+def saved_answer(video: SavedVideo) -> CallToolResult:
+    """The answer of save_video."""
+    lines = [
+        f"The clip is saved: {video.saved_path}",
+        f"size_bytes: {video.size_bytes}",
+        f"video_url: {video.video_url}",
+    ]
+    return _answer(video, lines)
 
 
 def prediction_answer(prediction: Prediction, call: Call, *, is_error: bool = False) -> CallToolResult:
@@ -76,9 +86,11 @@ def _facts(prediction: Prediction) -> list[str]:
         *(f"further output: {url}" for url in prediction.outputs[1:]),
         prediction.status != "processing" and f"took: {prediction.elapsed_seconds:.0f} s",
         prediction.cost_usd is not None and f"cost: ${prediction.cost_usd:.2f}",
+        prediction.saved_path and f"saved_path: {prediction.saved_path}",
+        prediction.reused and "An earlier identical request was joined: nothing new was paid.",
         prediction.video_url
         and prediction.expires_at
-        and f"Atlas Cloud deletes the clip at {prediction.expires_at:%Y-%m-%d %H:%M} UTC: download it before.",
+        and f"Atlas Cloud deletes the clip at {prediction.expires_at:%Y-%m-%d %H:%M} UTC: save_video keeps it.",
         prediction.sandbox and "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid.",
         *(f"Note: {note}" for note in prediction.notes or ()),
         prediction.next_step,

@@ -11,8 +11,8 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.predictions import Prediction, Upload
-from atlascloud_video_mcp.server.answers import prediction_answer, upload_answer
+from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
+from atlascloud_video_mcp.server.answers import prediction_answer, saved_answer, upload_answer
 from atlascloud_video_mcp.server.calls import Call, Desk
 from atlascloud_video_mcp.server.tools import Tool
 
@@ -69,11 +69,18 @@ async def animate_image(
     ] = "",
     enable_prompt_expansion: Annotated[bool | None, Field(description="Let the model rewrite the prompt")] = None,
     wait_seconds: WaitSeconds = None,
+    save_to: Annotated[
+        str, Field(description="Absolute or ~ path of a directory or .mp4 file to save the clip to when it is finished")
+    ] = "",
+    force_new: Annotated[  # noqa: FBT002 - arguments of a tool are always named
+        bool,
+        Field(description="Pay again although an identical request is unfinished, unknown or was never handed over"),
+    ] = False,
 ) -> Annotated[CallToolResult, Prediction]:
-    """Make a video clip from a picture and wait for it. COSTS MONEY: each call is a new paid clip.
+    """Make a video clip from a picture and wait for it. COSTS MONEY.
 
     Takes 30 seconds to 5 minutes. If the answer says it is still rendering, do not call this again: call
-    get_prediction with the prediction_id it gave.
+    get_prediction with the prediction_id it gave. An identical request that is unfinished is joined, not paid twice.
     """
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
@@ -83,6 +90,8 @@ async def animate_image(
         duration=duration,
         model=model,
         enable_prompt_expansion=enable_prompt_expansion,
+        save_to=save_to,
+        force_new=force_new,
         deadline=call.deadline,
     )
     prediction = await call.finish(steps)
@@ -101,14 +110,30 @@ async def get_prediction(
     return prediction_answer(prediction, call)
 
 
+async def save_video(
+    ctx: Context[Desk],
+    prediction_id: Annotated[str, Field(description="The id that animate_image gave")],
+    save_to: Annotated[
+        str,
+        Field(description="Absolute or ~ path of a directory or .mp4 file; default: the server's download directory"),
+    ] = "",
+) -> Annotated[CallToolResult, SavedVideo]:
+    """Keep a finished clip on disk; an existing file is never overwritten. Free of charge."""
+    call = Call(ctx)
+    studio = await call.studio()
+    return saved_answer(await call.finish(studio.save_video(prediction_id, save_to or None)))
+
+
 def _tools() -> list[tools.Tool]:
     spends = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
+    saves = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
     looks = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
     return [
         Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
         Tool.of(animate_image, Prediction, title="Animate a picture", annotations=spends),
         Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks),
+        Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),
     ]
 
 

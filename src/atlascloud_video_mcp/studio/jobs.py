@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from atlascloud_video_mcp.pacing import Durations
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from atlascloud_video_mcp.predictions import Report, Upload
+    from atlascloud_video_mcp.predictions import Report, SavedVideo, Upload
 
 
 @dataclass(frozen=True)
@@ -23,17 +25,32 @@ class News:
     """How much of the whole was done when this stage began, 0 to 1."""
     report: Report | None = None
     """What the API says; there from submission on."""
-    upload: Upload | None = None
+    result: Upload | SavedVideo | None = None
+
+
+@dataclass
+class Facts:
+    """What is known of a prediction beside the API's report; shared by all jobs that are about the same one."""
+
+    request: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    submitted_at: datetime | None = None
+    """When it was submitted, where that was seen."""
+    picture: str | None = None
+    """The name of the picture, for the clip's."""
+    save_to: str | None = None
+    saved_path: str | None = None
 
 
 @dataclass
 class Job:
     """Work in a task of its own. Whoever follows it may leave at any time; once `committed` it goes on regardless."""
 
-    request: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    submitted_at: datetime | None = None
-    """When this process submitted it; None for a prediction that it only looks at."""
+    facts: Facts = field(default_factory=Facts)
+    durations: Durations = field(default_factory=Durations)
+    """How long such generations take."""
+    reused: bool = False
+    """Whether it joined an earlier identical request."""
     committed: bool = False
     """Whether money may have been spent: from here on the job is carried through."""
     log: list[News] = field(default_factory=list)
@@ -54,19 +71,15 @@ class Job:
         return self.log[-1].report if self.log else None
 
     @property
-    def submitted(self) -> datetime | None:
-        """When it was submitted, by our clock or else by the API's."""
-        return self.submitted_at or (self.report.created_at if self.report else None)
-
-    @property
     def age(self) -> float:
         """Seconds from submission until the end, or until now; 0 when the submission's time is not known."""
-        begun, ended = self.submitted, self.ended_at
-        if begun is None:
-            return 0.0
-        if self.submitted_at is None and self.report and self.report.completed_at:
-            ended = self.report.completed_at
-        return max(0.0, ((ended or datetime.now(UTC)) - begun).total_seconds())
+        created = completed = None
+        if self.report:
+            created, completed = self.report.created_at, self.report.completed_at
+        if created and completed:
+            return max(0.0, (completed - created).total_seconds())
+        begun = self.facts.submitted_at or created
+        return max(0.0, ((self.ended_at or datetime.now(UTC)) - begun).total_seconds()) if begun else 0.0
 
     def tell(self, news: News) -> None:
         """Add to the log, unless that is what it says already."""

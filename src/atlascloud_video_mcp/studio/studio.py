@@ -1,45 +1,49 @@
-"""The use cases: upload a picture, animate one, look at a prediction. The order of the steps and the waiting are here.
+"""The use cases: upload a picture, animate one, look at a prediction, save a clip. The order of the steps is here.
 
-A generation is a job that runs in a task of its own. Whoever asked for it follows the job's news and may leave at any
-time; once the job is submitted it goes on without followers, so that nothing that was paid for is lost.
+Each call follows a job, which runs in a task of its own. Whoever asked for it may leave at any time; once the job is
+submitted it goes on without followers, so that nothing that was paid for is lost.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
+import os
 import re
-from contextlib import AsyncExitStack, aclosing
-from copy import copy
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack, aclosing, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio import to_thread
 
-from atlascloud_video_mcp.catalogue import Model, model_called
-from atlascloud_video_mcp.errors import (
-    AtlasError,
-    InvalidInput,
-    PredictionNotFound,
-    RateLimited,
-    ServiceUnavailable,
-)
+from atlascloud_video_mcp.catalogue import model_called
+from atlascloud_video_mcp.clips import clip_name
+from atlascloud_video_mcp.errors import InvalidInput, PredictionNotFound
+from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.pacing import Durations
-from atlascloud_video_mcp.pictures import PictureRules, open_picture
-from atlascloud_video_mcp.predictions import Report, Status, Upload
-from atlascloud_video_mcp.studio.jobs import Job, News
+from atlascloud_video_mcp.pictures import PictureRules
+from atlascloud_video_mcp.predictions import SavedVideo, Status
+from atlascloud_video_mcp.studio.jobs import Facts, Job, News
 from atlascloud_video_mcp.studio.steps import Step, step
+from atlascloud_video_mcp.studio.submissions import Submissions
+from atlascloud_video_mcp.studio.uploads import Uploads
+from atlascloud_video_mcp.studio.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from atlascloud_video_mcp.catalogue import Model
+    from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.cloud import Cloud
+    from atlascloud_video_mcp.journal import Entry, Journal
+    from atlascloud_video_mcp.predictions import Report
 
 _WEB_ADDRESS = re.compile(r"https://[^\s/]+(/\S*)?", re.IGNORECASE)
 _AN_ID = re.compile(r"(?!\.{1,2}$)[!-~]{1,200}")
-_NOT_YET_KNOWN = 30.0  # seconds after submission in which the API may not know its own new id
 
 
 class Studio:
@@ -47,29 +51,49 @@ class Studio:
 
     Args:
         cloud: The open API client.
+        journal: What this and other processes remember.
+        saver: Where clips are fetched and stored.
         model: The model used when a call names none.
         allowed_dirs: Where local pictures may be read; empty means everywhere.
+        download_dir: Where every finished clip is saved without being asked.
         poll_interval: Shortest pause between two looks at one prediction, seconds.
         heartbeat: Longest silence between two steps of a call, seconds.
-        durations: How long generations take.
+        durations: How long generations take, before any were seen.
+        history_patience: How long a submission whose answer was lost is searched for, seconds.
     """
 
     def __init__(
         self,
         cloud: Cloud,
+        journal: Journal,
+        saver: ClipSaver,
         *,
         model: str,
         allowed_dirs: Sequence[Path] = (),
+        download_dir: Path | None = None,
         poll_interval: float = 0.5,
         heartbeat: float = 5.0,
         durations: Durations | None = None,
+        history_patience: float = 15.0,
     ) -> None:
         self._cloud = cloud
+        self._journal = journal
+        self._saver = saver
         self._model = model
-        self._allowed_dirs = allowed_dirs
+        self._download_dir = f"{download_dir}{os.sep}" if download_dir else None
         self._poll_interval = poll_interval
         self._heartbeat = heartbeat
         self._durations = durations or Durations()
+        self._uploads = Uploads(cloud, journal, allowed_dirs=allowed_dirs)
+        self._submissions = Submissions(cloud, journal, patience=history_patience)
+        self._watching = Watching(
+            cloud,
+            journal,
+            saver,
+            download_dir=self._download_dir,
+            poll_interval=poll_interval,
+            heartbeat=heartbeat,
+        )
         self._jobs: dict[str, Job] = {}
         self._tasks = anyio.create_task_group()
         self._closing = AsyncExitStack()
@@ -102,9 +126,13 @@ class Studio:
         duration: int | None = None,
         model: str | None = None,
         enable_prompt_expansion: bool | None = None,
+        save_to: str | None = None,
+        force_new: bool = False,
         deadline: float,
     ) -> AsyncGenerator[Step, None]:
         """Make a clip from a picture and wait for it; the last step holds the Prediction, finished or not.
+
+        An identical request that is unfinished, or whose clip was never handed over, is joined.
 
         Args:
             image: An https URL, which is passed on as it is, or a local picture, which is uploaded first.
@@ -112,11 +140,13 @@ class Studio:
             duration: Seconds of video.
             model: The model's id.
             enable_prompt_expansion: Whether the model may rewrite the prompt.
+            save_to: The file or directory for the finished clip, whenever it is finished.
+            force_new: Submit even if there is an identical request to join.
             deadline: Until when to wait, on the clock of `anyio.current_time`; the submission itself is waited for.
 
         Raises:
             InvalidInput: Nothing was sent.
-            SubmissionUnknown: The request was sent and its answer lost.
+            SubmissionUnknown: The request was sent, now or earlier, and its answer lost.
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
         image = image.strip().strip("'\"")
@@ -125,8 +155,9 @@ class Studio:
         rules = model_called(model or self._model)
         request = rules.request(prompt=prompt, duration=duration, enable_prompt_expansion=enable_prompt_expansion)
         self._cloud.require_key()
-        work = partial(self._generate, image=image, rules=rules)
-        return self._follow(Job(request), deadline=deadline, work=work)
+        job = Job(facts=Facts(request=request, save_to=save_to or None), durations=self._durations)
+        work = partial(self._generate, image=image, rules=rules, force_new=force_new, deadline=deadline)
+        return self._follow(job, deadline=deadline, work=work)
 
     def get_prediction(self, prediction_id: str, *, deadline: float) -> AsyncGenerator[Step, None]:
         """Look at a prediction, or wait for it; the last step holds the Prediction.
@@ -139,6 +170,29 @@ class Studio:
             PredictionNotFound: No such id for this key.
             AtlasError: The API cannot be reached, or refuses the key.
         """
+        job, looks = self._looked_at(prediction_id)
+        return self._follow(job, deadline=deadline, looks=looks)
+
+    def save_video(self, prediction_id: str, save_to: str | None = None) -> AsyncGenerator[Step, None]:
+        """Keep a finished clip on disk; the last step holds the SavedVideo.
+
+        Args:
+            prediction_id: The API's id.
+            save_to: A file or directory; without it the download directory of the settings.
+
+        Raises:
+            InvalidInput: There is nowhere to save it, or no clip yet.
+            CannotSave: The clip could not be fetched or written.
+            AtlasError: The prediction could not be looked at.
+        """
+        target = save_to or self._download_dir
+        if target is None:
+            raise InvalidInput("save_to is missing: give a file or a directory, or set ATLASCLOUD_DOWNLOAD_DIR.")
+        job, looks = self._looked_at(prediction_id)
+        return self._follow(Job(), work=partial(self._save_video, of=job, looks=looks, target=target))
+
+    def _looked_at(self, prediction_id: str) -> tuple[Job, int]:
+        """The job that watches a prediction, and how many looks it will have taken when it has taken one more."""
         self._cloud.require_key()
         prediction_id = prediction_id.strip()
         if not _AN_ID.fullmatch(prediction_id):
@@ -146,12 +200,12 @@ class Studio:
         old = self._jobs.get(prediction_id)
         if old and not old.failure:
             old.nudge()
-            return self._follow(old, deadline=deadline, looks=old.looks + 1)
-        job = Job(committed=True)
-        if old:  # it failed to look; what is known of the submission stays known
-            job.request, job.notes, job.submitted_at = old.request, old.notes, old.submitted_at
+            return old, old.looks + 1
+        # Where a job failed to look, what it knew of the submission stays known.
+        job = Job(facts=old.facts if old else Facts(), committed=True, durations=self._durations)
         self._jobs[prediction_id] = job
-        return self._follow(job, deadline=deadline, work=partial(self._watch, prediction_id=prediction_id))
+        self._tasks.start_soon(self._carry_out, job, partial(self._watching.recall, prediction_id=prediction_id))
+        return job, 1
 
     async def _follow(
         self,
@@ -163,103 +217,113 @@ class Studio:
     ) -> AsyncGenerator[Step, None]:
         """Start the job's work where it is not running yet, and tell of it step by step."""
         if work:
-            self._tasks.start_soon(_carry_out, job, work)
+            self._tasks.start_soon(self._carry_out, job, work)
         try:
             async with aclosing(job.follow(deadline=deadline, heartbeat=self._heartbeat, looks=looks)) as log:
                 async for news in log:
-                    yield step(job, news, durations=self._durations, sandbox=self._cloud.sandbox)
+                    yield step(job, news, sandbox=self._cloud.sandbox, warnings=self._journal.warnings)
+            # Whoever takes the last step and asks for more was not cancelled: the result is handed over.
+            if job.report and job.report.status is Status.COMPLETED:
+                await self._journal.delivered(job.report.prediction_id)
         finally:
             if not job.committed:
                 job.scope.cancel()
 
+    async def _carry_out(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
+        with job.scope:
+            try:
+                await work(job)
+            except Exception as error:  # noqa: BLE001 - whoever follows the job raises it again
+                job.end(error)
+                if isinstance(error, PredictionNotFound):
+                    self._jobs = {known: other for known, other in self._jobs.items() if other is not job}
+            else:
+                job.end()
+
     async def _only_upload(self, job: Job, *, image: str) -> None:
-        upload = await self._upload(job, image, PictureRules())
-        job.tell(News(f"Uploaded {upload.filename}", 0.99, upload=upload))
+        picture, digest = await self._uploads.check(job, image, PictureRules())
+        with picture:
+            upload = await self._uploads.upload(job, picture, digest)
+        job.tell(News(f"Uploaded {upload.filename}", 0.99, result=upload))
 
-    async def _upload(self, job: Job, image: str, rules: PictureRules) -> Upload:
-        job.tell(News("Checking the picture", 0.01))
-        check = partial(open_picture, image, rules=rules, allowed_dirs=self._allowed_dirs)
-        # A conversion takes seconds and cannot be interrupted: whoever leaves does not wait for it.
-        with await to_thread.run_sync(check, abandon_on_cancel=True) as picture:
-            job.tell(News(f"Uploading {picture.filename} ({picture.size_bytes / 1000:,.0f} kB)", 0.02))
-            return Upload(
-                url=await self._cloud.upload(picture),
-                filename=picture.filename,
-                content_type=picture.content_type,
-                size_bytes=picture.size_bytes,
-                width=picture.width,
-                height=picture.height,
-                notes=picture.notes,
-            )
-
-    async def _generate(self, job: Job, *, image: str, rules: Model) -> None:
-        report = await self._submit(job, image, rules)
+    async def _generate(self, job: Job, *, image: str, rules: Model, force_new: bool, deadline: float) -> None:
+        report = await self._submit_or_join(job, image, rules, force_new=force_new, deadline=deadline)
+        if report is None:
+            return
         self._jobs[report.prediction_id] = job
         job.tell(News("Submitted", 0.05, report))
         if report.status is Status.PROCESSING:
             await job.pause(self._poll_interval)
-            await self._watch(job, prediction_id=report.prediction_id)
+            await self._watching.watch(job, prediction_id=report.prediction_id)
+        else:
+            await self._watching.finish(job, report)
 
-    async def _submit(self, job: Job, image: str, rules: Model) -> Report:
+    async def _submit_or_join(
+        self, job: Job, image: str, rules: Model, *, force_new: bool, deadline: float
+    ) -> Report | None:
+        """The answer to our own submission; None after an earlier one was joined and followed to its end."""
+        facts = job.facts
+        if facts.save_to:
+            await to_thread.run_sync(self._saver.check_target, facts.save_to)
         if _WEB_ADDRESS.fullmatch(image) or self._cloud.serves(image):
-            job.request["image"] = image
+            picture, digest = None, image
         else:
-            upload = await self._upload(job, image, rules.pictures)
-            job.request["image"], job.notes = upload.url, upload.notes
-        job.tell(News(f"Submitting to {rules.id}", 0.04))
-        job.committed, job.submitted_at = True, datetime.now(UTC)
-        return await self._cloud.generate(job.request)
+            picture, digest = await self._uploads.check(job, image, rules.pictures)
+        with picture or nullcontext():
+            key = _key(self._cloud.account, facts.request, digest)
+            entry = await self._submissions.claim(job, key, force_new=force_new, deadline=deadline)
+            if entry.stage is Stage.INTENDED:
+                try:
+                    url = (await self._uploads.upload(job, picture, digest)).url if picture else image
+                    facts.request["image"] = url
+                    job.tell(News(f"Submitting to {rules.id}", 0.04))
+                    job.durations = await self._learned(rules, facts.request.get("duration"))
+                    report = await self._submissions.submit(job, entry.intent_id, deadline=deadline)
+                finally:
+                    if not job.committed:
+                        await self._journal.abandoned(entry.intent_id)
+                if facts.save_to:
+                    await self._journal.wants(report.prediction_id, facts.save_to)
+                return report
+        await self._join(job, entry)
+        return None
 
-    async def _watch(self, job: Job, *, prediction_id: str) -> None:
-        """Look at a prediction until it is finished, at the pace that suits its age."""
-        begun = anyio.current_time()
-        if not job.log:
-            job.tell(News(f"Looking at prediction {prediction_id}", 0.01))
-        while True:
-            pause = 0.0
-            try:
-                report = await self._look(job, prediction_id)
-            except PredictionNotFound:
-                del self._jobs[prediction_id]
-                raise
-            except (ServiceUnavailable, RateLimited) as error:
-                job.looks += 1
-                job.complain(_naming(prediction_id, error))
-                pause = max(self._heartbeat, error.retry_after or 0)
-            except AtlasError as error:
-                raise _naming(prediction_id, error) from error
-            else:
-                job.looks += 1
-                job.tell(News("Rendering", 0.05, report) if report != job.report else job.log[-1])
-                if report.status is not Status.PROCESSING:
-                    return
-            # The age may be unknown, or wrong by the clocks; the watch itself is at least as old as this.
-            age = max(job.age, anyio.current_time() - begun)
-            await job.pause(max(pause, self._durations.pause(age, shortest=self._poll_interval)))
+    async def _learned(self, rules: Model, duration: int | None) -> Durations:
+        return self._durations.learned(await self._journal.durations(rules.id, duration))
 
-    async def _look(self, job: Job, prediction_id: str) -> Report:
-        try:
-            return await self._cloud.prediction(prediction_id)
-        except PredictionNotFound:
-            if job.submitted_at and job.report and job.age <= _NOT_YET_KNOWN:
-                return job.report
-            raise
+    async def _join(self, job: Job, entry: Entry) -> None:
+        """Follow the prediction of an earlier identical request, and see to it that the clip is saved as asked now."""
+        save_to = job.facts.save_to
+        other, _ = self._looked_at(str(entry.prediction_id))
+        job.reused = job.committed = True
+        if save_to:
+            await self._journal.wants(str(entry.prediction_id), save_to)
+        async with aclosing(other.follow(deadline=math.inf, heartbeat=math.inf)) as log:
+            async for news in log:
+                job.facts, job.durations, job.looks = other.facts, other.durations, other.looks
+                if save_to and news.report:
+                    job.facts.save_to = save_to
+                    await self._watching.save(job, news.report)
+                job.tell(news)
 
-
-async def _carry_out(job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
-    with job.scope:
-        try:
-            await work(job)
-        except Exception as error:  # noqa: BLE001 - whoever follows the job raises it again
-            job.end(error)
-        else:
-            job.end()
+    async def _save_video(self, job: Job, *, of: Job, looks: int, target: str) -> None:
+        job.tell(News("Looking at the prediction", 0.01))
+        async with aclosing(of.follow(deadline=0, heartbeat=math.inf, looks=looks)) as log:
+            report = [news.report async for news in log][-1]
+        if report is None or report.status is not Status.COMPLETED:
+            raise InvalidInput(
+                "There is no clip to save: the prediction is "
+                f"{report.status.value if report else 'unknown'}. Look at it with get_prediction."
+            )
+        job.tell(News(f"Saving the clip of prediction {report.prediction_id}", 0.1))
+        name = clip_name(of.facts.picture or of.facts.request.get("image"), report.prediction_id)
+        saved = await self._saver.save(report.outputs[0], target, name=name)
+        of.facts.saved_path = str(saved.path)
+        await self._journal.saved(report.prediction_id, of.facts.saved_path)
+        video = SavedVideo(saved_path=str(saved.path), size_bytes=saved.size_bytes, video_url=report.outputs[0])
+        job.tell(News(f"Saved {saved.path.name}", 0.99, result=video))
 
 
-def _naming(prediction_id: str, error: AtlasError) -> AtlasError:
-    """The same error, about a look and with the id that stays good."""
-    named = copy(error)
-    named.args = (
-        f"{error} Only the look at prediction {prediction_id} failed: the prediction stays valid; do not submit again.",
-    )
-    return named
+def _key(account: str, request: dict[str, Any], picture: str) -> str:
+    """What makes two requests identical: account, picture bytes or URL, model, prompt, parameters."""
+    return hashlib.sha256(json.dumps([account, picture, request], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,116 @@
+"""A request is submitted once, whoever asks for the same at the same moment or has asked for it before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from atlascloud_video_mcp.cloud import ASK_FIRST
+from atlascloud_video_mcp.errors import AtlasError, SubmissionUnknown
+from atlascloud_video_mcp.journal import Stage
+from atlascloud_video_mcp.predictions import Report
+from atlascloud_video_mcp.studio.jobs import News
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from atlascloud_video_mcp.cloud import Cloud
+    from atlascloud_video_mcp.journal import Entry, Journal
+    from atlascloud_video_mcp.predictions import Record
+    from atlascloud_video_mcp.studio.jobs import Job
+
+_CLOCKS_DIFFER_BY = timedelta(hours=2)
+_LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
+_FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
+
+
+class Submissions:
+    """The one way to the paid request.
+
+    Args:
+        cloud: The open API client.
+        journal: Where intents are written before they are acted on.
+        patience: How long a lost submission is searched for in the account's history, whose rows may lag; seconds.
+    """
+
+    def __init__(self, cloud: Cloud, journal: Journal, *, patience: float) -> None:
+        self._cloud = cloud
+        self._journal = journal
+        self._patience = patience
+
+    async def claim(self, job: Job, key: str, *, force_new: bool, deadline: float) -> Entry:
+        """The right to submit, as an entry that is INTENDED, or the SUBMITTED entry of an identical request to join.
+
+        Raises:
+            SubmissionUnknown: An identical request may be running and paid, and cannot be found.
+        """
+        while True:
+            claim = await self._journal.claim(key, force_new=force_new)
+            entry = claim.entry
+            if claim.won or entry.stage is Stage.SUBMITTED:
+                return entry
+            if entry.stage is Stage.UNKNOWN:
+                report = await self._found(entry.request, since=entry.created_at, deadline=deadline)
+                if report is None:
+                    raise SubmissionUnknown(
+                        f"An identical request was sent at {entry.created_at:%Y-%m-%d %H:%M} UTC and its answer was "
+                        f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
+                    )
+                await self._journal.submitted(entry.intent_id, report, entry.created_at)
+            else:
+                job.tell(News("Waiting for an identical request that is on its way", 0.03))
+                await anyio.sleep(_LOOK_AT_ANOTHERS)
+
+    async def submit(self, job: Job, intent_id: str, *, deadline: float) -> Report:
+        """Send the paid request of a job, once; where its answer is lost, look for it.
+
+        Raises:
+            SubmissionUnknown: It may be running and paid, and cannot be found.
+            AtlasError: It was not accepted, nothing was paid.
+        """
+        request = job.facts.request
+        await self._journal.sending(intent_id, request, job.facts.notes)
+        job.committed, job.facts.submitted_at = True, datetime.now(UTC)
+        try:
+            report = await self._cloud.generate(request)
+        except SubmissionUnknown:
+            await self._journal.unknown(intent_id)
+            job.tell(News("The answer was lost; looking for the submission in the account's history", 0.04))
+            found = await self._found(request, since=job.facts.submitted_at, deadline=deadline)
+            if found is None:
+                raise
+            report, job.facts.notes = found, (*job.facts.notes, _FOUND)
+        except AtlasError:
+            await self._journal.refused(intent_id)
+            raise
+        await self._journal.submitted(intent_id, report, job.facts.submitted_at)
+        return report
+
+    async def _found(self, request: Mapping[str, Any], *, since: datetime, deadline: float) -> Report | None:
+        """The prediction in the account's history that this request made, looked for with patience."""
+        give_up = min(anyio.current_time() + self._patience, deadline)
+        while True:
+            try:
+                records = await self._cloud.history()
+            except AtlasError:
+                records = []
+            alike = [record.prediction_id for record in records if _is_of(record, request, since)]
+            for prediction_id in alike:
+                if not await self._is_anothers(prediction_id):
+                    return Report(id=prediction_id, model=request.get("model"))
+            if anyio.current_time() >= give_up:
+                return None
+            await anyio.sleep(self._patience / 10)
+
+    async def _is_anothers(self, prediction_id: str) -> bool:
+        """Whether a prediction belongs to a request of ours already, and so cannot be the one that was lost."""
+        entry = await self._journal.prediction(prediction_id)
+        return entry is not None and entry.key != ""
+
+
+def _is_of(record: Record, request: Mapping[str, Any], since: datetime) -> bool:
+    if record.created_at and record.created_at < since - _CLOCKS_DIFFER_BY:
+        return False
+    return all(record.request.get(name) == value for name, value in request.items())

@@ -1,0 +1,145 @@
+"""A prediction is watched to its end, written down and saved, whether or not anybody waits for it."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+import anyio
+
+from atlascloud_video_mcp.clips import CannotSave, clip_name
+from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
+from atlascloud_video_mcp.predictions import Status
+from atlascloud_video_mcp.studio.jobs import Facts, News
+
+if TYPE_CHECKING:
+    from atlascloud_video_mcp.clips import ClipSaver
+    from atlascloud_video_mcp.cloud import Cloud
+    from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.predictions import Report
+    from atlascloud_video_mcp.studio.jobs import Job
+
+_NOT_YET_KNOWN = 30.0  # seconds after submission in which the API may not know its own new id
+_GONE = "The API no longer has this prediction; this is what the journal remembers of it."
+
+
+class Watching:
+    """Looks at predictions, at the pace that suits their age.
+
+    Args:
+        cloud: The open API client.
+        journal: Where each change is written down.
+        saver: Where clips are fetched and stored.
+        download_dir: Where every finished clip is saved without being asked.
+        poll_interval: Shortest pause between two looks at one prediction, seconds.
+        heartbeat: Shortest pause after a look that failed, seconds.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        journal: Journal,
+        saver: ClipSaver,
+        *,
+        download_dir: str | None,
+        poll_interval: float,
+        heartbeat: float,
+    ) -> None:
+        self._cloud = cloud
+        self._journal = journal
+        self._saver = saver
+        self._download_dir = download_dir
+        self._poll_interval = poll_interval
+        self._heartbeat = heartbeat
+
+    async def recall(self, job: Job, *, prediction_id: str) -> None:
+        """Tell of a prediction what the journal knows, and watch it to its end where it has not ended."""
+        job.tell(News(f"Looking at prediction {prediction_id}", 0.01))
+        entry = await self._journal.prediction(prediction_id)
+        if entry and not job.facts.submitted_at:
+            job.facts = Facts(
+                request=entry.request,
+                notes=entry.notes,
+                submitted_at=entry.submitted_at,
+                save_to=entry.save_to,
+                saved_path=entry.saved_path,
+            )
+        remembered = entry.report if entry else None
+        if remembered and remembered.status is not Status.PROCESSING:
+            await self.finish(job, remembered)
+            return
+        try:
+            await self.watch(job, prediction_id=prediction_id)
+        except PredictionNotFound:
+            if remembered is None:
+                raise
+            job.facts.notes = (*job.facts.notes, _GONE)
+            job.tell(News("Gone", 0.05, remembered))
+
+    async def watch(self, job: Job, *, prediction_id: str) -> None:
+        """Look at a prediction until it is finished."""
+        begun = anyio.current_time()
+        while True:
+            pause = 0.0
+            try:
+                report = await self._look(job, prediction_id)
+            except PredictionNotFound:
+                raise
+            except (ServiceUnavailable, RateLimited) as error:
+                job.looks += 1
+                job.complain(_about(prediction_id, error))
+                pause = max(self._heartbeat, error.retry_after or 0)
+            except AtlasError as error:
+                raise _about(prediction_id, error) from error
+            else:
+                job.looks += 1
+                if report.status is not Status.PROCESSING:
+                    await self.finish(job, report)
+                    return
+                if report != job.report:
+                    await self._journal.reported(prediction_id, report)
+                    job.tell(News("Rendering", 0.05, report))
+                else:
+                    job.tell(job.log[-1])
+            # The age may be unknown, or wrong by the clocks; the watch itself is at least as old as this.
+            age = max(job.age, anyio.current_time() - begun)
+            await job.pause(max(pause, job.durations.pause(age, shortest=self._poll_interval)))
+
+    async def finish(self, job: Job, report: Report) -> None:
+        """Write down how a prediction ended, save its clip where that is wanted, and tell of it."""
+        await self._journal.reported(report.prediction_id, report)
+        await self.save(job, report)
+        job.tell(News("Finished", 0.05, report))
+
+    async def save(self, job: Job, report: Report) -> None:
+        """Save the clip of a completed prediction where that is wanted and not done; what goes wrong becomes a note."""
+        target = job.facts.save_to or self._download_dir
+        if report.status is not Status.COMPLETED or target is None or job.facts.saved_path:
+            return
+        if job.report:
+            job.tell(News("Saving the clip", 0.9, job.report))
+        name = clip_name(job.facts.picture or job.facts.request.get("image"), report.prediction_id)
+        try:
+            saved = await self._saver.save(report.outputs[0], target, name=name)
+        except (CannotSave, InvalidInput) as error:
+            job.facts.notes = (*job.facts.notes, str(error))
+        else:
+            job.facts.saved_path = str(saved.path)
+            await self._journal.saved(report.prediction_id, job.facts.saved_path)
+
+    async def _look(self, job: Job, prediction_id: str) -> Report:
+        try:
+            return await self._cloud.prediction(prediction_id)
+        except PredictionNotFound:
+            if job.facts.submitted_at and job.report and job.age <= _NOT_YET_KNOWN:
+                return job.report
+            raise
+
+
+def _about(prediction_id: str, error: AtlasError) -> AtlasError:
+    """The same error, about a look and with the id that stays good."""
+    named = copy(error)
+    named.args = (
+        f"{error} Only the look at prediction {prediction_id} failed: the prediction stays valid; do not submit again.",
+    )
+    return named

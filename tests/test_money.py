@@ -1,0 +1,562 @@
+"""Never pay twice, never lose a clip that was paid for: submissions, joining, faults, restarts."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from atlascloud_video_mcp.errors import (
+    AtlasError,
+    BalanceTooLow,
+    InvalidInput,
+    KeyRejected,
+    NotAllowed,
+    RateLimited,
+    RequestRefused,
+    ServiceUnavailable,
+    SubmissionUnknown,
+)
+from atlascloud_video_mcp.journal import Journal, Stage
+from atlascloud_video_mcp.predictions import Prediction, SavedVideo
+from atlascloud_video_mcp.sandbox import Fault, Sandbox
+from kit import CANARY, REMOTE, ROCKET, polls, studio_at, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from atlascloud_video_mcp.studio import Step
+
+NOW = 0.0
+LATER = 1e12
+
+
+async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
+    result = None
+    with anyio.fail_after(30):
+        async with aclosing(steps):
+            async for step in steps:
+                result = step.result
+    assert isinstance(result, Prediction)
+    return result
+
+
+def uploads(sandbox: Sandbox) -> int:
+    return sum(request.endpoint == "upload" for request in sandbox.received)
+
+
+# What may befall the paid request, and whether the API then has it. After each, one more call must not pay again.
+ACCEPTED = [
+    Fault(endpoint="generate", action="reset_after"),
+    Fault(endpoint="generate", action="delay_after", seconds=1),
+    Fault(endpoint="generate", action="truncate"),
+    Fault(endpoint="generate", action="drip", chunks=50, pause=0.2),
+    *(Fault(endpoint="generate", action=action, act=True) for action in ("malformed", "html", "empty")),
+    *(
+        Fault(endpoint="generate", action="status", status=status, act=True)
+        for status in (408, 500, 502, 503, 504, 520, 522, 524)
+    ),
+    Fault(endpoint="generate", action="status", status=500, act=True, body="<html>oops</html>"),
+    Fault(endpoint="generate", action="status", status=200, act=True, body='{"code": 500, "message": "oops"}'),
+    Fault(endpoint="generate", action="status", status=200, act=True, body='{"code": 200, "data": null}'),
+]
+LOST = [
+    Fault(endpoint="generate", action="reset_before"),
+    Fault(endpoint="generate", action="malformed"),
+    Fault(endpoint="generate", action="html"),
+    Fault(endpoint="generate", action="empty"),
+    *(Fault(endpoint="generate", action="status", status=status) for status in (408, 500, 502, 503, 504)),
+]
+REFUSED = [
+    (Fault(endpoint="generate", action="status", status=400), RequestRefused),
+    (Fault(endpoint="generate", action="status", status=401), KeyRejected),
+    (Fault(endpoint="generate", action="status", status=402), BalanceTooLow),
+    (Fault(endpoint="generate", action="status", status=403), NotAllowed),
+    (Fault(endpoint="generate", action="status", status=403, body="error code: 1010"), NotAllowed),
+    (Fault(endpoint="generate", action="status", status=404), RequestRefused),
+    (Fault(endpoint="generate", action="status", status=413), RequestRefused),
+    (Fault(endpoint="generate", action="status", status=425), ServiceUnavailable),
+    (Fault(endpoint="generate", action="status", status=429), RateLimited),
+    (Fault(endpoint="generate", action="status", status=429, headers={"Retry-After": "7"}), RateLimited),
+    (Fault(endpoint="generate", action="status", status=451), NotAllowed),
+]
+PASSING = [
+    *(
+        Fault(endpoint=endpoint, action=action)
+        for endpoint in ("upload", "prediction")
+        for action in ("reset_before", "reset_after", "truncate", "malformed", "html", "empty")
+    ),
+    *(
+        Fault(endpoint=endpoint, action="status", status=status)
+        for endpoint in ("upload", "prediction")
+        for status in (408, 425, 429, 500, 502, 503, 504)
+    ),
+    *(Fault(endpoint=endpoint, action="delay", seconds=0.6) for endpoint in ("upload", "prediction")),
+    Fault(endpoint="prediction", action="status", status=404),
+    Fault(endpoint="prediction", action="status", status=400),
+    Fault(endpoint="prediction", action="wrong_types"),
+    Fault(endpoint="prediction", action="status", status=429, headers={"Retry-After": "0"}),
+]
+
+
+def named(fault: object) -> str:
+    return f"{fault.endpoint}-{fault.action}-{fault.status}" if isinstance(fault, Fault) else ""
+
+
+@pytest.mark.parametrize("fault", ACCEPTED, ids=named)
+async def test_an_accepted_submission_whose_answer_is_lost_is_found_and_paid_once(
+    sandbox: Sandbox, base_url: str, tmp_path: Path, fault: Fault
+) -> None:
+    sandbox.script(fault)
+
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        found = await last_of(studio.animate_image(ROCKET, prompt="wind", deadline=NOW))
+    async with studio_at(base_url, directory=tmp_path) as restarted:
+        again = await last_of(restarted.animate_image(ROCKET, prompt="wind", deadline=NOW))
+        seen = await last_of(restarted.get_prediction(found.prediction_id, deadline=NOW))
+
+    assert len(sandbox.submissions) == 1
+    assert found.prediction_id == again.prediction_id == seen.prediction_id == sandbox.accepted[0][0]
+    assert not found.reused
+    assert again.reused
+    assert found.notes
+    assert "found in the account's history" in found.notes[-1]
+
+
+@pytest.mark.parametrize("fault", LOST, ids=named)
+async def test_a_submission_that_never_arrived_is_unknown_until_force_new(
+    sandbox: Sandbox, base_url: str, tmp_path: Path, fault: Fault
+) -> None:
+    sandbox.script(fault)
+
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        with pytest.raises(SubmissionUnknown, match="only with force_new true"):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with studio_at(base_url, directory=tmp_path) as restarted:
+        with pytest.raises(SubmissionUnknown, match=r"An identical request was sent at .* only with force_new true"):
+            await last_of(restarted.animate_image(REMOTE, deadline=LATER))
+        assert sandbox.submissions == []
+        forced = await last_of(restarted.animate_image(REMOTE, force_new=True, deadline=NOW))
+        joined = await last_of(restarted.animate_image(REMOTE, deadline=NOW))
+
+    assert len(sandbox.submissions) == 1
+    assert (forced.reused, joined.reused) == (False, True)
+    assert forced.prediction_id == joined.prediction_id
+
+
+@pytest.mark.parametrize(("fault", "kind"), REFUSED, ids=named)
+async def test_a_refused_submission_is_free_and_may_be_called_again(
+    sandbox: Sandbox, base_url: str, tmp_path: Path, fault: Fault, kind: type[AtlasError]
+) -> None:
+    sandbox.script(fault)
+
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        with pytest.raises(kind):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        assert sandbox.submissions == []
+        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert not made.reused
+    assert len(sandbox.submissions) == 1
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=named)
+async def test_a_passing_fault_elsewhere_costs_nothing_but_time(
+    sandbox: Sandbox, base_url: str, tmp_path: Path, fault: Fault
+) -> None:
+    sandbox.script(fault)
+
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        submitted = await last_of(studio.animate_image(ROCKET, deadline=NOW))
+        sandbox.finish(submitted.prediction_id)
+        clip = await last_of(studio.get_prediction(submitted.prediction_id, deadline=LATER))
+
+    assert clip.status == "completed"
+    assert len(sandbox.submissions) == 1
+
+
+async def test_a_submission_that_cannot_have_left_may_be_called_again(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        with sandbox.refusing(), pytest.raises(ServiceUnavailable, match="Nothing was submitted or paid"):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        assert not (await last_of(studio.animate_image(REMOTE, deadline=NOW))).reused
+
+    assert len(sandbox.submissions) == 1
+
+
+async def test_a_history_that_lags_is_searched_with_patience(tmp_path: Path) -> None:
+    sandbox = Sandbox(seconds=3600, history_lag=float("inf"))
+    sandbox.script(Fault(endpoint="generate", action="reset_after"))
+
+    with sandbox.running() as base_url:
+        async with studio_at(base_url, directory=tmp_path) as studio:
+            with pytest.raises(SubmissionUnknown):
+                await last_of(studio.animate_image(REMOTE, deadline=LATER))
+            sandbox.show_history()
+            joined = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert joined.reused
+    assert len(sandbox.submissions) == 1
+
+
+@pytest.mark.parametrize("skew", [-3600, 3600])
+async def test_clocks_that_differ_do_not_hide_a_submission(tmp_path: Path, skew: int) -> None:
+    sandbox = Sandbox(seconds=3600, clock_skew=skew)
+    sandbox.script(Fault(endpoint="generate", action="reset_after"))
+
+    with sandbox.running() as base_url:
+        async with studio_at(base_url, directory=tmp_path) as studio:
+            found = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert found.prediction_id == sandbox.accepted[0][0]
+
+
+async def test_a_history_that_cannot_be_read_leaves_it_unknown(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(
+        Fault(endpoint="generate", action="reset_after"),
+        Fault(endpoint="history", action="status", status=404, times=99),
+    )
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(SubmissionUnknown):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+
+async def test_a_row_of_long_ago_or_of_another_request_is_not_taken_for_ours(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        known = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.script(Fault(endpoint="generate", action="reset_before"))
+        with pytest.raises(SubmissionUnknown):
+            await last_of(studio.animate_image(REMOTE, force_new=True, deadline=NOW))
+        rows = [
+            {"ID": "old", "createdAt": 1, "requestBody": sandbox.submissions[0]},
+            {"ID": "other", "requestBody": {"model": "m"}},
+            {"ID": known.prediction_id, "requestBody": sandbox.submissions[0]},
+        ]
+        body = json.dumps({"data": {"items": rows}})
+        sandbox.script(
+            Fault(endpoint="generate", action="reset_before"),
+            Fault(endpoint="history", action="status", status=200, body=body),
+        )
+        with pytest.raises(SubmissionUnknown):
+            await last_of(studio.animate_image(REMOTE, force_new=True, deadline=NOW))
+
+
+async def test_identical_requests_at_the_same_moment_from_two_processes_pay_once(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    made: list[Prediction] = []
+    async with AsyncExitStack() as stack:
+        studios = [await stack.enter_async_context(studio_at(base_url, directory=tmp_path)) for _ in range(2)]
+
+        async def animate(number: int) -> None:
+            made.append(await last_of(studios[number % 2].animate_image(ROCKET, prompt="wind", deadline=NOW)))
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(10):
+                tasks.start_soon(animate, number)
+
+    assert len(sandbox.submissions) == 1
+    assert uploads(sandbox) == 1
+    assert len({prediction.prediction_id for prediction in made}) == 1
+    assert sorted(prediction.reused for prediction in made) == [False] + [True] * 9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"prompt": "storm"}, {"duration": 10}, {"enable_prompt_expansion": True}, {"model": "minimax/hailuo-2.3/fast"}],
+    ids=str,
+)
+async def test_a_request_that_differs_is_a_clip_of_its_own(
+    sandbox: Sandbox, base_url: str, change: dict[str, object]
+) -> None:
+    async with studio_at(base_url) as studio:
+        await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        other = await last_of(studio.animate_image(REMOTE, deadline=NOW, **change))  # type: ignore[arg-type]  # each of its own type
+
+    assert not other.reused
+    assert len(sandbox.submissions) == 2
+
+
+async def test_an_outage_at_the_first_look_at_a_foreign_prediction_is_told(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=8))
+
+    async with studio_at(base_url, heartbeat=0.01) as studio:
+        with pytest.raises(ServiceUnavailable, match="do not submit again"):
+            await last_of(studio.get_prediction("p1", deadline=NOW))
+        await until(lambda: polls(sandbox) == 9)
+
+
+async def test_a_clip_that_was_handed_over_is_not_joined_and_one_that_was_not_is(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.finish(first.prediction_id)
+        undelivered = await last_of(studio.animate_image(REMOTE, deadline=LATER))
+        delivered = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert (undelivered.status, undelivered.reused) == ("completed", True)
+    assert not delivered.reused
+    assert len(sandbox.submissions) == 2
+
+
+async def test_a_result_that_a_cancelled_call_did_not_take_is_not_handed_over(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.finish(first.prediction_id)
+        async with aclosing(studio.get_prediction(first.prediction_id, deadline=LATER)) as steps:
+            async for step in steps:
+                if isinstance(step.result, Prediction) and step.result.status == "completed":
+                    break
+    async with studio_at(base_url, directory=tmp_path) as restarted:
+        again = await last_of(restarted.animate_image(REMOTE, deadline=LATER))
+
+    assert again.reused
+    assert again.prediction_id == first.prediction_id
+
+
+async def test_a_failed_generation_is_not_joined(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        first = await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        sandbox.finish(first.prediction_id)
+        await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
+        assert not (await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))).reused
+
+
+async def test_an_outage_while_following_a_joined_prediction_is_told_and_a_rejected_key_ends_it(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    # With such a pace the API is looked at only when a call asks for it.
+    async with studio_at(base_url, poll_interval=3600) as studio:
+        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=4))
+        with pytest.raises(ServiceUnavailable, match="do not submit again"):
+            await last_of(studio.animate_image(REMOTE, deadline=LATER))
+        sandbox.script(Fault(endpoint="prediction", action="status", status=401))
+        with pytest.raises(KeyRejected, match="do not submit again"):
+            await last_of(studio.animate_image(REMOTE, deadline=LATER))
+        sandbox.finish(first.prediction_id)
+        assert (await last_of(studio.animate_image(REMOTE, deadline=LATER))).status == "completed"
+
+    assert len(sandbox.submissions) == 1
+
+
+async def test_what_a_process_knew_is_known_to_the_next(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        first = await last_of(studio.animate_image(ROCKET, prompt="wind", duration=10, deadline=NOW))
+    async with studio_at(base_url, directory=tmp_path) as second:
+        seen = await last_of(second.get_prediction(first.prediction_id, deadline=NOW))
+        sandbox.finish(first.prediction_id)
+        clip = await last_of(second.get_prediction(first.prediction_id, deadline=LATER))
+        sandbox.forget(first.prediction_id)
+    before = polls(sandbox)
+    async with studio_at(base_url, directory=tmp_path) as third:
+        remembered = await last_of(third.get_prediction(first.prediction_id, deadline=LATER))
+
+    assert (seen.prompt, seen.duration, seen.image_url) == ("wind", 10, first.image_url)
+    assert clip.status == "completed"
+    assert remembered.video_url == clip.video_url
+    assert polls(sandbox) == before
+
+
+async def test_a_prediction_the_api_forgot_is_told_from_the_journal(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    sandbox.script(Fault(endpoint="prediction", action="status", status=401))
+    async with Journal(tmp_path) as journal:
+        entry = await journal.prediction(first.prediction_id)
+        assert entry
+        assert entry.stage is Stage.SUBMITTED
+        assert entry.report
+        old = entry.report.model_copy(update={"created_at": None, "word": "queued"})
+        await journal.reported("foreign", old.model_copy(update={"prediction_id": "foreign"}))
+    sandbox.script(Fault(endpoint="prediction", action="status", status=404))
+    async with studio_at(base_url, directory=tmp_path) as second:
+        with pytest.raises(KeyRejected):
+            await last_of(second.get_prediction("foreign", deadline=NOW))
+        seen = await last_of(second.get_prediction("foreign", deadline=LATER))
+
+    assert seen.status == "processing"
+    assert seen.notes == ("The API no longer has this prediction; this is what the journal remembers of it.",)
+
+
+async def test_the_same_bytes_are_uploaded_once_within_an_hour(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(await anyio.Path(ROCKET).read_bytes())
+
+    async with studio_at(base_url, directory=tmp_path / "state") as studio:
+        for image in (ROCKET, str(copy)):
+            await last_of(studio.animate_image(image, prompt=image[-5:], deadline=NOW))
+    async with studio_at(base_url, directory=tmp_path / "state", key="another") as other:
+        await last_of(other.animate_image(ROCKET, deadline=NOW))
+
+    assert uploads(sandbox) == 2
+    assert len({body["image"] for body in sandbox.submissions[:2]}) == 1
+
+
+async def test_a_failed_upload_leaves_nothing_to_join(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
+    sandbox.script(Fault(endpoint="upload", action="status", status=403))
+
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        with pytest.raises(NotAllowed):
+            await last_of(studio.animate_image(ROCKET, deadline=NOW))
+        assert not (await last_of(studio.animate_image(ROCKET, deadline=NOW))).reused
+
+
+async def test_a_journal_that_cannot_be_written_is_done_without_and_said(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_bytes(b"not a directory")
+
+    async with studio_at(base_url, directory=tmp_path / "state") as studio:
+        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert made.notes
+    assert "journal" in made.notes[0].lower()
+    assert len(sandbox.submissions) == 1
+
+
+async def test_a_finished_clip_is_saved_where_it_was_asked_for_by_whichever_process_sees_the_end(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "clips"
+    async with studio_at(base_url, directory=tmp_path / "state") as studio:
+        first = await last_of(studio.animate_image(ROCKET, save_to=str(target), deadline=NOW))
+    sandbox.finish(first.prediction_id)
+    async with studio_at(base_url, directory=tmp_path / "state") as second:
+        clip = await last_of(second.get_prediction(first.prediction_id, deadline=LATER))
+        kept = [step.result async for step in second.save_video(first.prediction_id, str(target))][-1]
+
+    assert clip.saved_path
+    assert (await anyio.Path(clip.saved_path).read_bytes())[4:8] == b"ftyp"
+    assert isinstance(kept, SavedVideo)
+    assert kept.saved_path == clip.saved_path
+    assert [path.name for path in target.iterdir()] == [Path(clip.saved_path).name]
+
+
+async def test_a_download_directory_gets_every_clip_and_a_joiner_may_ask_for_another_place(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, download_dir=tmp_path / "all") as studio:
+        first = await last_of(studio.animate_image(ROCKET, deadline=NOW))
+        sandbox.finish(first.prediction_id)
+        clip = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
+        kept = [step.result async for step in studio.save_video(first.prediction_id)][-1]
+    async with studio_at(base_url) as studio:
+        second = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.finish(second.prediction_id)
+        joined = await last_of(studio.animate_image(REMOTE, save_to=str(tmp_path / "mine"), deadline=LATER))
+
+    assert clip.saved_path
+    assert Path(clip.saved_path).parent == tmp_path / "all"
+    assert isinstance(kept, SavedVideo)
+    assert kept.saved_path == clip.saved_path
+    assert joined.reused
+    assert joined.saved_path
+    assert Path(joined.saved_path).parent == tmp_path / "mine"
+
+
+async def test_a_clip_that_cannot_be_saved_is_a_note_and_its_url_is_told_all_the_same(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    sandbox.script(Fault(endpoint="file", action="status", status=404, times=9))
+
+    async with studio_at(base_url) as studio:
+        first = await last_of(studio.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
+        sandbox.finish(first.prediction_id)
+        clip = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
+
+    assert clip.video_url
+    assert clip.saved_path is None
+    assert clip.notes
+    assert "expired" in clip.notes[0]
+
+
+async def test_a_place_that_cannot_be_written_is_refused_before_anything_is_sent(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    async with studio_at(base_url) as studio:
+        with pytest.raises(InvalidInput):
+            await last_of(studio.animate_image(REMOTE, save_to="clips", deadline=NOW))
+
+    assert sandbox.received == []
+
+
+async def test_saving_needs_a_place_and_a_finished_clip(base_url: str, tmp_path: Path) -> None:
+    async with studio_at(base_url) as studio:
+        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        with pytest.raises(InvalidInput, match="save_to is missing"):
+            studio.save_video(first.prediction_id)
+        with pytest.raises(InvalidInput, match="no clip to save: the prediction is processing"):
+            [step async for step in studio.save_video(first.prediction_id, str(tmp_path))]
+
+
+KILLED = """
+import sys, anyio
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from kit import REMOTE, studio_at
+
+async def main():
+    async with studio_at(sys.argv[2], directory=Path(sys.argv[3])) as studio:
+        async for step in studio.animate_image(REMOTE, deadline=1e12):
+            print(step.message, flush=True)
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize(
+    ("fault", "arrived"),
+    [
+        (Fault(endpoint="generate", action="delay", seconds=30), False),
+        (Fault(endpoint="generate", action="delay_after", seconds=30), True),
+        (None, True),
+    ],
+    ids=["before", "after", "watching"],
+)
+async def test_a_process_that_is_killed_while_it_submits_or_watches_leaves_the_right_verdict(
+    sandbox: Sandbox, base_url: str, tmp_path: Path, fault: Fault | None, *, arrived: bool
+) -> None:
+    if fault:
+        sandbox.script(fault)
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), base_url, str(tmp_path)]
+    async with await anyio.open_process(command, stdout=subprocess.DEVNULL) as process:
+        await until(lambda: any(request.endpoint == "generate" for request in sandbox.received))
+        await until(lambda: polls(sandbox) > 0 if fault is None else len(sandbox.submissions) == arrived)
+        process.send_signal(signal.SIGKILL)
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        if arrived:
+            joined = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            assert joined.reused
+            assert joined.prediction_id == sandbox.accepted[0][0]
+        else:
+            with pytest.raises(SubmissionUnknown, match="only with force_new true"):
+                await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert len(sandbox.submissions) == arrived
+
+
+async def test_the_key_is_in_nothing_that_is_kept(base_url: str, tmp_path: Path) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        first = await last_of(studio.animate_image(ROCKET, deadline=NOW))
+        files = [path async for path in anyio.Path(tmp_path).rglob("*") if await path.is_file()]
+        kept = b"".join([await path.read_bytes() for path in files])
+
+    assert first.prediction_id.encode() in kept
+    assert CANARY.encode() not in kept

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -325,6 +326,35 @@ async def test_a_result_that_a_cancelled_call_did_not_take_is_not_handed_over(
 
     assert again.reused
     assert again.prediction_id == first.prediction_id
+
+
+async def test_a_clip_that_the_api_has_deleted_by_now_is_not_joined(base_url: str, tmp_path: Path) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as database:
+        database.execute("UPDATE entries SET submitted_at = '2020-01-01T00:00:00.000000+00:00'")
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        second = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert not second.reused
+    assert second.prediction_id != first.prediction_id
+
+
+async def test_a_submission_that_is_cut_off_by_the_end_of_the_studio_is_unknown_to_the_next(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    sandbox.script(Fault(endpoint="generate", action="delay_after", seconds=0.2))
+
+    with anyio.move_on_after(10) as scope:
+        async with studio_at(base_url, directory=tmp_path) as studio, anyio.create_task_group() as tasks:
+            tasks.start_soon(last_of, studio.animate_image(REMOTE, deadline=LATER))
+            await until(lambda: sandbox.submissions)
+            scope.cancel()
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        joined = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert joined.reused
+    assert len(sandbox.submissions) == 1
 
 
 async def test_a_failed_generation_is_not_joined(sandbox: Sandbox, base_url: str) -> None:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 Era = Literal["auto", "legacy"]
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
-# A host hands little of its own environment on; what coverage needs to measure the child goes with it.
-BARE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -38,10 +36,23 @@ INITIALIZE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the servers' journals out of the home of whoever runs the tests."""
+    monkeypatch.setenv("ATLASCLOUD_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+
+
+def handed_on(*beginnings: str) -> dict[str, str]:
+    """What of our environment a server gets: a host hands on little of its own."""
+    return {name: value for name, value in os.environ.items() if name.startswith(beginnings)}
+
+
 @asynccontextmanager
 async def client_of(command: list[str], *arguments: str, era: Era = "auto", **env: str) -> AsyncGenerator[Client, None]:
     program, *rest = command
-    parameters = StdioServerParameters(command=program, args=[*rest, *arguments], env=BARE | env, cwd="/")
+    parameters = StdioServerParameters(
+        command=program, args=[*rest, *arguments], env=handed_on("COVERAGE_", "ATLASCLOUD_STATE_DIR") | env, cwd="/"
+    )
     async with Client(stdio_client(parameters), mode=era) as client:
         yield client
 
@@ -217,8 +228,8 @@ async def test_the_demo_leaves_a_clip_in_the_current_directory_over_nothing_that
 
 def started(command: list[str], **env: str) -> subprocess.Popen[bytes]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    bare = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    return subprocess.Popen(command, env=bare | BARE | env, **pipes)  # type: ignore[call-overload,no-any-return]
+    bare = handed_on("PATH", "SYSTEMROOT", "COVERAGE_", "ATLASCLOUD_STATE_DIR")
+    return subprocess.Popen(command, env=bare | env, **pipes)  # type: ignore[call-overload,no-any-return]
 
 
 def send(process: subprocess.Popen[bytes], *messages: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import anyio
 from atlascloud_video_mcp.cloud import ASK_FIRST
 from atlascloud_video_mcp.errors import AtlasError, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
-from atlascloud_video_mcp.predictions import Report
+from atlascloud_video_mcp.predictions import KEPT_FOR, Report
 from atlascloud_video_mcp.studio.jobs import News
 
 if TYPE_CHECKING:
@@ -49,8 +49,10 @@ class Submissions:
         while True:
             claim = await self._journal.claim(key, force_new=force_new)
             entry = claim.entry
-            if claim.won or entry.stage is Stage.SUBMITTED:
+            if claim.won or (entry.stage is Stage.SUBMITTED and not _is_gone(entry)):
                 return entry
+            if entry.stage is Stage.SUBMITTED:
+                return (await self._journal.claim(key, force_new=True)).entry
             if entry.stage is Stage.UNKNOWN:
                 report = await self._found(entry.request, since=entry.created_at, deadline=deadline)
                 if report is None:
@@ -85,6 +87,9 @@ class Submissions:
         except AtlasError:
             await self._journal.refused(intent_id)
             raise
+        except BaseException:  # a crash of ours, or the end of the process: the request may have left
+            await self._journal.unknown(intent_id)
+            raise
         await self._journal.submitted(intent_id, report, job.facts.submitted_at)
         return report
 
@@ -108,6 +113,11 @@ class Submissions:
         """Whether a prediction belongs to a request of ours already, and so cannot be the one that was lost."""
         entry = await self._journal.prediction(prediction_id)
         return entry is not None and entry.key != ""
+
+
+def _is_gone(entry: Entry) -> bool:
+    """Whether the API has deleted the clip by now, so that there is nothing left to join."""
+    return entry.submitted_at is not None and entry.submitted_at < datetime.now(UTC) - KEPT_FOR
 
 
 def _is_of(record: Record, request: Mapping[str, Any], since: datetime) -> bool:

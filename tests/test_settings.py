@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from atlascloud_video_mcp.errors import SettingsError
-from atlascloud_video_mcp.settings import is_loopback, read_settings
+from atlascloud_video_mcp.network import is_loopback
+from atlascloud_video_mcp.settings import read_settings
 
 
 def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.errors import AtlasError, SettingsError
-from atlascloud_video_mcp.settings import Settings, is_loopback, read_settings
+from atlascloud_video_mcp.network import is_loopback
+from atlascloud_video_mcp.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence

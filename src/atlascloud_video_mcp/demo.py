@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
 _LONGEST_WAIT = 600  # seconds; the sandbox takes a few
-_LONGEST_RENDERING = 120  # seconds until the first byte, on a slow machine
 
 
 async def demo(picture: Path, prompt: str, duration: int, speed: float) -> None:
@@ -38,22 +36,19 @@ async def demo(picture: Path, prompt: str, duration: int, speed: float) -> None:
     console.print(f"Animating {picture.name} in the sandbox: no key, no network, no cost.")
     command = ["-m", "atlascloud_video_mcp", "--sandbox", "--speed", str(speed)]
     server = stdio_client(StdioServerParameters(command=sys.executable, args=command))
-    wanted = {"image": str(picture), "prompt": prompt, "duration": duration, "wait_seconds": _LONGEST_WAIT}
-    path = failure = None
+    wanted = {
+        "image": str(picture),
+        "prompt": prompt,
+        "duration": duration,
+        "save_to": str(Path.cwd() / f"{picture.stem}.mp4"),
+        "wait_seconds": _LONGEST_WAIT,
+    }
     async with Client(server) as client:
         result = await _with_a_bar(client, wanted, console)
-        clip = result.structured_content or {}
-        if "video_url" in clip:
-            console.print("Fetching the clip, which the sandbox renders now.")
-            try:
-                path = await save(clip["video_url"], Path.cwd(), picture.stem)
-            except (httpx.HTTPError, OSError) as error:
-                failure = f"The clip cannot be saved: {error!r}"
-        else:
-            failure = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-    if path is None:
-        raise AtlasError(failure)
-    console.print(f"{path} ({path.stat().st_size / 1000:,.0f} kB)", soft_wrap=True)
+    saved = (result.structured_content or {}).get("saved_path")
+    if saved is None:
+        raise AtlasError("\n".join(block.text for block in result.content if isinstance(block, TextContent)))
+    console.print(f"The clip is saved: {saved}", soft_wrap=True)
 
 
 async def _with_a_bar(client: Client, wanted: dict[str, Any], console: Console) -> CallToolResult:
@@ -65,33 +60,3 @@ async def _with_a_bar(client: Client, wanted: dict[str, Any], console: Console) 
             bar.update(line, completed=progress, total=total, description=message)
 
         return await client.call_tool("animate_image", wanted, progress_callback=show)
-
-
-async def save(url: str, directory: Path, stem: str) -> Path:
-    """Save a clip under a name that nothing has yet; a broken download leaves nothing behind.
-
-    Raises:
-        httpx.HTTPError: The clip could not be fetched.
-        OSError: It could not be written.
-    """
-    number = 1
-    while True:
-        path = directory / (f"{stem}.mp4" if number == 1 else f"{stem}-{number}.mp4")
-        try:
-            file = path.open("xb")
-        except FileExistsError:
-            number += 1
-            continue
-        try:
-            with file:
-                async with (
-                    httpx.AsyncClient(timeout=_LONGEST_RENDERING, trust_env=False) as http,
-                    http.stream("GET", url) as response,
-                ):
-                    response.raise_for_status()
-                    async for chunk in response.aiter_bytes():
-                        file.write(chunk)
-        except BaseException:
-            path.unlink()
-            raise
-        return path

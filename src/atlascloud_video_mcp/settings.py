@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from pathlib import Path
@@ -12,19 +11,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from atlascloud_video_mcp.errors import SettingsError
+from atlascloud_video_mcp.network import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a URL's host is this machine."""
-    if host is None:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _web_address(value: str) -> str:

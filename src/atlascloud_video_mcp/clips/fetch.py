@@ -5,12 +5,9 @@ Sources: RFC 9110 (sections 10.2.3 Retry-After, 13.1.5 If-Range, 14 range reques
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -21,6 +18,7 @@ from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp.clips.mp4 import Damaged
 from atlascloud_video_mcp.clips.problems import CannotSave, shown
+from atlascloud_video_mcp.network import is_loopback, retry_after
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.clips.part import Part
@@ -160,7 +158,7 @@ class Download:
             url = httpx.URL(address)
         except httpx.InvalidURL as error:
             raise CannotSave("The clip's URL is none: call get_prediction for it.", url_good=False) from error
-        safe = url.scheme == "https" or (url.scheme == "http" and self._allow_loopback_http and _is_loopback(url.host))
+        safe = url.scheme == "https" or (url.scheme == "http" and self._allow_loopback_http and is_loopback(url.host))
         if not (safe and url.host) or url.userinfo:
             raise CannotSave(
                 f"The clip is only fetched over https and without a password, but its URL leads to "
@@ -183,7 +181,7 @@ class Download:
                 await run_sync(self._part.restart)
                 raise Damaged("it changed while it was being fetched")
             case status:
-                raise Refused(status, _retry_after(response.headers.get("Retry-After", "")))
+                raise Refused(status, retry_after(response.headers.get("Retry-After", "")))
         self._check_size(self._total or 0)
 
     def _goes_on(self, response: httpx.Response) -> bool:
@@ -200,24 +198,6 @@ class Download:
                 f"The clip has {size} bytes or more, and at most {self._patience.largest} are saved: open its URL "
                 "in a browser."
             )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _retry_after(value: str) -> float | None:
-    """Seconds to wait: the header holds seconds or a date."""
-    if value.isdecimal():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _meaning(refused: Refused) -> CannotSave:

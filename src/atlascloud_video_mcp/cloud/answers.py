@@ -6,8 +6,6 @@ import html
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -103,19 +101,6 @@ def is_verdict(answer: Answer) -> bool:
 def status_of(payload: Mapping[str, Any]) -> Status:
     """Where a prediction stands by a payload that need not name it."""
     return Report.model_validate({**payload, "id": "any"}).status
-
-
-def retry_after(value: str) -> float | None:
-    """Seconds to wait by a `Retry-After` header, which holds seconds or a date (RFC 9110, section 10.2.3)."""
-    if value.isdecimal():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:  # what the parser makes of a zone of -0000
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def shown(words: str, *, secret: str) -> str:

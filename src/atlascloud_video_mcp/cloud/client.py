@@ -29,7 +29,6 @@ from atlascloud_video_mcp.cloud.answers import (
     is_verdict,
     meaning,
     read_answer,
-    retry_after,
     shown,
     status_of,
     unavailable,
@@ -42,8 +41,8 @@ from atlascloud_video_mcp.errors import (
     SettingsError,
     SubmissionUnknown,
 )
+from atlascloud_video_mcp.network import is_loopback, retry_after
 from atlascloud_video_mcp.predictions import Record, Report, Status
-from atlascloud_video_mcp.settings import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

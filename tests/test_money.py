@@ -28,7 +28,7 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.journal import Journal, Stage
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from kit import CANARY, REMOTE, ROCKET, polls, studio_at, until
+from kit import CANARY, REMOTE, ROCKET, STANDARD, polls, studio_at, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -286,6 +286,81 @@ async def test_a_request_that_differs_is_a_clip_of_its_own(
 
     assert not other.reused
     assert len(sandbox.submissions) == 2
+
+
+async def test_an_identical_request_that_never_gets_submitted_is_not_waited_for_for_ever(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    sandbox.script(Fault(endpoint="upload", action="delay", seconds=20, times=9))
+
+    async with (
+        studio_at(base_url, directory=tmp_path) as first,
+        studio_at(base_url, directory=tmp_path) as second,
+        aclosing(first.animate_image(ROCKET, deadline=LATER)) as steps,
+    ):
+        assert "Checking" in (await anext(steps)).message
+        assert "Uploading" in (await anext(steps)).message
+        with pytest.raises(ServiceUnavailable, match="this one paid nothing"):
+            await last_of(second.animate_image(ROCKET, deadline=NOW))
+
+    assert sandbox.submissions == []
+
+
+async def test_a_request_without_a_prompt_is_not_taken_for_one_with_a_prompt(sandbox: Sandbox, base_url: str) -> None:
+    row = {"ID": "storm", "requestBody": {"model": STANDARD, "image": REMOTE, "prompt": "storm"}}
+    sandbox.script(
+        Fault(endpoint="generate", action="reset_before"),
+        Fault(endpoint="history", action="status", status=200, body=json.dumps({"data": {"items": [row]}})),
+    )
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(SubmissionUnknown):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+
+@pytest.mark.parametrize("status", [401, 403, 422])
+async def test_a_refused_look_does_not_end_the_watch_of_what_was_paid(
+    sandbox: Sandbox, base_url: str, tmp_path: Path, status: int
+) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        first = await last_of(studio.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
+        sandbox.script(Fault(endpoint="prediction", action="status", status=status))
+        before = polls(sandbox)
+        await until(lambda: polls(sandbox) > before + 1)
+        sandbox.finish(first.prediction_id)
+        await until(lambda: any(path.suffix == ".mp4" for path in (tmp_path / "clips").glob("*")))
+
+
+async def test_one_answer_of_not_found_after_a_restart_does_not_hide_a_prediction(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    sandbox.script(Fault(endpoint="prediction", action="status", status=404))
+    async with studio_at(base_url, directory=tmp_path) as restarted:
+        seen = await last_of(restarted.get_prediction(first.prediction_id, deadline=NOW))
+        sandbox.finish(first.prediction_id)
+        clip = await last_of(restarted.get_prediction(first.prediction_id, deadline=LATER))
+
+    assert (seen.status, clip.status) == ("processing", "completed")
+
+
+async def test_a_call_whose_time_is_up_while_the_clip_is_saved_gets_its_url(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    sandbox.script(Fault(endpoint="file", action="delay", seconds=1))
+
+    async with studio_at(base_url) as studio:
+        first = await last_of(studio.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
+        sandbox.finish(first.prediction_id)
+        seen = await last_of(studio.get_prediction(first.prediction_id, deadline=NOW))
+        saved = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
+
+    assert seen.video_url
+    assert seen.saved_path is None
+    assert seen.notes
+    assert "still being saved" in seen.notes[-1]
+    assert saved.saved_path
 
 
 async def test_an_outage_at_the_first_look_at_a_foreign_prediction_is_told(sandbox: Sandbox, base_url: str) -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from atlascloud_video_mcp.journal.schema import Damaged
-from atlascloud_video_mcp.predictions import Report, Status
+from atlascloud_video_mcp.predictions import KEPT_FOR, Report, Status
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,6 +63,8 @@ class Entry:
         """Whether an identical request should join it: it runs, may run, or was never handed over."""
         if self.stage is not Stage.SUBMITTED:
             return self.stage in {Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN}
+        if self.submitted_at and self.submitted_at < datetime.now(UTC) - KEPT_FOR:
+            return False  # the API has deleted the clip by now
         status = self.report.status if self.report else Status.PROCESSING
         return status is Status.PROCESSING or (status is Status.COMPLETED and not self.delivered)
 

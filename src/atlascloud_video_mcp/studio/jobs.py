@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from atlascloud_video_mcp.pacing import Durations
+from atlascloud_video_mcp.predictions import Status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from atlascloud_video_mcp.predictions import Report, SavedVideo, Upload
+
+
+SAVING = "Saving the clip"
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,12 @@ class Job:
     def report(self) -> Report | None:
         """What the API said last."""
         return self.log[-1].report if self.log else None
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it ended without having seen the prediction's end."""
+        seen_its_end = self.report is not None and self.report.status is not Status.PROCESSING
+        return self.failure is not None or (self.ended_at is not None and not seen_its_end)
 
     @property
     def age(self) -> float:

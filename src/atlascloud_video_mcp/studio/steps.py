@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from atlascloud_video_mcp.predictions import KEPT_FOR, Prediction, Report, SavedVideo, Status, Upload
+from atlascloud_video_mcp.studio.jobs import SAVING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,9 +37,9 @@ def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -
             share += (0.98 - share) * job.durations.done_by(age)
             doing = f"{news.doing}: {age:.0f} s of about {expected:.0f} s ({news.report.word})"
         case Status.COMPLETED:
-            share, doing = 1.0, f"Finished after {age:.0f} s"
+            doing = f"{news.doing} after {age:.0f} s"
         case Status.FAILED:
-            doing = f"Failed after {age:.0f} s"
+            share, doing = min(share, 0.99), f"Failed after {age:.0f} s"
         case _:
             assert_never(news.report.status)
     return Step(f"{doing}, prediction {prediction.prediction_id}", share, prediction)
@@ -69,5 +70,12 @@ def _describe(job: Job, report: Report, *, sandbox: bool, warnings: Sequence[str
         created_at=created,
         completed_at=report.completed_at,
         saved_path=facts.saved_path,
-        notes=(*facts.notes, *warnings) or None,
+        notes=(*facts.notes, *_still_saving(job), *warnings) or None,
     )
+
+
+def _still_saving(job: Job) -> tuple[str, ...]:
+    """For a call whose time is up before the clip is on disk: its URL is told all the same."""
+    if job.log[-1].doing != SAVING:
+        return ()
+    return ("The clip is still being saved to disk; get_prediction tells when that is done.",)

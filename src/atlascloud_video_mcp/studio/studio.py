@@ -12,6 +12,7 @@ import math
 import os
 import re
 from contextlib import AsyncExitStack, aclosing, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -198,7 +199,7 @@ class Studio:
         if not _AN_ID.fullmatch(prediction_id):
             raise InvalidInput(f"{prediction_id[:40]!r} is no prediction_id: pass the id that animate_image gave.")
         old = self._jobs.get(prediction_id)
-        if old and not old.failure:
+        if old and not old.gave_up:
             old.nudge()
             return old, old.looks + 1
         # Where a job failed to look, what it knew of the submission stays known.
@@ -251,6 +252,8 @@ class Studio:
         if report is None:
             return
         self._jobs[report.prediction_id] = job
+        if job.facts.save_to:
+            await self._journal.wants(report.prediction_id, job.facts.save_to)
         job.tell(News("Submitted", 0.05, report))
         if report.status is Status.PROCESSING:
             await job.pause(self._poll_interval)
@@ -282,8 +285,6 @@ class Studio:
                 finally:
                     if not job.committed:
                         await self._journal.abandoned(entry.intent_id)
-                if facts.save_to:
-                    await self._journal.wants(report.prediction_id, facts.save_to)
                 return report
         await self._join(job, entry)
         return None
@@ -294,15 +295,19 @@ class Studio:
     async def _join(self, job: Job, entry: Entry) -> None:
         """Follow the prediction of an earlier identical request, and see to it that the clip is saved as asked now."""
         save_to = job.facts.save_to
-        other, _ = self._looked_at(str(entry.prediction_id))
+        other, looks = self._looked_at(str(entry.prediction_id))
         job.reused = job.committed = True
-        if save_to:
+        if save_to and not other.facts.save_to:
             await self._journal.wants(str(entry.prediction_id), save_to)
+        async with aclosing(other.follow(deadline=0, heartbeat=math.inf, looks=looks)) as first_look:
+            async for _ in first_look:
+                pass
+        # A place of this call's own, beside the one that the earlier call asked for.
+        mine = replace(other.facts, save_to=save_to, saved_path=None) if save_to else None
         async with aclosing(other.follow(deadline=math.inf, heartbeat=math.inf)) as log:
             async for news in log:
-                job.facts, job.durations, job.looks = other.facts, other.durations, other.looks
-                if save_to and news.report:
-                    job.facts.save_to = save_to
+                job.facts, job.durations, job.looks = mine or other.facts, other.durations, other.looks
+                if mine and news.report:
                     await self._watching.save(job, news.report)
                 job.tell(news)
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud import ASK_FIRST
-from atlascloud_video_mcp.errors import AtlasError, SubmissionUnknown
+from atlascloud_video_mcp.errors import AtlasError, ServiceUnavailable, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
-from atlascloud_video_mcp.predictions import KEPT_FOR, Report
+from atlascloud_video_mcp.predictions import Report
 from atlascloud_video_mcp.studio.jobs import News
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.jobs import Job
 
 _CLOCKS_DIFFER_BY = timedelta(hours=2)
+_OPTIONAL = frozenset({"prompt", "duration", "enable_prompt_expansion"})  # what we send only when it is asked for
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
 _FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
 
@@ -45,14 +47,14 @@ class Submissions:
 
         Raises:
             SubmissionUnknown: An identical request may be running and paid, and cannot be found.
+            ServiceUnavailable: An identical request is still on its way to being submitted when the time is up.
         """
+        give_up = max(deadline, anyio.current_time() + self._patience)
         while True:
             claim = await self._journal.claim(key, force_new=force_new)
             entry = claim.entry
-            if claim.won or (entry.stage is Stage.SUBMITTED and not _is_gone(entry)):
+            if claim.won or entry.stage is Stage.SUBMITTED:
                 return entry
-            if entry.stage is Stage.SUBMITTED:
-                return (await self._journal.claim(key, force_new=True)).entry
             if entry.stage is Stage.UNKNOWN:
                 report = await self._found(entry.request, since=entry.created_at, deadline=deadline)
                 if report is None:
@@ -61,6 +63,11 @@ class Submissions:
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
                 await self._journal.submitted(entry.intent_id, report, entry.created_at)
+            elif anyio.current_time() >= give_up:
+                raise ServiceUnavailable(
+                    "An identical request is being submitted by another call; this one paid nothing. "
+                    "Call again with the same arguments in some seconds to join it."
+                )
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
@@ -74,6 +81,7 @@ class Submissions:
         """
         request = job.facts.request
         await self._journal.sending(intent_id, request, job.facts.notes)
+        await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
         job.committed, job.facts.submitted_at = True, datetime.now(UTC)
         try:
             report = await self._cloud.generate(request)
@@ -115,12 +123,8 @@ class Submissions:
         return entry is not None and entry.key != ""
 
 
-def _is_gone(entry: Entry) -> bool:
-    """Whether the API has deleted the clip by now, so that there is nothing left to join."""
-    return entry.submitted_at is not None and entry.submitted_at < datetime.now(UTC) - KEPT_FOR
-
-
 def _is_of(record: Record, request: Mapping[str, Any], since: datetime) -> bool:
     if record.created_at and record.created_at < since - _CLOCKS_DIFFER_BY:
         return False
-    return all(record.request.get(name) == value for name, value in request.items())
+    asked = {name: value for name, value in record.request.items() if name in _OPTIONAL and value is not None}
+    return asked.keys() <= request.keys() and all(record.request.get(name) == value for name, value in request.items())

@@ -10,7 +10,7 @@ import anyio
 from atlascloud_video_mcp.clips import CannotSave, clip_name
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.predictions import Status
-from atlascloud_video_mcp.studio.jobs import Facts, News
+from atlascloud_video_mcp.studio.jobs import SAVING, Facts, News
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.clips import ClipSaver
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.jobs import Job
 
 _NOT_YET_KNOWN = 30.0  # seconds after submission in which the API may not know its own new id
+_LONGEST_PAUSE_IN_TROUBLE = 60.0  # seconds
 _GONE = "The API no longer has this prediction; this is what the journal remembers of it."
 
 
@@ -68,6 +69,8 @@ class Watching:
         if remembered and remembered.status is not Status.PROCESSING:
             await self.finish(job, remembered)
             return
+        if remembered:
+            job.tell(News("Rendering", 0.05, remembered))
         try:
             await self.watch(job, prediction_id=prediction_id)
         except PredictionNotFound:
@@ -78,20 +81,22 @@ class Watching:
 
     async def watch(self, job: Job, *, prediction_id: str) -> None:
         """Look at a prediction until it is finished."""
-        begun = anyio.current_time()
+        begun, trouble = anyio.current_time(), 0.0
         while True:
             pause = 0.0
             try:
                 report = await self._look(job, prediction_id)
             except PredictionNotFound:
                 raise
-            except (ServiceUnavailable, RateLimited) as error:
+            except AtlasError as error:
+                # Whatever it is, it is about this look: what was paid for is watched as long as the process lives.
                 job.looks += 1
                 job.complain(_about(prediction_id, error))
-                pause = max(self._heartbeat, error.retry_after or 0)
-            except AtlasError as error:
-                raise _about(prediction_id, error) from error
+                trouble = min(2 * trouble or self._heartbeat, _LONGEST_PAUSE_IN_TROUBLE)
+                named = error.retry_after if isinstance(error, (ServiceUnavailable, RateLimited)) else None
+                pause = max(trouble, named or 0)
             else:
+                trouble = 0.0
                 job.looks += 1
                 if report.status is not Status.PROCESSING:
                     await self.finish(job, report)
@@ -109,20 +114,20 @@ class Watching:
         """Write down how a prediction ended, save its clip where that is wanted, and tell of it."""
         await self._journal.reported(report.prediction_id, report)
         await self.save(job, report)
-        job.tell(News("Finished", 0.05, report))
+        job.tell(News("Finished", 1.0, report))
 
     async def save(self, job: Job, report: Report) -> None:
         """Save the clip of a completed prediction where that is wanted and not done; what goes wrong becomes a note."""
         target = job.facts.save_to or self._download_dir
         if report.status is not Status.COMPLETED or target is None or job.facts.saved_path:
             return
-        if job.report:
-            job.tell(News("Saving the clip", 0.9, job.report))
+        job.looks += 1
+        job.tell(News(SAVING, 0.99, report))
         name = clip_name(job.facts.picture or job.facts.request.get("image"), report.prediction_id)
         try:
             saved = await self._saver.save(report.outputs[0], target, name=name)
         except (CannotSave, InvalidInput) as error:
-            job.facts.notes = (*job.facts.notes, str(error))
+            job.facts.notes = tuple(dict.fromkeys((*job.facts.notes, str(error))))
         else:
             job.facts.saved_path = str(saved.path)
             await self._journal.saved(report.prediction_id, job.facts.saved_path)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test check wheel-test lock clean
+.PHONY: demo test check wheel-test soak lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -25,6 +25,9 @@ wheel-test: .venv/dev.stamp
 	.venv/wheel/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sandbox.txt
 	.venv/wheel/bin/pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
 	$(BIN)/pytest -p no:cacheprovider --server .venv/wheel/bin/atlascloud-video-mcp tests/test_stdio.py
+
+soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
+	$(BIN)/python soak/soak.py
 
 .venv/demo.stamp: requirements/sandbox.txt pyproject.toml
 	$(PYTHON) -m venv .venv

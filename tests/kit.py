@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from atlascloud_video_mcp.studio import Studio
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from atlascloud_video_mcp.sandbox import Sandbox
+    from atlascloud_video_mcp.sandbox import Fault, Sandbox
 
 PHOTOS = Path(__file__).parent / "photos"
 ROCKET = str(PHOTOS / "rocket.jpg")
@@ -28,7 +29,9 @@ CANARY = "canary-key-0xC0FFEE"
 STANDARD = "minimax/hailuo-2.3/i2v-standard"
 REMOTE = "https://pictures.example/cat.jpg"
 QUICK = Durations(median=0.05)
-HASTY = Patience(altogether=5, first_pause=0.001, longest_pause=0.001, connect=2, silence=0.3, answer=1, upload=1)
+HASTY = Patience(altogether=20, first_pause=0.001, longest_pause=0.001, connect=10, silence=10, answer=20, upload=20)
+# For what the API delays on purpose; patient enough for a machine that is busy with other things.
+IMPATIENT = replace(HASTY, silence=1, answer=1.5, upload=1.5)
 
 
 def cloud_at(base_url: str, key: str | None = CANARY, patience: Patience = HASTY) -> Cloud:
@@ -46,9 +49,10 @@ async def studio_at(
     durations: Durations = QUICK,
     directory: Path | None = None,
     download_dir: Path | None = None,
+    patience: Patience = HASTY,
 ) -> AsyncGenerator[Studio, None]:
     async with (
-        cloud_at(base_url, key) as cloud,
+        cloud_at(base_url, key, patience) as cloud,
         Journal(directory) as journal,
         ClipSaver(allowed_dirs=allowed_dirs, allow_loopback_http=True) as saver,
         Studio(
@@ -65,6 +69,10 @@ async def studio_at(
         ) as studio,
     ):
         yield studio
+
+
+def patience_for(fault: Fault) -> Patience:
+    return IMPATIENT if fault.action in {"delay", "delay_after", "drip"} else HASTY
 
 
 async def until(true: Callable[[], object]) -> None:

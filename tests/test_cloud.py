@@ -29,7 +29,7 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.pictures import open_picture
 from atlascloud_video_mcp.predictions import Status
 from atlascloud_video_mcp.sandbox import Fault, Sandbox, Style
-from kit import CANARY, HASTY, REMOTE, ROCKET, STANDARD, cloud_at
+from kit import CANARY, HASTY, REMOTE, ROCKET, STANDARD, cloud_at, patience_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,7 @@ async def test_an_upload_without_a_url_is_an_error(sandbox: Sandbox, base_url: s
         Fault(endpoint="upload", action="malformed"),
         Fault(endpoint="upload", action="html"),
         Fault(endpoint="upload", action="empty"),
-        Fault(endpoint="upload", action="delay", seconds=1),
+        Fault(endpoint="upload", action="delay", seconds=3),
     ],
     ids=lambda fault: f"{fault.action}-{fault.status}",
 )
@@ -105,7 +105,7 @@ async def test_an_upload_is_tried_again_whole_after_what_may_pass(
 ) -> None:
     sandbox.script(fault)
 
-    async with cloud_at(base_url) as cloud:
+    async with cloud_at(base_url, patience=patience_for(fault)) as cloud:
         with open_picture(ROCKET) as picture:
             url = await cloud.upload(picture)
 
@@ -207,6 +207,7 @@ async def test_a_code_that_says_no_inside_http_200_is_a_failure(sandbox: Sandbox
     [
         *(Fault(endpoint="generate", action="status", status=status) for status in (408, 500, 502, 503, 504, 520)),
         answer("generate", {"status": "error", "message": "Bad gateway"}, status=502),
+        Fault(endpoint="generate", action="wrong_types", act=True),
         answer("generate", {"code": 0, "data": {"id": "p1"}}),
         answer("generate", '{"code": 1e999, "data": {"id": "p1"}}'),
         Fault(endpoint="generate", action="reset_before"),
@@ -215,7 +216,7 @@ async def test_a_code_that_says_no_inside_http_200_is_a_failure(sandbox: Sandbox
         Fault(endpoint="generate", action="malformed"),
         Fault(endpoint="generate", action="html"),
         Fault(endpoint="generate", action="empty"),
-        Fault(endpoint="generate", action="delay_after", seconds=1),
+        Fault(endpoint="generate", action="delay_after", seconds=3),
         Fault(endpoint="generate", action="drip", chunks=100, pause=0.2),
         answer("generate", [1, 2]),
         answer("generate", {"code": 200, "data": {"status": "created"}}),
@@ -230,7 +231,7 @@ async def test_a_lost_answer_to_a_submission_is_unknown_and_never_sent_again(
 ) -> None:
     sandbox.script(fault)
 
-    async with cloud_at(base_url) as cloud:
+    async with cloud_at(base_url, patience=patience_for(fault)) as cloud:
         with pytest.raises(SubmissionUnknown, match="It may be running and paid"):
             await cloud.generate(BODY)
 

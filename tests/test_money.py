@@ -28,7 +28,7 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.journal import Journal, Stage
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from kit import CANARY, REMOTE, ROCKET, STANDARD, polls, studio_at, until
+from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, studio_at, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -56,7 +56,8 @@ def uploads(sandbox: Sandbox) -> int:
 # What may befall the paid request, and whether the API then has it. After each, one more call must not pay again.
 ACCEPTED = [
     Fault(endpoint="generate", action="reset_after"),
-    Fault(endpoint="generate", action="delay_after", seconds=1),
+    Fault(endpoint="generate", action="delay_after", seconds=3),
+    Fault(endpoint="generate", action="wrong_types", act=True),
     Fault(endpoint="generate", action="truncate"),
     Fault(endpoint="generate", action="drip", chunks=50, pause=0.2),
     *(Fault(endpoint="generate", action=action, act=True) for action in ("malformed", "html", "empty")),
@@ -99,7 +100,7 @@ PASSING = [
         for endpoint in ("upload", "prediction")
         for status in (408, 425, 429, 500, 502, 503, 504)
     ),
-    *(Fault(endpoint=endpoint, action="delay", seconds=0.6) for endpoint in ("upload", "prediction")),
+    *(Fault(endpoint=endpoint, action="delay", seconds=2) for endpoint in ("upload", "prediction")),
     Fault(endpoint="prediction", action="status", status=404),
     Fault(endpoint="prediction", action="status", status=400),
     Fault(endpoint="prediction", action="wrong_types"),
@@ -117,7 +118,7 @@ async def test_an_accepted_submission_whose_answer_is_lost_is_found_and_paid_onc
 ) -> None:
     sandbox.script(fault)
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with studio_at(base_url, directory=tmp_path, patience=patience_for(fault)) as studio:
         found = await last_of(studio.animate_image(ROCKET, prompt="wind", deadline=NOW))
     async with studio_at(base_url, directory=tmp_path) as restarted:
         again = await last_of(restarted.animate_image(ROCKET, prompt="wind", deadline=NOW))
@@ -174,7 +175,7 @@ async def test_a_passing_fault_elsewhere_costs_nothing_but_time(
 ) -> None:
     sandbox.script(fault)
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with studio_at(base_url, directory=tmp_path, patience=patience_for(fault)) as studio:
         submitted = await last_of(studio.animate_image(ROCKET, deadline=NOW))
         sandbox.finish(submitted.prediction_id)
         clip = await last_of(studio.get_prediction(submitted.prediction_id, deadline=LATER))
@@ -304,6 +305,38 @@ async def test_an_identical_request_that_never_gets_submitted_is_not_waited_for_
             await last_of(second.animate_image(ROCKET, deadline=NOW))
 
     assert sandbox.submissions == []
+
+
+async def test_a_lost_submission_is_found_behind_many_newer_ones(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    sandbox.script(
+        Fault(endpoint="generate", action="reset_after"), Fault(endpoint="history", action="status", status=404)
+    )
+
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        with pytest.raises(SubmissionUnknown):
+            await last_of(studio.animate_image(REMOTE, prompt="lost", deadline=NOW))
+        for number in range(60):
+            await last_of(studio.animate_image(REMOTE, prompt=f"newer {number}", deadline=NOW))
+        joined = await last_of(studio.animate_image(REMOTE, prompt="lost", deadline=NOW))
+
+    assert joined.prediction_id == sandbox.accepted[0][0]
+    assert len(sandbox.submissions) == 61
+
+
+async def test_a_history_without_end_is_not_read_for_ever(sandbox: Sandbox, base_url: str) -> None:
+    rows = json.dumps({"data": {"items": [{"ID": "p1"}]}})
+    sandbox.script(
+        Fault(endpoint="generate", action="reset_before"),
+        Fault(endpoint="history", action="status", status=200, body=rows, times=1000),
+    )
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(SubmissionUnknown):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert sum(request.endpoint == "history" for request in sandbox.received) == 20
 
 
 async def test_a_request_without_a_prompt_is_not_taken_for_one_with_a_prompt(sandbox: Sandbox, base_url: str) -> None:

@@ -194,6 +194,8 @@ class Cloud:
             if refusal.status in _NO_VERDICT or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise _unknown(f"it answered {refusal.said}") from refusal
             raise meaning(refusal) from refusal
+        if not isinstance(reply.get("status") or "", str):
+            raise _unknown("its answer makes no sense")
         try:
             return self._report(reply)
         except ValidationError as error:
@@ -218,9 +220,9 @@ class Cloud:
             ) from error
         return self._report({**reply, "id": prediction_id})
 
-    async def history(self) -> list[Record]:
-        """The account's latest submissions, newest first; rows that make no sense are left out."""
-        reply = await self._tried(lambda: self._request("GET", "/model/history?no=1&size=50"))
+    async def history(self, page: int = 1) -> list[Record]:
+        """The account's submissions, newest first, a page at a time; rows that make no sense are left out."""
+        reply = await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size=50"))
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
         return [record for row in rows for record in _records(row)]
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.jobs import Job, News
 
 
+_STILL_SAVING = "The clip is still being saved to disk; get_prediction tells when that is done."
+
+
 @dataclass(frozen=True)
 class Step:
     """How far a call has come."""
@@ -30,7 +33,9 @@ def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -
     """What a job's news are at this moment, for whoever waits for it."""
     if news.report is None:
         return Step(news.doing, news.share, news.result)
-    prediction = _describe(job, news.report, sandbox=sandbox, warnings=warnings)
+    # A call whose time is up before the clip is on disk is told its URL all the same.
+    notes = (*warnings, _STILL_SAVING) if news.doing == SAVING else warnings
+    prediction = _describe(job, news.report, sandbox=sandbox, notes=notes)
     age, expected, share = prediction.elapsed_seconds, job.durations.median, news.share
     match news.report.status:
         case Status.PROCESSING:
@@ -45,7 +50,7 @@ def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -
     return Step(f"{doing}, prediction {prediction.prediction_id}", share, prediction)
 
 
-def _describe(job: Job, report: Report, *, sandbox: bool, warnings: Sequence[str]) -> Prediction:
+def _describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str]) -> Prediction:
     running, failed = report.status is Status.PROCESSING, report.status is Status.FAILED
     facts = job.facts
     created = report.created_at or facts.submitted_at
@@ -70,12 +75,5 @@ def _describe(job: Job, report: Report, *, sandbox: bool, warnings: Sequence[str
         created_at=created,
         completed_at=report.completed_at,
         saved_path=facts.saved_path,
-        notes=(*facts.notes, *_still_saving(job), *warnings) or None,
+        notes=(*facts.notes, *notes) or None,
     )
-
-
-def _still_saving(job: Job) -> tuple[str, ...]:
-    """For a call whose time is up before the clip is on disk: its URL is told all the same."""
-    if job.log[-1].doing != SAVING:
-        return ()
-    return ("The clip is still being saved to disk; get_prediction tells when that is done.",)

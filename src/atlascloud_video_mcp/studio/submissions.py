@@ -15,13 +15,14 @@ from atlascloud_video_mcp.predictions import Report
 from atlascloud_video_mcp.studio.jobs import News
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Entry, Journal
     from atlascloud_video_mcp.predictions import Record
     from atlascloud_video_mcp.studio.jobs import Job
 
+_MOST_PAGES = 20
 _CLOCKS_DIFFER_BY = timedelta(hours=2)
 _OPTIONAL = frozenset({"prompt", "duration", "enable_prompt_expansion"})  # what we send only when it is asked for
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
@@ -105,17 +106,26 @@ class Submissions:
         """The prediction in the account's history that this request made, looked for with patience."""
         give_up = min(anyio.current_time() + self._patience, deadline)
         while True:
-            try:
-                records = await self._cloud.history()
-            except AtlasError:
-                records = []
-            alike = [record.prediction_id for record in records if _is_of(record, request, since)]
-            for prediction_id in alike:
-                if not await self._is_anothers(prediction_id):
-                    return Report(id=prediction_id, model=request.get("model"))
+            async for record in self._history(since - _CLOCKS_DIFFER_BY):
+                if _is_of(record, request) and not await self._is_anothers(record.prediction_id):
+                    return Report(id=record.prediction_id, model=request.get("model"))
             if anyio.current_time() >= give_up:
                 return None
             await anyio.sleep(self._patience / 10)
+
+    async def _history(self, since: datetime) -> AsyncGenerator[Record, None]:
+        """The rows of the account's history back to a time, as far as it can be read."""
+        for page in range(1, _MOST_PAGES + 1):
+            try:
+                records = await self._cloud.history(page)
+            except AtlasError:
+                return
+            for record in records:
+                if record.created_at and record.created_at < since:
+                    return
+                yield record
+            if not records:
+                return
 
     async def _is_anothers(self, prediction_id: str) -> bool:
         """Whether a prediction belongs to a request of ours already, and so cannot be the one that was lost."""
@@ -123,8 +133,6 @@ class Submissions:
         return entry is not None and entry.key != ""
 
 
-def _is_of(record: Record, request: Mapping[str, Any], since: datetime) -> bool:
-    if record.created_at and record.created_at < since - _CLOCKS_DIFFER_BY:
-        return False
-    asked = {name: value for name, value in record.request.items() if name in _OPTIONAL and value is not None}
-    return asked.keys() <= request.keys() and all(record.request.get(name) == value for name, value in request.items())
+def _is_of(record: Record, request: Mapping[str, Any]) -> bool:
+    asked = {name for name in _OPTIONAL if record.request.get(name) is not None}
+    return asked <= request.keys() and all(record.request.get(name) == value for name, value in request.items())

@@ -1,0 +1,108 @@
+"""`make soak`: never pay twice, never lose a clip, whatever breaks. Prints its figures; status 1 when one is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from atlascloud_video_mcp.sandbox import Sandbox
+from crashes import crash_everywhere
+from fleet import CANARY, Fleet, bad_weather
+from nonsense import feed
+
+ROCKET = Path(__file__).parent.parent / "tests" / "photos" / "rocket.jpg"
+
+
+def main() -> int:
+    """Run the three parts; returns the exit status."""
+    options = _options()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="soak-") as directory:
+        root = Path(directory)
+        good = [_storm(root, options), _nonsense(root, options), _crashes(root, options)]
+    print(f"\nwall time {time.monotonic() - begun:.0f} s: {'all is well' if all(good) else 'NOT WELL'}")
+    return 0 if all(good) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=1000, help="animate calls over the server processes")
+    parser.add_argument("--answers", type=int, default=10_000, help="malformed API answers")
+    parser.add_argument("--stride", type=int, default=1, help="turns of the event loop between two crashes")
+    parser.add_argument("--kill-every", type=float, default=1.0, help="seconds between two kills, about")
+    parser.add_argument("--seed", type=int, default=20261123, help="of all dice")
+    return parser.parse_args()
+
+
+def _storm(root: Path, options: argparse.Namespace) -> bool:
+    begun = time.monotonic()
+    place = root / "fleet"
+    (place / "tmp").mkdir(parents=True)
+    sandbox = bad_weather(options.seed)
+    fleet = Fleet(place, sandbox, seed=options.seed)
+    with sandbox.running() as base_url:
+        anyio.run(partial(fleet.storm, base_url, calls=options.calls, pause=options.kill_every))
+        print(f"the storm took {time.monotonic() - begun:.0f} s", flush=True)
+        anyio.run(fleet.reckoning, base_url)
+    told = fleet.figures
+    requests = len(sandbox.received)
+    print(f"calls of animate_image   {told.calls} for {told.orders} orders; {told.looks} of get_prediction")
+    print(f"kill -9                  {told.kills}")
+    print(f"cancelled calls          {told.cancels}")
+    print(f"faults played            {told.faults.total()} on {requests} requests")
+    for endpoint in sorted({name.split(":")[0] for name in told.faults}):
+        on_it = {name.split(":", 1)[1]: count for name, count in told.faults.items() if name.split(":")[0] == endpoint}
+        print(f"    {endpoint:<11} {sum(on_it.values()):>5}  {on_it}")
+    print("answers")
+    for text, count in told.answers.most_common():
+        print(f"    {count:>5}  {text}")
+    print(f"accepted, paid           {told.accepted}")
+    print(f"unknown, truly absent    {told.absent}")
+    print(f"asked after delivery     {len(told.after_delivery)} (handed over, but lost on its way by a kill or cancel)")
+    print(f"calls that hang          {told.hangs}")
+    print(f"tracebacks               {told.tracebacks}")
+    print(f"PAID TWICE               {len(told.paid_twice)}")
+    print(f"LOST                     {len(told.lost)}")
+    print(f"KEY TOLD                 {len(told.leaks)}")
+    for line in (*told.after_delivery, *told.paid_twice, *told.lost, *told.leaks):
+        print(f"    {line}")
+    print(f"took {time.monotonic() - begun:.0f} s\n", flush=True)
+    return not (told.paid_twice or told.lost or told.leaks or told.hangs or told.tracebacks)
+
+
+def _nonsense(root: Path, options: argparse.Namespace) -> bool:
+    begun = time.monotonic()
+    became, wrong = anyio.run(partial(feed, root, answers=options.answers, seed=options.seed, key=CANARY))
+    print(f"malformed answers        {became.total() + len(wrong)}")
+    for name, count in sorted(became.items()):
+        print(f"    {count:>5}  {name}")
+    print(f"NEITHER RESULT NOR ERROR {len(wrong)}")
+    for text in wrong[:5]:
+        print(f"    {text}")
+    print(f"took {time.monotonic() - begun:.0f} s\n", flush=True)
+    return not wrong
+
+
+def _crashes(root: Path, options: argparse.Namespace) -> bool:
+    begun = time.monotonic()
+    place = root / "crashes"
+    place.mkdir()
+    sandbox = Sandbox(seconds=3600, short_side=64, keys={CANARY}, balance_usd=1e6)
+    with sandbox.running() as base_url:
+        figures = crash_everywhere(sandbox, base_url, CANARY, place, str(ROCKET), options.stride)
+    leaks = [path for path in place.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
+    for name, count in figures.items():
+        print(f"crash at every turn      {name}: {count}")
+    print(f"KEY TOLD                 {len(leaks)}")
+    print(f"took {time.monotonic() - begun:.0f} s", flush=True)
+    return not (figures["wrong"] or leaks)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

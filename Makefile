@@ -39,10 +39,11 @@ soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, 
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
+# Extras stay in the pins: pip refuses a hashed `coverage[toml]` that is pinned only as `coverage`.
 lock: .venv/dev.stamp  ## renew the pinned versions
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 		--extra sandbox --group build pyproject.toml -o requirements/sandbox.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 		--all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
 
 clean:

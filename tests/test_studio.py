@@ -312,6 +312,18 @@ async def test_a_refused_look_is_no_refused_clip(sandbox: Sandbox, base_url: str
     assert (seen.status, seen.prompt, seen.image_url) == ("processing", "wind", REMOTE)
 
 
+async def test_a_look_that_was_under_way_already_does_not_answer_for_now(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="delay_after", seconds=0.3))
+
+    async with studio_at(base_url) as studio:
+        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+        await until(lambda: polls(sandbox) > 0)
+        sandbox.finish(prediction_id)
+        seen = await last_of(studio.get_prediction(prediction_id, deadline=NOW))
+
+    assert seen.status == "completed"
+
+
 async def test_a_prediction_of_unknown_age_is_not_asked_after_ever_faster(sandbox: Sandbox, base_url: str) -> None:
     body = '{"id": "p1", "status": "processing"}'
     sandbox.script(Fault(endpoint="prediction", action="status", status=200, body=body, times=1000))

@@ -63,8 +63,10 @@ class Job:
     failure: Exception | None = None
     """Why the job ended without a result."""
     ended_at: datetime | None = None
-    looks: int = 0
+    asked: int = 0
     """How often the API was asked."""
+    looks: int = 0
+    """How many looks are over: an answer came, or there is nothing more to ask."""
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     _changed: anyio.Event = field(default_factory=anyio.Event)
     _nudged: anyio.Event = field(default_factory=anyio.Event)

@@ -193,7 +193,7 @@ class Studio:
         return self._follow(Job(), work=partial(self._save_video, of=job, looks=looks, target=target))
 
     def _looked_at(self, prediction_id: str) -> tuple[Job, int]:
-        """The job that watches a prediction, and how many looks it will have taken when it has taken one more."""
+        """The job that watches a prediction, and how many looks will be over when one is that begins only now."""
         self._cloud.require_key()
         prediction_id = prediction_id.strip()
         if not _AN_ID.fullmatch(prediction_id):
@@ -201,7 +201,7 @@ class Studio:
         old = self._jobs.get(prediction_id)
         if old and not old.gave_up:
             old.nudge()
-            return old, old.looks + 1
+            return old, old.asked + 1
         # Where a job failed to look, what it knew of the submission stays known.
         job = Job(facts=old.facts if old else Facts(), committed=True, durations=self._durations)
         self._jobs[prediction_id] = job

@@ -84,6 +84,7 @@ class Watching:
         begun, trouble = anyio.current_time(), 0.0
         while True:
             pause = 0.0
+            job.asked += 1
             try:
                 report = await self._look(job, prediction_id)
             except PredictionNotFound:

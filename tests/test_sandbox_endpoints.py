@@ -71,13 +71,6 @@ def test_every_answer_carries_a_request_id_and_says_that_it_is_the_sandbox() -> 
     assert {answer.headers["x-atlascloud-sandbox"] for answer in answers} == {"1"}
 
 
-def test_the_catalogue_lists_the_three_models_without_a_key() -> None:
-    with account(Sandbox(), authorization="") as client:
-        entries = client.get("/models").json()["data"]
-    assert [entry["model"] for entry in entries] == [STANDARD, PRO, FAST]
-    assert {entry["type"] for entry in entries} == {"Video"}
-
-
 @pytest.mark.parametrize(
     ("model", "parameters"),
     [

@@ -11,7 +11,7 @@ import pytest
 
 from atlascloud_video_mcp.sandbox import Sandbox, Style
 from atlascloud_video_mcp.sandbox.answers import status_word
-from atlascloud_video_mcp.sandbox.models import MODELS
+from atlascloud_video_mcp.sandbox.offers import MODELS
 from atlascloud_video_mcp.sandbox.world import World
 from sandbox_kit import FAST, account, available, order, origin, poll, submit
 

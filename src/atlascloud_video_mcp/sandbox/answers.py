@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from .predictions import Failure, Prediction
 
 
@@ -16,7 +18,7 @@ class Style:
 
     `words` are the running status words, in order, spread over the generation's time; `done` is the word for success.
     `unknown_for` is in seconds: so long after submission polling a new id gives 404. `history_rows` is the name under
-    which the history has its rows.
+    which the history has its rows. `prices` is for quotes and for what a prediction has cost.
     Source: Atlas Cloud docs, predictions page; npm atlascloud-mcp 1.7.0.
     """
 
@@ -28,6 +30,7 @@ class Style:
     failure_as_500: bool = False
     unknown_for: float = 0.0
     history_rows: Literal["items", "list"] = "items"
+    prices: Literal["text", "number"] = "text"
 
     def __post_init__(self) -> None:
         if not self.words:
@@ -77,7 +80,11 @@ def prediction_payload(style: Style, prediction: Prediction, origin: str, now: f
     Source: Atlas Cloud docs, predictions page; npm atlascloud-mcp 1.7.0.
     """
     payload = submitted(style, prediction, origin)
-    payload |= {"status": status_word(style, prediction, now), "has_nsfw_contents": [], "price": prediction.price_text}
+    payload |= {
+        "status": status_word(style, prediction, now),
+        "has_nsfw_contents": [],
+        "price": price(style, prediction.cost(now)),
+    }
     payload |= _outputs(style, prediction, origin, now)
     if not prediction.ended(now):
         return payload
@@ -89,7 +96,18 @@ def prediction_payload(style: Style, prediction: Prediction, origin: str, now: f
     }
     if prediction.failure is None:
         return payload | {"has_nsfw_contents": [False]}
-    return payload | {"price": "0.00"} | _error(style, prediction.failure)
+    return payload | _error(style, prediction.failure)
+
+
+def price(style: Style, usd: Decimal) -> str | float:
+    """Write a price as the style has it."""
+    return amount(usd) if style.prices == "text" else float(usd)
+
+
+def amount(usd: Decimal) -> str:
+    """Write an amount in full, with two decimals at least."""
+    whole, _, cents = f"{usd:f}".partition(".")
+    return f"{whole}.{cents.rstrip('0'):0<2}"
 
 
 def status_word(style: Style, prediction: Prediction, now: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import mimetypes
 import time
 from dataclasses import dataclass
@@ -19,14 +20,16 @@ from starlette.routing import Match, Route
 
 from . import answers, history, orders
 from .answers import Refused, Style
-from .models import MODELS
 from .pictures import File
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.types import Scope
 
     from .clips import Clips
+    from .models import Model
     from .orders import Order
     from .world import World
 
@@ -36,6 +39,7 @@ class Api:
     """The handlers; `origin` is scheme, host and port of this server, `keys` None takes any key that is not empty."""
 
     world: World
+    models: Mapping[str, Model]
     clips: Clips
     style: Style
     keys: frozenset[str] | None
@@ -82,14 +86,21 @@ class Api:
 
     async def _generate(self, request: Request) -> Response:
         order = await self._order(request)
+        if order.model.type != "Video":
+            raise Refused(400, f"{order.model.id} is not a video model")
         prediction = self.world.submit(order.model, order.body, order.picture, order.failure, request.state.text)
         return self._ok(answers.submitted(self.style, prediction, self.origin))
 
     async def _calculate(self, request: Request) -> Response:
         """Source: AtlasCloudAI/mcp-server on GitHub; the price is an invention of the sandbox."""
         order = await self._order(request)
-        price = f"{order.model.price(order.body):.2f}"
-        return self._ok({"price": price, "origin_price": price, "estimated": False})
+        return self._ok(
+            {
+                "price": answers.price(self.style, order.model.quote(order.body)),
+                "origin_price": answers.price(self.style, order.model.listed(order.body)),
+                "estimated": order.model.estimated(order.body),
+            }
+        )
 
     async def _prediction(self, request: Request) -> Response:
         self._authorise(request)
@@ -107,14 +118,14 @@ class Api:
         listed, now = self.world.listed(), time.monotonic()
         return self._ok(history.page(self.style, listed, request.query_params, origin=self.origin, now=now))
 
-    async def _models(self, _: Request) -> Response:
-        return self._ok([model.entry(self.origin) for model in MODELS.values()])
+    async def _models(self, request: Request) -> Response:
+        return _unless_known(request, self._ok([model.entry(self.origin) for model in self.models.values()]))
 
     async def _schema(self, request: Request) -> Response:
-        model = MODELS.get(request.path_params["id"])
+        model = self.models.get(request.path_params["id"])
         if model is None:
             raise Refused(404, "No such schema")
-        return JSONResponse(model.document(self.origin))
+        return _unless_known(request, JSONResponse(model.document(self.origin)))
 
     async def _balance(self, request: Request) -> Response:
         """Source: npm atlascloud-mcp 1.7.0, type BalanceResponse: no envelope, amounts as text."""
@@ -155,7 +166,7 @@ class Api:
         self._authorise(request)
         # Pictures are decoded for the check, which would hold up the event loop.
         return await asyncio.to_thread(
-            orders.check, request.state.json, request.headers, self.world, f"{self.origin}/files/uploads/"
+            orders.check, request.state.json, request.headers, self.models, self.world, f"{self.origin}/files/uploads/"
         )
 
     def _ok(self, data: object) -> Response:
@@ -175,6 +186,16 @@ class Api:
         if request.url.path.startswith("/public/"):
             return JSONResponse(answers.account_refusal(status, message, request_id), status)
         return JSONResponse(answers.refusal(self.style, status, message, request_id), status)
+
+
+def _unless_known(request: Request, answer: Response) -> Response:
+    """Leave the body out for a client that has it. Source: RFC 9110, sections 8.8.3 and 13.1.2."""
+    tag = f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'
+    known = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or "*" in known:
+        answer = Response(status_code=304)
+    answer.headers["etag"] = tag
+    return answer
 
 
 def _suffix(name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from .models import MODELS
 from .pictures import open_picture
 from .render import render
 
@@ -45,7 +44,7 @@ class Clips:
             open_picture(prediction.picture),
             part,
             prompt=prediction.body.get("prompt", ""),
-            seconds=MODELS[prediction.model].seconds(prediction.body),
+            seconds=prediction.seconds,
             short_side=self._short_side,
             stop=self._stopping.is_set,
         )

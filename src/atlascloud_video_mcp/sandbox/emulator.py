@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import Style
 from .app import Api
+from .catalogue import catalogue
 from .clips import Clips
 from .faults import Script
 from .front import Front
@@ -32,6 +33,8 @@ class Sandbox:
     `keys` are the bearer keys it takes, None for any. `short_side` is that of the clips, in pixels.
     `history_lag` is how many seconds after its submission a generation appears in the history, infinite for not before
     `show_history`. `clock_skew`, in seconds, is added to every timestamp in an answer's body.
+    `billed` is what a clip costs once it is ready, as a multiple of its quote. `fillers` makes the catalogue longer by
+    so many image-to-video models, each of about `filler_bytes` bytes.
     All its methods may be called from any thread. Money, prices and times are invented.
     """
 
@@ -49,6 +52,9 @@ class Sandbox:
         chaos: Chaos | None = None,
         history_lag: float = 0.0,
         clock_skew: float = 0.0,
+        billed: float = 1.0,
+        fillers: int = 0,
+        filler_bytes: int = 1500,
     ) -> None:
         if not speed > 0:
             raise ValueError(f"The speed must be above 0, not {speed}.")
@@ -56,6 +62,9 @@ class Sandbox:
             raise ValueError(f"The lag of the history must be 0 or more, not {history_lag}.")
         if not math.isfinite(clock_skew):
             raise ValueError(f"The skew of the clock must be finite, not {clock_skew}.")
+        if not 0 <= billed < math.inf:
+            raise ValueError(f"What is billed must be 0 or more times the quote, not {billed}.")
+        self._models = catalogue(fillers, filler_bytes)
         self._world = World(
             speed=speed,
             seconds=seconds,
@@ -63,6 +72,7 @@ class Sandbox:
             balance_usd=balance_usd,
             history_lag=history_lag,
             clock_skew=clock_skew,
+            billed=billed,
         )
         self._style = Style() if style is None else style
         self._keys = None if keys is None else frozenset(keys)
@@ -138,7 +148,7 @@ class Sandbox:
         self._world.forget(prediction_id)
 
     def _front(self, clips: Clips, origin: str) -> Front:
-        api = Api(self._world, clips, self._style, self._keys, origin)
+        api = Api(self._world, self._models, clips, self._style, self._keys, origin)
         return Front(
             api.app(), endpoint=api.endpoint, script=self._script, style=self._style, log=self._received.append
         )

@@ -1,94 +1,133 @@
-"""The models on offer: a table, the schema each publishes, and the check of a request against it."""
+"""What a model is: what it takes and costs, how it is listed, and the schema it publishes."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from .rules import complaints
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-PLAIN_DURATION = 6
-PROMPT_LIMIT = 2000
-TYPES: dict[str, type] = {"string": str, "integer": int, "boolean": bool}
+    from .rules import Rule
 
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a model; `default` None means that it has none."""
-
-    name: str
-    type: Literal["string", "integer", "boolean"]
-    description: str
-    required: bool = False
-    default: int | bool | None = None
-    allowed: tuple[int, ...] = ()
-    max_length: int | None = None
-
-    def schema(self) -> dict[str, Any]:
-        """Describe the parameter as an OpenAPI property; a length limit is applied but, as by Atlas, not published."""
-        facts = {"default": self.default, "enum": list(self.allowed) or None}
-        known = {name: value for name, value in facts.items() if value is not None}
-        return {"type": self.type, "description": self.description} | known
-
-    def complaints(self, value: object) -> Iterator[str]:
-        """Say what is wrong with a value."""
-        # An exact type: to Python a bool is an integer, to the API it is not.
-        if type(value) is not TYPES[self.type]:
-            yield f"{self.name} must be of type {self.type}"
-        elif self.allowed and value not in self.allowed:
-            yield f"{self.name} must be one of {', '.join(map(str, self.allowed))}"
-        elif self.max_length is not None and len(str(value)) > self.max_length:
-            yield f"{self.name} must have at most {self.max_length} characters"
+VIDEO_PATH = "/api/v1/model/generateVideo"
+WEBHOOK = {"type": "string", "description": "Accepted by every model, never called by the sandbox"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a generation costs, in US dollars per unit; an invention of the sandbox.
+
+    `unit` is the catalogue's own word, None where the catalogue leaves it open and a run is meant. `dearer` multiplies
+    the price for single values of parameters. `discount` is in percent of the listed price.
+    """
+
+    usd: Decimal
+    unit: Literal["second", "generation", "image"] | None = "second"
+    dearer: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    discount: int = 100
+
+    def listed(self, body: Mapping[str, Any], seconds: int) -> Decimal:
+        """Price a request before the discount."""
+        price = self.usd * (seconds if self.unit == "second" else 1)
+        for name, factors in self.dearer.items():
+            price *= factors.get(str(body.get(name)), Decimal(1))
+        return price
+
+    def entry(self) -> dict[str, Any]:
+        """Describe the price for the catalogue. Source: npm atlascloud-mcp 1.7.0, type ModelPrice."""
+        unit = {"unit": self.unit} if self.unit else {}
+        actual = {"base_price": str(self.usd * self.discount / 100)} | unit
+        return {"discount": str(self.discount), "actual": actual, "origin": {"base_price": str(self.usd)} | unit}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One model. The price, in US dollars per second of video, is an invention of the sandbox."""
+    """One model.
+
+    `properties` and `required` are published as they stand, `shared` beside them for `$ref`; `unpublished` adds rules
+    that are applied only. `pictures` names the fields that take pictures, that of the first frame first.
+    `seconds_plain` is how long the clip is when nobody says, unless the model `chooses_seconds` then. `ordered` tells
+    if the document has `x-order-properties`; `path` is the endpoint it names, right or wrong.
+    """
 
     id: str
     name: str
-    usd_per_second: Decimal
-    parameters: tuple[Parameter, ...]
+    price: Price
+    properties: Mapping[str, Rule]
+    required: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+    shared: Mapping[str, Rule] = field(default_factory=dict)
+    unpublished: Mapping[str, Rule] = field(default_factory=dict)
+    seconds_plain: int = 6
+    chooses_seconds: bool = False
+    ordered: bool = True
+    path: str = VIDEO_PATH
+    type: Literal["Video", "Image"] = "Video"
+    categories: tuple[str, ...] = ("Image-to-Video",)
+    tags: tuple[str, ...] = ("sandbox",)
+    organization: str = "Sandbox"
+    shown: bool = True
+    readme: str = ""
 
-    def complaints(self, body: dict[str, Any]) -> Iterator[str]:
+    def complaints(self, body: Mapping[str, Any]) -> Iterator[str]:
         """Say what is wrong with a request body, parameter by parameter."""
-        known = {parameter.name: parameter for parameter in (*self.parameters, WEBHOOK)}
+        known = {**self.properties, "webhook_url": WEBHOOK}
         for name in sorted(body.keys() - known.keys() - {"model"}):
             yield f"unknown parameter {name}"
-        for name, parameter in known.items():
+        for name, rule in known.items():
             if name in body:
-                yield from parameter.complaints(body[name])
-            elif parameter.required:
+                yield from self._complaints(name, body[name], rule)
+            elif name in self.required and "default" not in rule:
                 yield f"{name} is required"
 
-    def seconds(self, body: dict[str, Any]) -> int:
-        """Tell how long the clip will be."""
-        return int(body.get("duration", PLAIN_DURATION))
+    def _complaints(self, name: str, value: object, rule: Rule) -> Iterator[str]:
+        if rule.get("disabled"):
+            yield f"{name} cannot be set"
+        else:
+            yield from complaints(name, value, {**rule, **self.unpublished.get(name, {})}, self.shared)
 
-    def price(self, body: dict[str, Any]) -> Decimal:
-        """Quote a request, in US dollars."""
-        return self.usd_per_second * self.seconds(body)
+    def picture_urls(self, body: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """List the pictures of a checked request by the field each is in, that of the first frame first."""
+        given = [(name, body[name]) for name in self.pictures if body.get(name) is not None]
+        return [(name, url) for name, value in given for url in ([value] if isinstance(value, str) else value)]
+
+    def seconds(self, body: Mapping[str, Any]) -> int:
+        """Tell how long the clip will be."""
+        return int(body.get("duration") or self.seconds_plain)
+
+    def listed(self, body: Mapping[str, Any]) -> Decimal:
+        """Price a request before the discount, in US dollars."""
+        return self.price.listed(body, self.seconds(body))
+
+    def quote(self, body: Mapping[str, Any]) -> Decimal:
+        """Price a request, in US dollars."""
+        return self.listed(body) * self.price.discount / 100
+
+    def estimated(self, body: Mapping[str, Any]) -> bool:
+        """Tell if the price is a guess, because the model itself chooses how long the clip will be."""
+        return self.chooses_seconds and body.get("duration") is None
 
     def entry(self, origin: str) -> dict[str, Any]:
         """Describe the model for the catalogue. Source: npm atlascloud-mcp 1.7.0, type Model."""
-        side = {"base_price": str(self.usd_per_second), "unit": "second"}
         return {
             "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, self.id)),
             "model": self.id,
-            "type": "Video",
+            "type": self.type,
             "displayName": self.name,
             "profile": f"{self.name}, as the sandbox plays it: a camera move over the picture.",
             "avatar": "",
-            "readme": "",
+            "readme": self.readme,
             "schema": f"{origin}/schema/{self.id}.json",
-            "tags": ["sandbox"],
-            "price": {"discount": "100", "actual": side, "origin": side},
-            "categories": ["Image-to-Video"],
-            "organization": "MiniMax",
-            "display_console": True,
+            "tags": list(self.tags),
+            "price": self.price.entry(),
+            "categories": list(self.categories),
+            "organization": self.organization,
+            "display_console": self.shown,
         }
 
     def document(self, origin: str) -> dict[str, Any]:
@@ -96,59 +135,18 @@ class Model:
 
         Source: npm atlascloud-mcp 1.7.0, schema validator: what counts is `components.schemas.Input`.
         """
-        model = {"type": "string", "description": "Model id", "default": self.id, "hidden": True}
         reference = {"$ref": "#/components/schemas/Input"}
         post = {"requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}}
         return {
             "openapi": "3.0.0",
             "info": {"title": self.name, "version": "1.0.0"},
             "servers": [{"url": origin}],
-            "paths": {"/api/v1/model/generateVideo": {"post": post | {"responses": {"200": {"description": "OK"}}}}},
-            "components": {
-                "schemas": {
-                    "Input": {
-                        "type": "object",
-                        "required": ["model", *(p.name for p in self.parameters if p.required)],
-                        "properties": {"model": model} | {p.name: p.schema() for p in self.parameters},
-                        "x-order-properties": ["model", *(p.name for p in self.parameters)],
-                    }
-                }
-            },
+            "paths": {self.path: {"post": post | {"responses": {"200": {"description": "OK"}}}}},
+            "components": {"schemas": {"Input": self._input(), **self.shared}},
         }
 
-
-WEBHOOK = Parameter("webhook_url", "string", "Accepted by every model, never called by the sandbox")
-IMAGE = Parameter("image", "string", "URL or base64 data URI of the first frame, JPEG or PNG", required=True)
-PROMPT = Parameter("prompt", "string", "The motion to add", max_length=PROMPT_LIMIT)
-DURATION = Parameter("duration", "integer", "Length of the clip in seconds", default=PLAIN_DURATION, allowed=(6, 10))
-GO_FAST = Parameter("go_fast", "boolean", "Trade some quality for time", default=True)
-
-
-def _expansion(*, default: bool) -> Parameter:
-    return Parameter("enable_prompt_expansion", "boolean", "Let the model rewrite the prompt", default=default)
-
-
-# Parameters: Atlas Cloud's public ComfyUI nodes, generated from the live schemas in March 2026.
-MODELS = {
-    model.id: model
-    for model in (
-        Model(
-            "minimax/hailuo-2.3/i2v-standard",
-            "Hailuo 2.3 I2V Standard",
-            Decimal("0.05"),
-            (IMAGE, PROMPT, DURATION, _expansion(default=False)),
-        ),
-        Model(
-            "minimax/hailuo-2.3/i2v-pro",
-            "Hailuo 2.3 I2V Pro",
-            Decimal("0.09"),
-            (IMAGE, PROMPT, _expansion(default=True)),
-        ),
-        Model(
-            "minimax/hailuo-2.3/fast",
-            "Hailuo 2.3 Fast",
-            Decimal("0.03"),
-            (IMAGE, PROMPT, DURATION, _expansion(default=True), GO_FAST),
-        ),
-    )
-}
+    def _input(self) -> dict[str, Any]:
+        model = {"type": "string", "description": "Model id", "default": self.id, "hidden": True}
+        properties = {"model": model, **self.properties}
+        described = {"type": "object", "required": ["model", *self.required], "properties": properties}
+        return described | ({"x-order-properties": list(properties)} if self.ordered else {})

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .answers import Refused
-from .models import MODELS
 from .pictures import File, from_data_uri, objection
 from .predictions import Failure
 
@@ -33,35 +32,36 @@ class Order:
     failure: Failure | None
 
 
-def check(body: object, headers: Mapping[str, str], world: World, uploads: str) -> Order:
+def check(body: object, headers: Mapping[str, str], models: Mapping[str, Model], world: World, uploads: str) -> Order:
     """Check a request body; raises Refused. A picture the model will not take is no refusal: that fails later.
 
     Source: Atlas Cloud docs, predictions, errors and data retention pages.
     """
     if not isinstance(body, dict):
         raise Refused(400, "The body must be a JSON object")
-    model = MODELS.get(str(body.get("model")))
+    model = models.get(str(body.get("model")))
     if model is None:
         raise Refused(404, f"Model not available: {body.get('model')}")
     complaints = [*model.complaints(body), *_header_complaints(headers)]
     if complaints:
         raise Refused(400, f"Invalid request: {'; '.join(complaints)}")
-    picture, complaint = _picture(body["image"], world, uploads)
-    return Order(model, body, picture, None if complaint is None else Failure(complaint))
+    pictures = [_picture(name, url, world, uploads) for name, url in model.picture_urls(body)]
+    failures = [Failure(complaint) for _, complaint in pictures if complaint is not None]
+    return Order(model, body, pictures[0][0] if pictures else None, failures[0] if failures else None)
 
 
-def _picture(image: str, world: World, uploads: str) -> tuple[File | None, str | None]:
+def _picture(name: str, image: str, world: World, uploads: str) -> tuple[File | None, str | None]:
     if image.startswith("https://"):
         return None, None
     if image.startswith(uploads):
         picture = world.upload(image.removeprefix(uploads))
         return picture, "Image could not be fetched" if picture is None else objection(picture)
     if not image.startswith("data:"):
-        raise Refused(400, "Invalid request: image must be an https URL, an uploaded URL or a data URI")
+        raise Refused(400, f"Invalid request: {name} must be an https URL, an uploaded URL or a data URI")
     try:
         picture = from_data_uri(image)
     except ValueError as error:
-        raise Refused(400, f"Invalid request: {error}") from error
+        raise Refused(400, f"Invalid request: {name} {error}") from error
     return picture, objection(picture)
 
 

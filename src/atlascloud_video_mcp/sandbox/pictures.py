@@ -35,11 +35,11 @@ def from_data_uri(uri: str) -> File:
     """Read a base64 data URI of a JPEG or PNG; raises ValueError for anything else."""
     match = _DATA_URI.fullmatch(uri)
     if match is None:
-        raise ValueError("image must be a base64 data URI of type image/jpeg or image/png")
+        raise ValueError("must be a base64 data URI of type image/jpeg or image/png")
     try:
         data = base64.b64decode(match["data"], validate=True)
     except binascii.Error as error:
-        raise ValueError("image holds broken base64") from error
+        raise ValueError("holds broken base64") from error
     return File(data, match["type"].lower())
 
 

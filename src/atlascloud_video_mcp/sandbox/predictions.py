@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from .pictures import File
 
 
@@ -25,7 +24,8 @@ class Prediction:
 
     Its state is never stored: it follows from the clock, so that no timer has to run. `started` and `due` are
     `time.monotonic` seconds (`due` is infinite for one that does not finish by itself), `created` is Unix time,
-    `planned` is how long the status words are spread over, `text` is the request body exactly as it came in.
+    `planned` is how long the status words are spread over, `seconds` how long the clip is to be, `text` is the request
+    body exactly as it came in. `price` is held while it runs, `billed` is taken once it has succeeded, in US dollars.
     """
 
     id: str
@@ -34,17 +34,14 @@ class Prediction:
     text: str
     picture: File | None
     failure: Failure | None
+    seconds: int
     price: Decimal
+    billed: Decimal
     started: float
     created: float
     planned: float
     due: float
     forgotten: bool = False
-
-    @property
-    def price_text(self) -> str:
-        """The price in US dollars, as the API writes amounts."""
-        return f"{self.price:.2f}"
 
     def ended(self, now: float) -> bool:
         """Tell if the generation is over, well or badly."""
@@ -54,9 +51,11 @@ class Prediction:
         """Tell if the clip is ready."""
         return self.ended(now) and self.failure is None
 
-    def charged(self, now: float) -> bool:
-        """Tell if the price is held or spent: only a failure gives it back."""
-        return not self.ended(now) or self.failure is None
+    def cost(self, now: float) -> Decimal:
+        """Tell what is held or spent, in US dollars: a failure gives all of it back."""
+        if not self.ended(now):
+            return self.price
+        return self.billed if self.failure is None else Decimal(0)
 
     def progress(self, now: float) -> float:
         """Tell how much of the planned time has gone by, 1.0 being all of it."""

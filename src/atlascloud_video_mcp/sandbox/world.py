@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .answers import Refused
+from .answers import Refused, amount
 from .predictions import Failure, Prediction
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class World:
     """The state behind the endpoints; safe to use from several threads.
 
     `history_lag` is how many seconds after its submission a generation is listed, `clock_skew` how many seconds the
-    account's clock is ahead.
+    account's clock is ahead, `billed` what a clip costs in the end as a multiple of its quote.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class World:
         balance_usd: float,
         history_lag: float = 0.0,
         clock_skew: float = 0.0,
+        billed: float = 1.0,
     ) -> None:
         self._lock = threading.Lock()
         self._speed = speed
@@ -58,6 +59,7 @@ class World:
         self._budget = Decimal(str(balance_usd))
         self._history_lag = history_lag
         self._clock_skew = clock_skew
+        self._billed = Decimal(str(billed))
         self._uploads: dict[str, File] = {}
         self._predictions: dict[str, Prediction] = {}
 
@@ -75,9 +77,9 @@ class World:
         self, model: Model, body: dict[str, Any], picture: File | None, failure: Failure | None, text: str
     ) -> Prediction:
         """Charge for a checked request and start it; raises Refused with 402 when the balance is too low."""
-        price = model.price(body)
+        price = model.quote(body)
         if price > self.balance().available:
-            raise Refused(402, f"Insufficient balance: this request costs {price:.2f} USD")
+            raise Refused(402, f"Insufficient balance: this request costs {amount(price)} USD")
         prompt = body.get("prompt", "")
         now = time.monotonic()
         planned = self._duration() / self._speed * (SLOW if "sandbox:slow" in prompt else 1)
@@ -88,7 +90,9 @@ class World:
             text=text,
             picture=picture,
             failure=MODERATION if "sandbox:fail" in prompt else failure,
+            seconds=model.seconds(body),
             price=price,
+            billed=price * self._billed,
             started=now,
             created=time.time() + self._clock_skew,
             planned=planned,
@@ -129,7 +133,7 @@ class World:
     def balance(self) -> Balance:
         """Count the money: running generations hold their price, failed ones give it back."""
         now = time.monotonic()
-        charged = sum((p.price for p in self._all() if p.charged(now)), Decimal(0))
+        charged = sum((p.cost(now) for p in self._all()), Decimal(0))
         frozen = sum((p.price for p in self._all() if not p.ended(now)), Decimal(0))
         return Balance(self._budget - charged, self._budget - charged + frozen, frozen)
 

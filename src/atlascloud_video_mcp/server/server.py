@@ -31,20 +31,15 @@ _INSTRUCTIONS = (
 
 WaitSeconds = Annotated[
     float | None,
-    Field(ge=0, allow_inf_nan=False, description="Seconds to wait, 0 or more; default: as long as this client allows"),
+    Field(ge=0, allow_inf_nan=False, description="0 or more; default: as long as this client allows"),
 ]
 
 
 async def upload_image(
     ctx: Context[Desk],
-    image: Annotated[
-        str, Field(description="Absolute or ~ path, file:// URI or base64 data: URI of a picture (not a relative path)")
-    ],
+    image: Annotated[str, Field(description="Absolute or ~ path, file:// or base64 data: URI")],
 ) -> Annotated[CallToolResult, Upload]:
-    """Put a local picture where the Atlas Cloud models can read it, and get its URL. Free of charge.
-
-    Not needed before animate_image, which uploads by itself.
-    """
+    """Upload a local picture and get its URL. Free, and not needed before animate_image."""
     call = Call(ctx)
     studio = await call.studio()
     return upload_answer(await call.finish(studio.upload_image(image)))
@@ -52,35 +47,26 @@ async def upload_image(
 
 async def animate_image(
     ctx: Context[Desk],
-    image: Annotated[
-        str,
-        Field(description="Absolute or ~ path, file:// URI, base64 data: URI (uploaded first), or https:// URL"),
-    ],
+    image: Annotated[str, Field(description="Absolute or ~ path, file:// or base64 data: URI, or https URL")],
     prompt: Annotated[
-        str,
-        Field(description="The motion to add, at most 2000 characters: one or two sentences with camera verbs"),
+        str, Field(description="Motion to add: one or two sentences with camera verbs, at most 2000 characters")
     ] = "",
     duration: Annotated[
-        int | None,
-        Field(description="Seconds of video: 6 or 10 for Hailuo 2.3 standard and fast; leave out for pro"),
+        int | None, Field(description="Seconds: 6 or 10 for Hailuo 2.3 standard and fast; none for pro")
     ] = None,
-    model: Annotated[
-        str, Field(description="Model id; default: the server's own, normally minimax/hailuo-2.3/i2v-standard")
-    ] = "",
+    model: Annotated[str, Field(description="Default: normally minimax/hailuo-2.3/i2v-standard")] = "",
     enable_prompt_expansion: Annotated[bool | None, Field(description="Let the model rewrite the prompt")] = None,
     wait_seconds: WaitSeconds = None,
-    save_to: Annotated[
-        str, Field(description="Absolute or ~ path of a directory or .mp4 file to save the clip to when it is finished")
-    ] = "",
+    save_to: Annotated[str, Field(description="Absolute or ~ path of a directory or .mp4 file for the clip")] = "",
     force_new: Annotated[  # noqa: FBT002 - arguments of a tool are always named
         bool,
-        Field(description="Pay again although an identical request is unfinished, unknown or was never handed over"),
+        Field(description="Pay again even if an identical request is unfinished, unknown or undelivered"),
     ] = False,
 ) -> Annotated[CallToolResult, Prediction]:
     """Make a video clip from a picture and wait for it. COSTS MONEY.
 
-    Takes 30 seconds to 5 minutes. If the answer says it is still rendering, do not call this again: call
-    get_prediction with the prediction_id it gave. An identical request that is unfinished is joined, not paid twice.
+    Takes 30 s to 5 min. If it is still rendering, do not call this again: call get_prediction with the prediction_id
+    it gave. An identical unfinished request is joined, not paid twice.
     """
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
@@ -103,7 +89,7 @@ async def get_prediction(
     prediction_id: Annotated[str, Field(description="The id that animate_image gave")],
     wait_seconds: WaitSeconds = None,
 ) -> Annotated[CallToolResult, Prediction]:
-    """Look at a prediction, or wait for it: its status and, when it is finished, the clip's URL. Free of charge."""
+    """Look at a prediction, or wait for it: its status and the finished clip's URL. Free."""
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
     prediction = await call.finish(studio.get_prediction(prediction_id, deadline=call.deadline))
@@ -114,21 +100,21 @@ async def save_video(
     ctx: Context[Desk],
     prediction_id: Annotated[str, Field(description="The id that animate_image gave")],
     save_to: Annotated[
-        str,
-        Field(description="Absolute or ~ path of a directory or .mp4 file; default: the server's download directory"),
+        str, Field(description="Absolute or ~ path of a directory or .mp4 file; default: ATLASCLOUD_DOWNLOAD_DIR")
     ] = "",
 ) -> Annotated[CallToolResult, SavedVideo]:
-    """Keep a finished clip on disk; an existing file is never overwritten. Free of charge."""
+    """Save a finished clip to disk; no file is overwritten. Free."""
     call = Call(ctx)
     studio = await call.studio()
     return saved_answer(await call.finish(studio.save_video(prediction_id, save_to or None)))
 
 
 def _tools() -> list[tools.Tool]:
-    spends = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
-    saves = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
-    looks = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
+    # None says openWorldHint: it is true where it is left out, and VS Code asks to confirm each result where it is not.
+    spends = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False)
+    saves = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
+    looks = ToolAnnotations(read_only_hint=True)
+    uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False)
     return [
         Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
         Tool.of(animate_image, Prediction, title="Animate a picture", annotations=spends),

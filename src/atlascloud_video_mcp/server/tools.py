@@ -63,7 +63,10 @@ class Tool(tools.Tool):
 
 
 class _PlainSchema(GenerateJsonSchema):
-    """Flat schemas without unions with null, generated titles and defaults: some clients refuse anything else."""
+    """Flat schemas without unions with null, titles, defaults, formats and limits.
+
+    Some clients refuse unions, others strip formats and limits: those stand in the descriptions, and bytes are dear.
+    """
 
     @override
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
@@ -72,6 +75,14 @@ class _PlainSchema(GenerateJsonSchema):
     @override
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
+
+    @override
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        return {"type": "number"}
+
+    @override
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
+        return {"type": "string"}
 
     @override
     def field_title_should_be_set(self, schema: object) -> bool:

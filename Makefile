@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test check wheel-test soak lock clean
+.PHONY: demo test check wheel-test player soak lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -26,6 +26,13 @@ wheel-test: .venv/dev.stamp
 	.venv/wheel/bin/pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
 	$(BIN)/pytest -p no:cacheprovider --server .venv/wheel/bin/atlascloud-video-mcp tests/test_stdio.py
 
+player: ui/node_modules/.package-lock.json  ## make the player's page anew from ui/
+	cd ui && npx --no-install tsc && node build.mjs
+
+ui/node_modules/.package-lock.json: ui/package-lock.json ui/.npmrc
+	cd ui && npm ci --silent
+	touch $@
+
 soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
 	$(BIN)/python soak/soak.py
 
@@ -47,4 +54,4 @@ lock: .venv/dev.stamp  ## renew the pinned versions
 		--all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
 
 clean:
-	rm -rf .venv dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv ui/node_modules ui/.out dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

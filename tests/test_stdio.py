@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.types import TextResourceContents
 from PIL import Image
 
 from kit import CANARY, PHOTOS, REMOTE, ROCKET, only_id, text_of, until
@@ -100,6 +101,20 @@ async def test_what_goes_wrong_is_one_sentence_with_is_error(server_command: lis
     assert "No API key is set. Create one at https://" in text_of(keyless)
     assert "300 px" in text_of(refused)
     assert "The generation failed: Content moderation refused the prompt" in text_of(failed)
+
+
+@ERAS
+async def test_a_host_reads_the_player_with_the_sandbox_among_what_it_may_load(
+    server_command: list[str], era: Era
+) -> None:
+    async with client_of(server_command, "--sandbox", era=era) as client:
+        (page,) = (await client.read_resource("ui://atlascloud-video/player.html")).contents
+        uploaded = await client.call_tool("upload_image", {"image": ROCKET})
+
+    assert isinstance(page, TextResourceContents)
+    assert page.text.startswith("<!doctype html>")
+    origin = (uploaded.structured_content or {})["url"].partition("/files/")[0]
+    assert (page.meta or {})["ui"]["csp"]["resourceDomains"][-1] == origin
 
 
 @ERAS

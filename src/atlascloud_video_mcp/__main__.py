@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -44,9 +45,8 @@ def _run(options: argparse.Namespace) -> None:
         in_sandbox = options.sandbox or settings.sandbox
         if in_sandbox:
             _require_sandbox()
-        _serve(
-            settings, partial(_sandbox_studio, settings, options.speed) if in_sandbox else partial(_studio, settings)
-        )
+        studio = partial(_sandbox_studio, settings, options.speed) if in_sandbox else partial(_studio, settings)
+        _serve(settings, studio, local=in_sandbox or is_loopback(urlsplit(settings.base_url).hostname))
         return
     _require_sandbox()
     from atlascloud_video_mcp import cli  # noqa: PLC0415 - a server does not need the commands
@@ -102,7 +102,7 @@ def _positive(text: str) -> float:
     return number
 
 
-def _serve(settings: Settings, open_studio: Callable[[], AbstractAsyncContextManager[Studio]]) -> None:
+def _serve(settings: Settings, open_studio: Callable[[], AbstractAsyncContextManager[Studio]], *, local: bool) -> None:
     from atlascloud_video_mcp.server import build_server  # noqa: PLC0415 - the commands do not need the server
 
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(name)s: %(message)s")
@@ -110,7 +110,7 @@ def _serve(settings: Settings, open_studio: Callable[[], AbstractAsyncContextMan
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
     # The SDK waits for the next line of stdin in a thread that no KeyboardInterrupt ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    build_server(open_studio, max_wait=settings.max_wait).run("stdio")
+    build_server(open_studio, max_wait=settings.max_wait, local=local).run("stdio")
     _leave_conversions_behind()
 
 

@@ -144,6 +144,12 @@ class Cloud:
         return self._http.base_url.host
 
     @property
+    def origin(self) -> str:
+        """Scheme, host and port of the API."""
+        mine = self._http.base_url
+        return f"{mine.scheme}://{mine.netloc.decode('ascii')}"
+
+    @property
     def account(self) -> str:
         """Names the account without telling the key: what is remembered for one must not be used for another."""
         key = self.require_key().get_secret_value()
@@ -151,8 +157,7 @@ class Cloud:
 
     def serves(self, url: str) -> bool:
         """Whether a URL is on the API's own host, so that the API can read it whatever its scheme."""
-        mine = self._http.base_url
-        return url.startswith(f"{mine.scheme}://{mine.netloc.decode('ascii')}/")
+        return url.startswith(f"{self.origin}/")
 
     async def upload(self, picture: Picture) -> str:
         """Store a picture where the models can read it, streamed from its open file; returns its URL.

@@ -48,6 +48,10 @@ class Desk:
                 self._studio = await self._tasks.start(self._keep_open)
             return self._studio
 
+    async def origin(self) -> str:
+        """Scheme, host and port of the API."""
+        return (await self.studio()).origin
+
     async def _keep_open(self, *, task_status: TaskStatus[Studio]) -> None:
         # In a task of its own, because a task group must be left in the task that entered it.
         async with self._open_studio() as studio:

@@ -11,6 +11,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp.player import player_app, shown_in
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
 from atlascloud_video_mcp.server.answers import prediction_answer, saved_answer, upload_answer
 from atlascloud_video_mcp.server.calls import Call, Desk
@@ -117,26 +118,35 @@ def _tools() -> list[tools.Tool]:
     uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False)
     return [
         Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
-        Tool.of(animate_image, Prediction, title="Animate a picture", annotations=spends),
-        Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks),
+        # Not for the player to call: it spends nothing, and a host that keeps to this does not let it.
+        Tool.of(animate_image, Prediction, title="Animate a picture", annotations=spends, meta=shown_in("model")),
+        Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=shown_in()),
         Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),
     ]
 
 
 def build_server(
-    open_studio: Callable[[], AbstractAsyncContextManager[Studio]], *, max_wait: float | None = None
+    open_studio: Callable[[], AbstractAsyncContextManager[Studio]],
+    *,
+    max_wait: float | None = None,
+    local: bool = False,
 ) -> MCPServer[Desk]:
     """Build the server; nothing is opened before a tool is called.
 
     Args:
         open_studio: Opens the studio, at the first call that needs it.
         max_wait: Seconds a call may block at most, whatever it asks for.
+        local: Whether the API is on this machine: the player may then load pictures and clips from there.
     """
+    page, apps = player_app()
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Desk]) -> AsyncGenerator[Desk, None]:
         async with anyio.create_task_group() as tasks:
-            yield Desk(open_studio, tasks, max_wait)
+            desk = Desk(open_studio, tasks, max_wait)
+            if local:
+                page.load_from(desk.origin)
+            yield desk
             tasks.cancel_scope.cancel()
 
     return MCPServer(
@@ -146,5 +156,6 @@ def build_server(
         instructions=_INSTRUCTIONS,
         lifespan=lifespan,
         tools=_tools(),
+        extensions=[apps],
         log_level="WARNING",
     )

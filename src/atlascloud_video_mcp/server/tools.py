@@ -26,7 +26,13 @@ class Tool(tools.Tool):
 
     @classmethod
     def of(
-        cls, function: Callable[..., Any], output: type[BaseModel], *, title: str, annotations: ToolAnnotations
+        cls,
+        function: Callable[..., Any],
+        output: type[BaseModel],
+        *,
+        title: str,
+        annotations: ToolAnnotations,
+        meta: dict[str, Any] | None = None,
     ) -> Tool:
         """Make a tool of a function: its name, its docstring, its arguments.
 
@@ -35,9 +41,10 @@ class Tool(tools.Tool):
             output: What its structured content is.
             title: Its name for people.
             annotations: Hints for the client.
+            meta: What extensions of MCP say of it.
         """
         description = " ".join((function.__doc__ or "").split())
-        made = cls.from_function(function, title=title, description=description, annotations=annotations)
+        made = cls.from_function(function, title=title, description=description, annotations=annotations, meta=meta)
         tool = cast("Tool", made)  # the SDK's constructor makes what it is called on, but does not say so
         tool.parameters = _plain_schema(tool.fn_metadata.arg_model)
         tool.fn_metadata.output_schema = _plain_schema(output)

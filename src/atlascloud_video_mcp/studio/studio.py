@@ -109,6 +109,11 @@ class Studio:
     ) -> None:
         await self._closing.__aexit__(kind, value, traceback)
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the API; where that is on this machine, its pictures and clips are there too."""
+        return self._cloud.origin
+
     def upload_image(self, image: str) -> AsyncGenerator[Step, None]:
         """Put a local picture where the models can read it; the last step holds the Upload.
 

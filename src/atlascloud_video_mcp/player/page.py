@@ -1,0 +1,83 @@
+"""The player's page as a resource of MCP Apps, and what it may load.
+
+Source: the MCP Apps specification of 2026-01-26, sections on UI resources and tool metadata.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from anyio import to_thread
+from mcp.server.apps import APP_MIME_TYPE, Apps, ResourceCsp, ResourcePermissions
+from mcp.server.mcpserver.resources import Resource
+from pydantic import PrivateAttr
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from mcp.server.apps import Visibility
+
+PLAYER_URI = "ui://atlascloud-video/player.html"
+
+_HOSTS = (
+    "https://*.aliyuncs.com",  # where the API keeps uploaded pictures and most clips (Alibaba Cloud's object storage)
+    "https://*.atlascloud.ai",  # where the vendor itself serves other clips, and thumbnails
+)
+
+
+def shown_in(*visibility: Visibility) -> dict[str, Any]:
+    """The metadata of a tool that the player is shown for; `visibility` says who may call it, by default all."""
+    ui: dict[str, Any] = {"resourceUri": PLAYER_URI}
+    return {"ui": ui | {"visibility": list(visibility)} if visibility else ui}
+
+
+class PlayerPage(Resource):
+    """The page, read from the package when a host asks for it."""
+
+    _local_origin: Callable[[], Awaitable[str]] | None = PrivateAttr(None)
+
+    def load_from(self, local_origin: Callable[[], Awaitable[str]]) -> None:
+        """Let the page load pictures and clips from an API on this machine too.
+
+        Args:
+            local_origin: Gives its scheme, host and port. They are known only once the sandbox runs, so it is asked
+                for them when the page is read.
+        """
+        self._local_origin = local_origin
+
+    @override
+    async def read(self) -> str:
+        """The page; what it may load stands in `meta`, which the SDK looks at after this."""
+        local = [await self._local_origin()] if self._local_origin else []
+        self.meta = _meta(*_HOSTS, *local)
+        file = resources.files("atlascloud_video_mcp.player") / "player.html"
+        return await to_thread.run_sync(lambda: file.read_text(encoding="utf-8"))
+
+
+def _meta(*may_load: str) -> dict[str, Any]:
+    csp = ResourceCsp(resource_domains=list(may_load))
+    copies = ResourcePermissions(clipboard_write={})  # the buttons beside the id and the saved path
+    return {
+        "ui": {
+            "csp": csp.model_dump(by_alias=True, exclude_none=True),
+            "permissions": copies.model_dump(by_alias=True, exclude_none=True),
+            "prefersBorder": True,
+        }
+    }
+
+
+def player_app() -> tuple[PlayerPage, Apps]:
+    """The page, and the extension by which the server offers it."""
+    page = PlayerPage(
+        uri=PLAYER_URI,
+        name="player",
+        title="Video player",
+        description="Shows how far a clip is, and plays it when it is there.",
+        mime_type=APP_MIME_TYPE,
+        meta=_meta(*_HOSTS),
+    )
+    apps = Apps()
+    apps.add_resource(page)
+    return page, apps

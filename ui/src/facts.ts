@@ -1,0 +1,101 @@
+/** What an answer says of a prediction, read from data that nobody vouches for: a field of another type is absent. */
+
+const LONGEST_TEXT = 4000; // characters that are shown of anything
+const MOST_NOTES = 20;
+const STATUSES = ["processing", "completed", "failed", "dry_run"] as const;
+
+export type Status = (typeof STATUSES)[number];
+
+export interface Facts {
+  status: Status;
+  id?: string | undefined;
+  model?: string | undefined;
+  prompt?: string | undefined;
+  error?: string | undefined;
+  savedPath?: string | undefined;
+  /** Where the clip is, as it was told; `link` says whether it may be used. */
+  videoUrl?: string | undefined;
+  imageUrl?: string | undefined;
+  providerStatus?: string | undefined;
+  /** Seconds of video. */
+  duration?: number | undefined;
+  /** Seconds since submission, and how many it usually takes. */
+  elapsed?: number | undefined;
+  expected?: number | undefined;
+  /** US dollars. */
+  cost?: number | undefined;
+  expiresAt?: Date | undefined;
+  reused: boolean;
+  sandbox: boolean;
+  notes: string[];
+  /** The body that would be sent, one `name: value` each; of a dry run. */
+  request: string[];
+}
+
+/** The facts in a tool's structured content; nothing where it is not about a prediction. */
+export function readFacts(content: unknown): Facts | undefined {
+  if (!isRecord(content)) return undefined;
+  const status = STATUSES.find((known) => known === content["status"]);
+  if (!status) return undefined;
+  return {
+    status,
+    id: text(content["prediction_id"]),
+    model: text(content["model"]),
+    prompt: text(content["prompt"]),
+    error: text(content["error"]),
+    savedPath: text(content["saved_path"]),
+    videoUrl: text(content["video_url"]),
+    imageUrl: text(content["image_url"]),
+    providerStatus: text(content["provider_status"]),
+    duration: amount(content["duration"]),
+    elapsed: amount(content["elapsed_seconds"]),
+    expected: amount(content["expected_seconds"]),
+    cost: amount(content["cost_usd"]),
+    expiresAt: moment(content["expires_at"]),
+    reused: content["reused"] === true,
+    sandbox: content["sandbox"] === true,
+    notes: texts(content["notes"]),
+    request: request(content["request"]),
+  };
+}
+
+/** The text of a tool's answer, in one piece. */
+export function readText(content: unknown): string | undefined {
+  if (!Array.isArray(content)) return undefined;
+  return text(content.map((block) => (isRecord(block) && text(block["text"])) || "").join("\n"));
+}
+
+/** What was typed as an argument of the call that the player was opened for. */
+export function readArgument(given: unknown, name: string): string | undefined {
+  return isRecord(given) ? text(given[name]) : undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown): string | undefined {
+  if (typeof value !== "string" || !value.trim()) return undefined;
+  return value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT)}…` : value;
+}
+
+function texts(value: unknown): string[] {
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, MOST_NOTES).flatMap((item) => text(item) ?? []);
+}
+
+function amount(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+function moment(value: unknown): Date | undefined {
+  const date = new Date(typeof value === "string" ? value : Number.NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+function request(value: unknown): string[] {
+  if (!isRecord(value)) return [];
+  return Object.entries(value)
+    .slice(0, MOST_NOTES)
+    .flatMap(([name, held]) => text(`${name}: ${typeof held === "string" ? held : JSON.stringify(held)}`) ?? []);
+}

@@ -146,10 +146,16 @@ async def test_a_picture_outside_the_allowed_directories_is_refused(
     assert sandbox.received == []
 
 
-async def test_a_bad_argument_or_a_missing_key_is_told_before_anything_starts(base_url: str) -> None:
+async def test_a_bad_argument_is_told_before_anything_is_sent(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        with pytest.raises(InvalidInput, match="6 or 10 seconds"):
+            await last_of(studio.animate_image(ROCKET, duration=7, deadline=NOW))
+
+    assert sandbox.received == []
+
+
+async def test_a_missing_key_is_told_before_anything_starts(base_url: str) -> None:
     async with studio_at(base_url, key=None) as studio:
-        with pytest.raises(InvalidInput):
-            studio.animate_image(ROCKET, duration=7, deadline=NOW)
         with pytest.raises(KeyRejected):
             studio.animate_image(ROCKET, deadline=NOW)
         with pytest.raises(KeyRejected):
@@ -267,7 +273,7 @@ async def test_what_can_be_no_id_is_refused(base_url: str, prediction_id: str) -
 async def test_what_can_be_no_address_is_refused(sandbox: Sandbox, base_url: str, image: str) -> None:
     async with studio_at(base_url) as studio:
         with pytest.raises(InvalidInput, match="no complete https URL"):
-            studio.animate_image(image, deadline=NOW)
+            await last_of(studio.animate_image(image, deadline=NOW))
 
     assert sandbox.received == []
 

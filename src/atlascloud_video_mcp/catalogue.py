@@ -20,6 +20,8 @@ class Model:
     id: str
     durations: tuple[int, ...]
     """Seconds of video it offers; empty when it takes no `duration` at all."""
+    parameters: frozenset[str]
+    """The names of all it takes."""
     prompt_limit: int = 2000
     """Characters."""
     pictures: PictureRules = field(default_factory=PictureRules)
@@ -44,13 +46,18 @@ class Model:
         asked = {"prompt": prompt or None, "duration": duration, "enable_prompt_expansion": enable_prompt_expansion}
         return {"model": self.id} | {name: value for name, value in asked.items() if value is not None}
 
+    def with_picture(self, request: dict[str, Any], url: str) -> dict[str, Any]:
+        """A request with the picture where the model takes it."""
+        return request | {"image": url}
 
+
+_PLAIN = frozenset({"image", "prompt", "enable_prompt_expansion"})
 _BUILT_IN = {
     model.id: model
     for model in (
-        Model("minimax/hailuo-2.3/i2v-standard", durations=(6, 10)),
-        Model("minimax/hailuo-2.3/i2v-pro", durations=()),
-        Model("minimax/hailuo-2.3/fast", durations=(6, 10)),
+        Model("minimax/hailuo-2.3/i2v-standard", durations=(6, 10), parameters=_PLAIN | {"duration"}),
+        Model("minimax/hailuo-2.3/i2v-pro", durations=(), parameters=_PLAIN),
+        Model("minimax/hailuo-2.3/fast", durations=(6, 10), parameters=_PLAIN | {"duration", "go_fast"}),
     )
 }
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from atlascloud_video_mcp.bodies import duration_of
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
 from atlascloud_video_mcp.predictions import Status
 
@@ -117,13 +118,13 @@ class Ledger:
                 self._observe(entry, report)
 
     def _observe(self, entry: Entry, report: Report) -> None:
-        model, duration = entry.request.get("model"), entry.request.get("duration")
+        model = entry.request.get("model")
         begun, ended = report.created_at, report.completed_at
         if not (begun and ended):
             begun, ended = entry.submitted_at, datetime.now(UTC)
         # What was not asked for here says nothing about how long its like takes, nor do clocks that disagree.
         if isinstance(model, str) and begun and ended > begun:
-            kind = (model, duration if isinstance(duration, int) else None)
+            kind = (model, duration_of(entry.request))
             seconds = (ended - begun).total_seconds()
             self._db.execute("INSERT INTO durations (model, duration, seconds) VALUES (?, ?, ?)", (*kind, seconds))
 

@@ -37,6 +37,8 @@ class Facts:
     """What is known of a prediction beside the API's report; shared by all jobs that are about the same one."""
 
     request: dict[str, Any] = field(default_factory=dict)
+    parameters: frozenset[str] = frozenset()
+    """The names of all that the model takes, where they are known."""
     notes: tuple[str, ...] = ()
     submitted_at: datetime | None = None
     """When it was submitted, where that was seen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from atlascloud_video_mcp.bodies import duration_of, picture_of, prompt_of
 from atlascloud_video_mcp.predictions import KEPT_FOR, Prediction, Report, SavedVideo, Status, Upload
 from atlascloud_video_mcp.studio.jobs import SAVING
 
@@ -69,9 +70,9 @@ def _describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str]) 
         predict_time_seconds=report.predict_time_seconds,
         cost_usd=None if failed else report.cost_usd,
         model=facts.request.get("model") or report.model,
-        prompt=facts.request.get("prompt"),
-        duration=facts.request.get("duration"),
-        image_url=facts.request.get("image"),
+        prompt=prompt_of(facts.request),
+        duration=duration_of(facts.request),
+        image_url=picture_of(facts.request),
         created_at=created,
         completed_at=report.completed_at,
         saved_path=facts.saved_path,

@@ -6,27 +6,25 @@ submitted it goes on without followers, so that nothing that was paid for is los
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
 import re
-from contextlib import AsyncExitStack, aclosing, nullcontext
-from dataclasses import replace
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
-from anyio import to_thread
 
-from atlascloud_video_mcp.catalogue import model_called
+from atlascloud_video_mcp.bodies import picture_of
 from atlascloud_video_mcp.clips import clip_name
-from atlascloud_video_mcp.errors import InvalidInput, PredictionNotFound
-from atlascloud_video_mcp.journal import Stage
+from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.pictures import PictureRules
 from atlascloud_video_mcp.predictions import SavedVideo, Status
+from atlascloud_video_mcp.studio.animation import Animation
 from atlascloud_video_mcp.studio.jobs import Facts, Job, News
+from atlascloud_video_mcp.studio.orders import Orders, Wish
+from atlascloud_video_mcp.studio.running import Running
 from atlascloud_video_mcp.studio.steps import Step, step
 from atlascloud_video_mcp.studio.submissions import Submissions
 from atlascloud_video_mcp.studio.uploads import Uploads
@@ -37,13 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from atlascloud_video_mcp.catalogue import Model
     from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.cloud import Cloud
-    from atlascloud_video_mcp.journal import Entry, Journal
-    from atlascloud_video_mcp.predictions import Report
+    from atlascloud_video_mcp.journal import Journal
 
-_WEB_ADDRESS = re.compile(r"https://[^\s/]+(/\S*)?", re.IGNORECASE)
 _AN_ID = re.compile(r"(?!\.{1,2}$)[!-~]{1,200}")
 
 
@@ -80,14 +75,14 @@ class Studio:
         self._cloud = cloud
         self._journal = journal
         self._saver = saver
-        self._model = model
         self._download_dir = f"{download_dir}{os.sep}" if download_dir else None
-        self._poll_interval = poll_interval
         self._heartbeat = heartbeat
         self._durations = durations or Durations()
+        self._tasks = anyio.create_task_group()
+        self._closing = AsyncExitStack()
         self._uploads = Uploads(cloud, journal, allowed_dirs=allowed_dirs)
-        self._submissions = Submissions(cloud, journal, patience=history_patience)
-        self._watching = Watching(
+        self._orders = Orders(model=model, serves=cloud.serves)
+        watching = Watching(
             cloud,
             journal,
             saver,
@@ -95,9 +90,17 @@ class Studio:
             poll_interval=poll_interval,
             heartbeat=heartbeat,
         )
-        self._jobs: dict[str, Job] = {}
-        self._tasks = anyio.create_task_group()
-        self._closing = AsyncExitStack()
+        self._running = Running(self._tasks, watching, self._durations)
+        self._animation = Animation(
+            cloud,
+            journal,
+            saver,
+            self._uploads,
+            Submissions(cloud, journal, patience=history_patience),
+            watching,
+            self._running,
+            poll_interval,
+        )
 
     async def __aenter__(self) -> Self:
         await self._closing.enter_async_context(self._tasks)
@@ -155,14 +158,10 @@ class Studio:
             SubmissionUnknown: The request was sent, now or earlier, and its answer lost.
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
-        image = image.strip().strip("'\"")
-        if image.lower().startswith("https:") and not _WEB_ADDRESS.fullmatch(image):
-            raise InvalidInput("image is no complete https URL: it needs a host and takes no blanks. Nothing was sent.")
-        rules = model_called(model or self._model)
-        request = rules.request(prompt=prompt, duration=duration, enable_prompt_expansion=enable_prompt_expansion)
         self._cloud.require_key()
-        job = Job(facts=Facts(request=request, save_to=save_to or None), durations=self._durations)
-        work = partial(self._generate, image=image, rules=rules, force_new=force_new, deadline=deadline)
+        wish = Wish(image, prompt, duration, model, enable_prompt_expansion)
+        job = Job(facts=Facts(save_to=save_to or None), durations=self._durations)
+        work = partial(self._animate, wish=wish, force_new=force_new, deadline=deadline)
         return self._follow(job, deadline=deadline, work=work)
 
     def get_prediction(self, prediction_id: str, *, deadline: float) -> AsyncGenerator[Step, None]:
@@ -203,15 +202,7 @@ class Studio:
         prediction_id = prediction_id.strip()
         if not _AN_ID.fullmatch(prediction_id):
             raise InvalidInput(f"{prediction_id[:40]!r} is no prediction_id: pass the id that animate_image gave.")
-        old = self._jobs.get(prediction_id)
-        if old and not old.gave_up:
-            old.nudge()
-            return old, old.asked + 1
-        # Where a job failed to look, what it knew of the submission stays known.
-        job = Job(facts=old.facts if old else Facts(), committed=True, durations=self._durations)
-        self._jobs[prediction_id] = job
-        self._tasks.start_soon(self._carry_out, job, partial(self._watching.recall, prediction_id=prediction_id))
-        return job, 1
+        return self._running.looking_at(prediction_id)
 
     async def _follow(
         self,
@@ -223,7 +214,7 @@ class Studio:
     ) -> AsyncGenerator[Step, None]:
         """Start the job's work where it is not running yet, and tell of it step by step."""
         if work:
-            self._tasks.start_soon(self._carry_out, job, work)
+            self._running.start(job, work)
         try:
             async with aclosing(job.follow(deadline=deadline, heartbeat=self._heartbeat, looks=looks)) as log:
                 async for news in log:
@@ -235,86 +226,15 @@ class Studio:
             if not job.committed:
                 job.scope.cancel()
 
-    async def _carry_out(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
-        with job.scope:
-            try:
-                await work(job)
-            except Exception as error:  # noqa: BLE001 - whoever follows the job raises it again
-                job.end(error)
-                if isinstance(error, PredictionNotFound):
-                    self._jobs = {known: other for known, other in self._jobs.items() if other is not job}
-            else:
-                job.end()
-
     async def _only_upload(self, job: Job, *, image: str) -> None:
         picture, digest = await self._uploads.check(job, image, PictureRules())
         with picture:
             upload = await self._uploads.upload(job, picture, digest)
         job.tell(News(f"Uploaded {upload.filename}", 0.99, result=upload))
 
-    async def _generate(self, job: Job, *, image: str, rules: Model, force_new: bool, deadline: float) -> None:
-        report = await self._submit_or_join(job, image, rules, force_new=force_new, deadline=deadline)
-        if report is None:
-            return
-        self._jobs[report.prediction_id] = job
-        if job.facts.save_to:
-            await self._journal.wants(report.prediction_id, job.facts.save_to)
-        job.tell(News("Submitted", 0.05, report))
-        if report.status is Status.PROCESSING:
-            await job.pause(self._poll_interval)
-            await self._watching.watch(job, prediction_id=report.prediction_id)
-        else:
-            await self._watching.finish(job, report)
-
-    async def _submit_or_join(
-        self, job: Job, image: str, rules: Model, *, force_new: bool, deadline: float
-    ) -> Report | None:
-        """The answer to our own submission; None after an earlier one was joined and followed to its end."""
-        facts = job.facts
-        if facts.save_to:
-            await to_thread.run_sync(self._saver.check_target, facts.save_to)
-        if _WEB_ADDRESS.fullmatch(image) or self._cloud.serves(image):
-            picture, digest = None, image
-        else:
-            picture, digest = await self._uploads.check(job, image, rules.pictures)
-        with picture or nullcontext():
-            key = _key(self._cloud.account, facts.request, digest)
-            entry = await self._submissions.claim(job, key, force_new=force_new, deadline=deadline)
-            if entry.stage is Stage.INTENDED:
-                try:
-                    url = (await self._uploads.upload(job, picture, digest)).url if picture else image
-                    facts.request["image"] = url
-                    job.tell(News(f"Submitting to {rules.id}", 0.04))
-                    job.durations = await self._learned(rules, facts.request.get("duration"))
-                    report = await self._submissions.submit(job, entry.intent_id, deadline=deadline)
-                finally:
-                    if not job.committed:
-                        await self._journal.abandoned(entry.intent_id)
-                return report
-        await self._join(job, entry)
-        return None
-
-    async def _learned(self, rules: Model, duration: int | None) -> Durations:
-        return self._durations.learned(await self._journal.durations(rules.id, duration))
-
-    async def _join(self, job: Job, entry: Entry) -> None:
-        """Follow the prediction of an earlier identical request, and see to it that the clip is saved as asked now."""
-        save_to = job.facts.save_to
-        other, looks = self._looked_at(str(entry.prediction_id))
-        job.reused = job.committed = True
-        if save_to and not other.facts.save_to:
-            await self._journal.wants(str(entry.prediction_id), save_to)
-        async with aclosing(other.follow(deadline=0, heartbeat=math.inf, looks=looks)) as first_look:
-            async for _ in first_look:
-                pass
-        # A place of this call's own, beside the one that the earlier call asked for.
-        mine = replace(other.facts, save_to=save_to, saved_path=None) if save_to else None
-        async with aclosing(other.follow(deadline=math.inf, heartbeat=math.inf)) as log:
-            async for news in log:
-                job.facts, job.durations, job.looks = mine or other.facts, other.durations, other.looks
-                if mine and news.report:
-                    await self._watching.save(job, news.report)
-                job.tell(news)
+    async def _animate(self, job: Job, *, wish: Wish, force_new: bool, deadline: float) -> None:
+        order = await self._orders.check(job, wish)
+        await self._animation.make(job, order, force_new=force_new, deadline=deadline)
 
     async def _save_video(self, job: Job, *, of: Job, looks: int, target: str) -> None:
         job.tell(News("Looking at the prediction", 0.01))
@@ -326,14 +246,9 @@ class Studio:
                 f"{report.status.value if report else 'unknown'}. Look at it with get_prediction."
             )
         job.tell(News(f"Saving the clip of prediction {report.prediction_id}", 0.1))
-        name = clip_name(of.facts.picture or of.facts.request.get("image"), report.prediction_id)
+        name = clip_name(of.facts.picture or picture_of(of.facts.request), report.prediction_id)
         saved = await self._saver.save(report.outputs[0], target, name=name)
         of.facts.saved_path = str(saved.path)
         await self._journal.saved(report.prediction_id, of.facts.saved_path)
         video = SavedVideo(saved_path=str(saved.path), size_bytes=saved.size_bytes, video_url=report.outputs[0])
         job.tell(News(f"Saved {saved.path.name}", 0.99, result=video))
-
-
-def _key(account: str, request: dict[str, Any], picture: str) -> str:
-    """What makes two requests identical: account, picture bytes or URL, model, prompt, parameters."""
-    return hashlib.sha256(json.dumps([account, picture, request], sort_keys=True).encode()).hexdigest()

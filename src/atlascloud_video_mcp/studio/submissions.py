@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _MOST_PAGES = 20
 _CLOCKS_DIFFER_BY = timedelta(hours=2)
-_OPTIONAL = frozenset({"prompt", "duration", "enable_prompt_expansion"})  # what we send only when it is asked for
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
 _FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
 
@@ -57,7 +56,7 @@ class Submissions:
             if claim.won or entry.stage is Stage.SUBMITTED:
                 return entry
             if entry.stage is Stage.UNKNOWN:
-                report = await self._found(entry.request, since=entry.created_at, deadline=deadline)
+                report = await self._found(job, entry.request, since=entry.created_at, deadline=deadline)
                 if report is None:
                     raise SubmissionUnknown(
                         f"An identical request was sent at {entry.created_at:%Y-%m-%d %H:%M} UTC and its answer was "
@@ -89,7 +88,7 @@ class Submissions:
         except SubmissionUnknown:
             await self._journal.unknown(intent_id)
             job.tell(News("The answer was lost; looking for the submission in the account's history", 0.04))
-            found = await self._found(request, since=job.facts.submitted_at, deadline=deadline)
+            found = await self._found(job, request, since=job.facts.submitted_at, deadline=deadline)
             if found is None:
                 raise
             report, job.facts.notes = found, (*job.facts.notes, _FOUND)
@@ -102,12 +101,12 @@ class Submissions:
         await self._journal.submitted(intent_id, report, job.facts.submitted_at)
         return report
 
-    async def _found(self, request: Mapping[str, Any], *, since: datetime, deadline: float) -> Report | None:
+    async def _found(self, job: Job, request: Mapping[str, Any], *, since: datetime, deadline: float) -> Report | None:
         """The prediction in the account's history that this request made, looked for with patience."""
         give_up = min(anyio.current_time() + self._patience, deadline)
         while True:
             async for record in self._history(since - _CLOCKS_DIFFER_BY):
-                if _is_of(record, request) and not await self._is_anothers(record.prediction_id):
+                if _is_of(record, request, job.facts.parameters) and not await self._is_anothers(record.prediction_id):
                     return Report(id=record.prediction_id, model=request.get("model"))
             if anyio.current_time() >= give_up:
                 return None
@@ -133,6 +132,7 @@ class Submissions:
         return entry is not None and entry.key != ""
 
 
-def _is_of(record: Record, request: Mapping[str, Any]) -> bool:
-    asked = {name for name in _OPTIONAL if record.request.get(name) is not None}
+def _is_of(record: Record, request: Mapping[str, Any], parameters: frozenset[str]) -> bool:
+    """Whether a row holds our request; what the model knows no parameter for was added on the way."""
+    asked = {name for name in parameters if record.request.get(name) is not None}
     return asked <= request.keys() and all(record.request.get(name) == value for name, value in request.items())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from atlascloud_video_mcp.bodies import picture_of
 from atlascloud_video_mcp.clips import CannotSave, clip_name
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.predictions import Status
@@ -124,7 +125,7 @@ class Watching:
             return
         job.looks += 1
         job.tell(News(SAVING, 0.99, report))
-        name = clip_name(job.facts.picture or job.facts.request.get("image"), report.prediction_id)
+        name = clip_name(job.facts.picture or picture_of(job.facts.request), report.prediction_id)
         try:
             saved = await self._saver.save(report.outputs[0], target, name=name)
         except (CannotSave, InvalidInput) as error:

@@ -1,0 +1,84 @@
+"""What a request body says, whatever its model calls the fields.
+
+Source: the names in Atlas Cloud's public ComfyUI nodes, which were generated from the models' schemas.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROMPT_FIELDS = ("prompt", "text_prompt", "positive_prompt")
+DURATION_FIELDS = ("duration", "duration_seconds", "video_duration", "seconds", "video_length")
+
+_PICTURES = frozenset({"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos"})
+_FRAMES = frozenset({"frame", "frames"})
+_FIRST = frozenset({"first", "start", "init", "initial", "source", "input"})
+_FORMS = frozenset({"url", "urls", "uri", "uris", "link", "links", "list", "base64"})
+_REFERENCES = frozenset({"reference", "references", "ref", "refs", "subject", "subjects"})
+_OTHER_ROLES = frozenset({"last", "end", "tail", "final", "mask", "control", "background", "negative", "style"})
+_OTHER_THINGS = frozenset(
+    {"size", "count", "num", "number", "ratio", "format", "quality", "strength", "weight", "noise", "scale", "guidance"}
+    | {"width", "height", "rate", "per", "resolution", "output", "id", "ids", "type", "mode", "fps", "seed"}
+)
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
+
+
+def takes_a_picture(name: str) -> bool:
+    """Whether a field of this name takes a picture, of whatever role in the clip."""
+    words = set(_words(name))
+    shows = words & _PICTURES or (words & _FRAMES and words & (_FIRST | _OTHER_ROLES))
+    return bool(shows) and not words & _OTHER_THINGS
+
+
+def picture_rank(name: str) -> int | None:
+    """How likely a field of this name takes the picture that a clip starts from, 0 above all; None: it does not."""
+    words = set(_words(name))
+    if words & _OTHER_ROLES or not takes_a_picture(name):
+        return None
+    if name == "image":
+        return 0
+    if words <= _PICTURES | _FRAMES | _FIRST | _FORMS:
+        return 1
+    return 2 if words & _REFERENCES else 3
+
+
+def picture_of(body: Mapping[str, object]) -> str | None:
+    """The web address of the picture that is animated."""
+    ranked = [(rank, value) for name, value in body.items() if (rank := picture_rank(name)) is not None]
+    links = (_link(value) for _, value in sorted(ranked, key=lambda pair: pair[0]))
+    return next((link for link in links if link), None)
+
+
+def prompt_of(body: Mapping[str, object]) -> str | None:
+    """The motion asked for."""
+    value = next((body[name] for name in PROMPT_FIELDS if body.get(name)), None)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, str) else None
+
+
+def duration_of(body: Mapping[str, object]) -> int | None:
+    """The seconds of video asked for, which some models take as text."""
+    value = next((body[name] for name in DURATION_FIELDS if body.get(name) is not None), None)
+    seconds = seconds_in(value)
+    return int(seconds) if seconds is not None and seconds.is_integer() else None
+
+
+def seconds_in(value: object) -> float | None:
+    """The number in one of a model's values for the duration: 5, 5.0, "5", "5s"."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    found = re.fullmatch(r"\s*(\d{1,4}(?:\.\d{1,3})?)\s*(?:s|sec|secs|seconds)?\s*", str(value), re.IGNORECASE)
+    return float(found[1]) if found else None
+
+
+def _link(value: object) -> str | None:
+    items = value if isinstance(value, list) else [value]
+    return next((item for item in items if isinstance(item, str) and re.match(r"https?://", item)), None)

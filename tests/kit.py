@@ -50,6 +50,7 @@ async def studio_at(
     directory: Path | None = None,
     download_dir: Path | None = None,
     patience: Patience = HASTY,
+    history_patience: float = 0.5,
 ) -> AsyncGenerator[Studio, None]:
     async with (
         cloud_at(base_url, key, patience) as cloud,
@@ -65,7 +66,7 @@ async def studio_at(
             allowed_dirs=allowed_dirs,
             durations=durations,
             download_dir=download_dir,
-            history_patience=0.5,
+            history_patience=history_patience,
         ) as studio,
     ):
         yield studio
@@ -77,7 +78,7 @@ def patience_for(fault: Fault) -> Patience:
 
 async def until(true: Callable[[], object]) -> None:
     """Wait, within bounds, for something that another task or thread is about to do."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):  # a busy machine takes its time, to start a process for instance
         while not true():  # noqa: ASYNC110 - what is waited for happens in another thread, which sets no event
             await anyio.sleep(0.005)
 

@@ -258,7 +258,8 @@ async def test_identical_requests_at_the_same_moment_from_two_processes_pay_once
 ) -> None:
     made: list[Prediction] = []
     async with AsyncExitStack() as stack:
-        studios = [await stack.enter_async_context(studio_at(base_url, directory=tmp_path)) for _ in range(2)]
+        patient = [studio_at(base_url, directory=tmp_path, history_patience=60) for _ in range(2)]
+        studios = [await stack.enter_async_context(studio) for studio in patient]
 
         async def animate(number: int) -> None:
             made.append(await last_of(studios[number % 2].animate_image(ROCKET, prompt="wind", deadline=NOW)))
@@ -675,9 +676,11 @@ async def test_a_process_that_is_killed_while_it_submits_or_watches_leaves_the_r
         sandbox.script(fault)
     command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), base_url, str(tmp_path)]
     async with await anyio.open_process(command, stdout=subprocess.DEVNULL) as process:
-        await until(lambda: any(request.endpoint == "generate" for request in sandbox.received))
-        await until(lambda: polls(sandbox) > 0 if fault is None else len(sandbox.submissions) == arrived)
-        process.send_signal(signal.SIGKILL)
+        try:
+            await until(lambda: any(request.endpoint == "generate" for request in sandbox.received))
+            await until(lambda: polls(sandbox) > 0 if fault is None else len(sandbox.submissions) == arrived)
+        finally:  # the process is waited for at the end of the block, in failure too
+            process.send_signal(signal.SIGKILL)
     async with studio_at(base_url, directory=tmp_path) as studio:
         if arrived:
             joined = await last_of(studio.animate_image(REMOTE, deadline=NOW))

@@ -190,6 +190,27 @@ async def test_silence_is_broken_by_a_fresh_step_every_heartbeat(base_url: str) 
     assert beats == 4
 
 
+async def test_looks_that_find_nothing_new_do_not_prolong_the_silence(base_url: str) -> None:
+    async with studio_at(base_url, poll_interval=30, heartbeat=0.1) as studio, anyio.create_task_group() as tasks:
+
+        async def look_all_the_time() -> None:
+            prediction_id = await only_id(base_url)
+            while True:
+                await all_of(studio.get_prediction(prediction_id, deadline=NOW))
+
+        tasks.start_soon(look_all_the_time)
+        beats = 0
+        with anyio.fail_after(10):
+            async with aclosing(studio.animate_image(REMOTE, deadline=LATER)) as steps:
+                async for step in steps:
+                    beats += step.message.startswith("Rendering")
+                    if beats == 4:
+                        break
+        tasks.cancel_scope.cancel()
+
+    assert beats == 4
+
+
 async def test_every_change_of_the_apis_word_is_a_step(sandbox: Sandbox, base_url: str) -> None:
     words = ["created", "queued", "a new word", "processing", "succeeded"]
     bodies = [f'{{"data": {{"id": "p1", "status": "{word}", "output": "https://x.example/a.mp4"}}}}' for word in words]

@@ -135,9 +135,11 @@ class Job:
         """
         old_trouble = self.trouble
         seen = max(0, len(self.log) - 1)
+        beat = anyio.current_time() + heartbeat
         while True:
             while seen < len(self.log):
                 seen += 1
+                beat = anyio.current_time() + heartbeat
                 yield self.log[seen - 1]
             if self.failure:
                 raise self.failure
@@ -148,10 +150,13 @@ class Job:
                 raise self.trouble
             if left <= 0:
                 return
-            with anyio.move_on_after(min(left, heartbeat)) as silence:
+            # Looks that bring nothing new wake us too: they are no end of the silence.
+            with anyio.move_on_after(min(left, beat - anyio.current_time())) as silence:
                 await self._changed.wait()
-            if silence.cancelled_caught and seen == len(self.log) > 0:
-                yield self.log[-1]
+            if silence.cancelled_caught:
+                beat = anyio.current_time() + heartbeat
+                if seen == len(self.log) > 0:
+                    yield self.log[-1]
 
     def _wake(self) -> None:
         self._changed.set()

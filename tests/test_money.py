@@ -296,7 +296,7 @@ async def test_an_identical_request_that_never_gets_submitted_is_not_waited_for_
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=20, times=9))
 
     async with (
-        studio_at(base_url, directory=tmp_path) as first,
+        studio_at(base_url, directory=tmp_path, heartbeat=30) as first,
         studio_at(base_url, directory=tmp_path) as second,
         aclosing(first.animate_image(ROCKET, deadline=LATER)) as steps,
     ):

@@ -99,15 +99,16 @@ class Watching:
                 pause = max(trouble, named or 0)
             else:
                 trouble = 0.0
-                job.looks += 1
                 if report.status is not Status.PROCESSING:
                     await self.finish(job, report)
                     return
+                news = job.log[-1]
                 if report != job.report:
                     await self._journal.reported(prediction_id, report)
-                    job.tell(News("Rendering", 0.05, report))
-                else:
-                    job.tell(job.log[-1])
+                    news = News("Rendering", 0.05, report)
+                # Not before it is written down: whose time is up would be told what was known before this look.
+                job.looks += 1
+                job.tell(news)
             # The age may be unknown, or wrong by the clocks; the watch itself is at least as old as this.
             age = max(job.age, anyio.current_time() - begun)
             await job.pause(max(pause, job.durations.pause(age, shortest=self._poll_interval)))

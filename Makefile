@@ -1,9 +1,10 @@
 # All set-up is done by the targets themselves, into .venv; nothing outside this folder changes.
 PYTHON ?= python3
 BIN := .venv/bin
+CHROMIUM ?= /usr/bin/chromium
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test check wheel-test player soak lock clean
+.PHONY: demo test test-ui check wheel-test player soak lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -25,6 +26,16 @@ wheel-test: .venv/dev.stamp
 	.venv/wheel/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sandbox.txt
 	.venv/wheel/bin/pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
 	$(BIN)/pytest -p no:cacheprovider --server .venv/wheel/bin/atlascloud-video-mcp tests/test_stdio.py
+
+# The player in a browser, in a host page, against the real server; screenshots are left in ui/.out/shots.
+test-ui: ui/node_modules/.package-lock.json .venv/dev.stamp $(CHROMIUM)
+	cd ui && npx --no-install tsc && node build.mjs --check
+	cd ui && PYTHON=$(abspath $(BIN))/python CHROMIUM=$(CHROMIUM) node test.mjs
+
+# Debian's; elsewhere, or where you are not root, install Chromium yourself and say where: make test-ui CHROMIUM=...
+$(CHROMIUM):
+	apt-get update -qq
+	apt-get install -qq -y --no-install-recommends chromium
 
 player: ui/node_modules/.package-lock.json  ## make the player's page anew from ui/
 	cd ui && npx --no-install tsc && node build.mjs

@@ -143,9 +143,8 @@ function finished(facts: Facts, format: Format): Scene {
     detail: took,
     said: clip ? [] : ["Its address is not one that can be opened from here."],
     rows: [
-      ...rows(facts, format),
       ...(clip ? [] : row("Address", facts.videoUrl)),
-      ...row("Kept until", facts.expiresAt && format.date(facts.expiresAt)),
+      ...rows(facts, format, row("Kept until", facts.expiresAt && format.date(facts.expiresAt))),
     ],
     notes: notes(facts),
     picture: link(facts.imageUrl),
@@ -228,13 +227,14 @@ function picture({ facts, asked }: Situation): string | undefined {
   return link(facts?.imageUrl) ?? link(asked.image);
 }
 
-function rows(facts: Facts, format: Format): Row[] {
+function rows(facts: Facts, format: Format, kept: Row[] = []): Row[] {
   return [
     ...row("Prompt", facts.prompt),
     ...row("Length", facts.duration && format.seconds(facts.duration)),
     ...row("Cost", facts.cost === undefined ? undefined : format.dollars(facts.cost)),
-    ...row("Model", facts.model),
     ...row("Saved to", facts.savedPath, true),
+    ...kept,
+    ...row("Model", facts.model),
     ...row("Id", facts.id, true),
   ];
 }

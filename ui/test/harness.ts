@@ -14,6 +14,8 @@ import type { Opened } from "./host/host.ts";
 const ui = process.cwd();
 const repository = path.join(ui, "..");
 export const rocket = path.join(repository, "src/atlascloud_video_mcp/assets/rocket.jpg");
+/** A picture that is too small. */
+export const chelsea = path.join(repository, "tests/photos/chelsea.png");
 
 const python = process.env["PYTHON"] ?? path.join(repository, ".venv/bin/python");
 const browser = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
@@ -28,10 +30,19 @@ const flags = [
   "--disable-sync",
 ];
 
-/** A directory for whatever a server of the tests remembers, removed in the end. */
-export function scratch(): { directory: string; remove: () => void } {
+/** A tool's answer that is an error. */
+export function error(text: string): { content: { type: "text"; text: string }[]; isError: true } {
+  return { content: [{ type: "text", text }], isError: true };
+}
+
+/** A place for what servers of the tests remember, each at a path of its own, removed in the end. */
+export function scratch(): { path: () => string; remove: () => void } {
   const directory = mkdtempSync(path.join(tmpdir(), "player-"));
-  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
+  let given = 0;
+  return {
+    path: () => path.join(directory, String(given++)),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
 }
 
 /** The server on its pipes; what it says is given to whoever listens. */
@@ -67,10 +78,10 @@ export class Emulator {
     this.baseUrl = baseUrl;
   }
 
-  static async start(directory: string, faults: object[], args: string[] = []): Promise<Emulator> {
-    const file = path.join(directory, `faults-${faults.length}-${Math.random()}.json`);
+  /** Start it; the file for the faults is written. */
+  static async start(file: string, faults: object[]): Promise<Emulator> {
     writeFileSync(file, JSON.stringify(faults));
-    const child = spawn(python, ["-m", "atlascloud_video_mcp", "sandbox", "--port", "0", "--faults", file, ...args]);
+    const child = spawn(python, ["-m", "atlascloud_video_mcp", "sandbox", "--port", "0", "--faults", file]);
     child.stderr.pipe(process.stderr);
     for await (const line of createInterface({ input: child.stdout })) {
       return new Emulator(child, line.replace("ATLASCLOUD_BASE_URL=", ""));
@@ -109,11 +120,8 @@ export class Stage {
   }
 
   /** A host page in a window of its own. */
-  async host(server: McpServer, { width = 800, reducedMotion = false } = {}): Promise<HostPage> {
-    const context = await this.browser.newContext({
-      viewport: { width, height: 900 },
-      reducedMotion: reducedMotion ? "reduce" : "no-preference",
-    });
+  async host(server: McpServer): Promise<HostPage> {
+    const context = await this.browser.newContext({ viewport: { width: 800, height: 900 } });
     const page = await context.newPage();
     const own = `:${(this.web.address() as AddressInfo).port}/`;
     const host = new HostPage(page, own);
@@ -159,13 +167,19 @@ export class HostPage {
     return (result?.structuredContent ?? {}) as Record<string, unknown>;
   }
 
+  /** Tell the player of an answer that no tool gave: structured content, or the text of an error. */
+  async tell(told: object | string): Promise<void> {
+    const result = typeof told === "string" ? error(told) : { content: [], structuredContent: told };
+    await this.page.evaluate((what) => window.host.tell(JSON.parse(what)), JSON.stringify(result));
+  }
+
   get player(): Frame {
     const frame = this.page.frame({ name: "view" });
     if (!frame) throw new Error("The player is not shown");
     return frame;
   }
 
-  async scene(name: string, timeout = 30_000): Promise<void> {
+  async scene(name: string, timeout = 60_000): Promise<void> {
     await this.player.waitForSelector(`#player[data-scene="${name}"]`, { timeout });
   }
 

@@ -51,13 +51,17 @@ const EVERYTHING: McpUiHostCapabilities = { openLinks: {}, downloadFile: {}, ser
 
 class Host {
   /** What the player asked of the host, in order. */
-  readonly asked: { what: string; params: unknown }[] = [];
+  asked: { what: string; params: unknown }[] = [];
+  private refuses = false;
   private client: Client | undefined;
   private bridge: AppBridge | undefined;
   private frame: HTMLIFrameElement | undefined;
 
   /** Call a tool and show the player for it; resolves with the tool's answer once the player has it. */
   async open({ tool, args, context = {}, capabilities = EVERYTHING, result, cancelled }: Opened): Promise<Result | undefined> {
+    this.close();
+    this.asked = [];
+    this.refuses = false;
     const client = await this.connected();
     const { tools } = await client.listTools();
     const uri = getToolUiResourceUri(tools.find(({ name }) => name === tool) ?? {});
@@ -88,6 +92,17 @@ class Host {
     if (this.frame) this.frame.style.display = hidden ? "none" : "block";
   }
 
+  /** Pass no more calls of the player on, and open no more links. */
+  refuse(): void {
+    this.refuses = true;
+  }
+
+  /** Take the player away without a word, as a host does whose window is closed. */
+  close(): void {
+    void this.bridge?.close();
+    this.frame?.remove();
+  }
+
   async tearDown(): Promise<unknown> {
     return this.bridge?.teardownResource({});
   }
@@ -113,8 +128,6 @@ class Host {
     const proxy = new URL(`proxy.html?csp=${encodeURIComponent(JSON.stringify(csp))}`, document.location.href);
     proxy.hostname = "localhost"; // another origin than 127.0.0.1
     frame.src = proxy.href;
-    this.bridge?.close();
-    document.querySelector("iframe")?.remove();
     document.body.append(frame);
     const bridge = new AppBridge(client, { name: "test-host", version: "1" }, capabilities, { hostContext });
     this.bridge = bridge;
@@ -122,26 +135,25 @@ class Host {
     bridge.onsizechange = ({ height }) => {
       if (height !== undefined) frame.style.height = `${height}px`;
     };
-    bridge.onopenlink = async (params) => this.note("open", params, params.url.includes("denied"));
-    bridge.ondownloadfile = async (params) => this.note("download", params, false);
-    const call = bridge.oncalltool;
+    bridge.onopenlink = async (params) => this.note("open", params);
+    bridge.ondownloadfile = async (params) => this.note("download", params);
     const ready = new Promise<void>((resolve) => {
       bridge.oninitialized = () => resolve();
     });
     await bridge.connect(new PostMessageTransport(frame.contentWindow ?? undefined, frame.contentWindow as Window));
-    // The bridge forwards what the player calls; here it is written down on the way.
-    const forwarded = bridge.oncalltool ?? call;
-    bridge.oncalltool = async (params, extra) => {
-      this.asked.push({ what: "call", params });
-      return forwarded ? forwarded(params, extra) : ((await client.callTool(params)) as Result);
+    // As the bridge does it by itself, but written down on the way.
+    bridge.oncalltool = async (params) => {
+      this.note("call", params);
+      if (this.refuses) throw new Error("Not allowed");
+      return (await client.callTool(params)) as Result;
     };
     await ready;
     return bridge;
   }
 
-  private note(what: string, params: unknown, isError: boolean): { isError: boolean } {
+  private note(what: string, params: unknown): { isError: boolean } {
     this.asked.push({ what, params });
-    return { isError };
+    return { isError: this.refuses };
   }
 }
 

@@ -1,0 +1,176 @@
+/** What the player makes of data, without a browser. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { pause, shareDone } from "../src/estimate.ts";
+import { readFacts, readText } from "../src/facts.ts";
+import { Format } from "../src/format.ts";
+import { link } from "../src/links.ts";
+import { type Situation, sceneOf } from "../src/scenes.ts";
+import { Watch } from "../src/watch.ts";
+
+const NOW = Date.parse("2026-11-25T12:00:00Z");
+const ENGLISH = new Format("en-US", "UTC");
+
+test("progress and pauses are the server's", () => {
+  const table = JSON.parse(readFileSync("test/pacing.json", "utf8")) as [number, number, number, number][];
+  for (const [elapsed, expected, share, seconds] of table) {
+    assert.ok(Math.abs(shareDone(elapsed, expected) - share) < 1e-6, `share of ${elapsed} in ${expected}`);
+    assert.ok(Math.abs(pause(elapsed, expected) - seconds) < 1e-4, `pause at ${elapsed} in ${expected}`);
+  }
+});
+
+test("progress never says that all is done", () => {
+  for (const elapsed of [1e3, 1e6, 1e9]) assert.ok(shareDone(elapsed, 1) < 0.981);
+});
+
+test("only https, and http to this machine, is an address", () => {
+  for (const good of ["https://a.aliyuncs.com/b.mp4?c=d", "http://127.0.0.1:8787/f", "http://localhost/f", "http://[::1]:1/f"]) {
+    assert.equal(link(good), good);
+  }
+  for (const bad of [
+    undefined,
+    "",
+    "clip.mp4",
+    "//host/clip.mp4",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    " \u0001javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "blob:https://host/1",
+    "file:///etc/passwd",
+    "http://host/clip.mp4",
+    "http://127.0.0.1.host/clip.mp4",
+    "http://localhost.host/clip.mp4",
+    "https://user@host/clip.mp4",
+    "https://user:pass@host/clip.mp4",
+    "https://",
+  ]) {
+    assert.equal(link(bad), undefined, bad);
+  }
+});
+
+test("data of other types than agreed is as good as absent", () => {
+  for (const nothing of [undefined, null, 5, "text", [], {}, { status: "odd" }, { status: ["completed"] }]) {
+    assert.equal(readFacts(nothing), undefined);
+  }
+  const facts = readFacts({
+    status: "completed",
+    prediction_id: 5,
+    prompt: { a: 1 },
+    video_url: ["https://host/a.mp4"],
+    cost_usd: "0.28",
+    elapsed_seconds: -1,
+    expected_seconds: Number.NaN,
+    expires_at: "soon",
+    reused: "true",
+    notes: "one",
+    request: "none",
+  });
+  const { status, reused, sandbox, notes, request, ...rest } = facts ?? {};
+  assert.deepEqual({ status, reused, sandbox, notes, request }, {
+    status: "completed",
+    reused: false,
+    sandbox: false,
+    notes: [],
+    request: [],
+  });
+  assert.deepEqual(Object.values(rest).filter((value) => value !== undefined), []);
+  assert.equal(readText("text"), undefined);
+  assert.equal(readText([{ type: "text", text: "one" }, { type: "image" }, null, { text: 5 }])?.trim(), "one");
+});
+
+test("what is very long is cut", () => {
+  assert.equal(readFacts({ status: "failed", error: "x".repeat(1e6) })?.error?.length, 4001);
+  assert.equal(readFacts({ status: "failed", notes: Array(1e3).fill("x") })?.notes.length, 20);
+});
+
+test("numbers and dates are written as the host's user writes them", () => {
+  const german = new Format("de-DE", "Europe/Berlin");
+  assert.equal(german.dollars(0.28), "0,28\u00a0$");
+  assert.equal(german.percent(0.999), "99\u00a0%");
+  assert.equal(german.date(new Date(NOW)), "25.11.2026, 13:00");
+  assert.equal(ENGLISH.dollars(0.0625), "$0.0625");
+  assert.equal(ENGLISH.seconds(61.2), "61 sec");
+});
+
+test("a locale or time zone that does not exist counts as none", () => {
+  assert.equal(new Format("<b>", "Mars/Base").percent(0.5), new Format().percent(0.5));
+});
+
+test("each way things can stand has its scene", () => {
+  const scene = (changes: Partial<Situation>) => sceneOf({ begun: NOW - 5000, asked: {}, ...changes }, ENGLISH, NOW);
+  const facts = (content: object) => ({ facts: readFacts(content), heard: NOW - 2000 });
+  assert.equal(scene({}).name, "waiting");
+  assert.equal(scene({}).detail, "Waiting for the first news: 5 sec");
+  assert.equal(scene({ cancelled: true }).name, "cancelled");
+  assert.equal(scene({ answer: { text: "No.", isError: true } }).name, "refused");
+  assert.equal(scene({ answer: { text: "Models", isError: false } }).name, "other");
+  assert.equal(scene({ trouble: { text: "No.", due: NOW + 4500 } }).detail, "Asking again in 5 sec");
+
+  const working = scene(facts({ status: "processing", elapsed_seconds: 20, expected_seconds: 45 }));
+  assert.deepEqual([working.name, working.detail], ["working", "22 sec of about 45 sec"]);
+  assert.deepEqual(scene(facts({ status: "processing" })).ring, {});
+  assert.match(scene(facts({ status: "processing", elapsed_seconds: 99, expected_seconds: 45 })).said[0] ?? "", /longer/);
+
+  const clip = { status: "completed", video_url: "https://host/a.mp4", expires_at: "2026-12-01T00:00:00Z" };
+  assert.equal(scene(facts(clip)).clip, "https://host/a.mp4");
+  assert.equal(scene(facts({ ...clip, expires_at: "2026-11-25T12:00:00Z" })).name, "expired");
+  const unsafe = scene(facts({ ...clip, video_url: "javascript:alert(1)" }));
+  assert.deepEqual([unsafe.name, unsafe.clip], ["finished", undefined]);
+  assert.ok(unsafe.rows.some(({ value }) => value === "javascript:alert(1)"));
+
+  const failed = scene(facts({ status: "failed", error: "No." }));
+  assert.deepEqual(failed.said.slice(0, 2), [
+    "No.",
+    "No money was taken: Atlas Cloud does not charge for a failed generation.",
+  ]);
+  assert.match(scene(facts({ status: "failed", sandbox: true })).said[1] ?? "", /sandbox/);
+  assert.match(scene(facts({ status: "failed", cost_usd: 0.28 })).said[1] ?? "", /\$0\.28/);
+
+  const dry = scene(facts({ status: "dry_run", cost_usd: 0.28, request: { model: "m", duration: 6 } }));
+  assert.equal(dry.name, "dry_run");
+  assert.deepEqual(dry.rows, [
+    { label: "Price", value: "$0.28", copy: false },
+    { label: "Request", value: "model: m\nduration: 6", copy: false },
+  ]);
+});
+
+test("a watch asks one question at a time, and none while nobody looks", async () => {
+  const asked: string[] = [];
+  const answers: ((answer: string) => void)[] = [];
+  const heard: (string | Error)[] = [];
+  const watch = new Watch<string>(
+    (id) => {
+      asked.push(id);
+      return new Promise((resolve) => answers.push(resolve));
+    },
+    (answer) => {
+      heard.push(answer);
+      return answer === "more" ? 0 : undefined;
+    },
+  );
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+  watch.look(false);
+  watch.follow("one", 0);
+  await turn();
+  assert.deepEqual(asked, []);
+  watch.look(true);
+  await turn();
+  watch.look(true);
+  await turn();
+  assert.deepEqual(asked, ["one"]);
+  watch.follow("two", 0);
+  await turn();
+  answers[0]?.("of one");
+  await turn();
+  assert.deepEqual([asked, heard], [["one", "two"], []]);
+  answers[1]?.("more");
+  await turn();
+  assert.deepEqual([asked, heard], [["one", "two", "two"], ["more"]]);
+  answers[2]?.("enough");
+  await turn();
+  assert.deepEqual([asked.length, heard], [3, ["more", "enough"]]);
+});

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.errors import AtlasError, SettingsError
+from atlascloud_video_mcp.installing.options import add_commands as add_installing
 from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.settings import Settings, read_settings
 
@@ -48,6 +49,9 @@ def _run(options: argparse.Namespace) -> None:
         studio = partial(_sandbox_studio, settings, options.speed) if in_sandbox else partial(_studio, settings)
         _serve(settings, studio, local=in_sandbox or is_loopback(urlsplit(settings.base_url).hostname))
         return
+    if options.command in {"install", "uninstall"}:
+        _install(options)
+        return
     _require_sandbox()
     from atlascloud_video_mcp import cli  # noqa: PLC0415 - a server does not need the commands
 
@@ -56,6 +60,14 @@ def _run(options: argparse.Namespace) -> None:
             cli.run_sandbox(options)
         case _:
             cli.run_demo(options)
+
+
+def _install(options: argparse.Namespace) -> None:
+    from atlascloud_video_mcp.installing.commands import run  # noqa: PLC0415 - a server does not need the commands
+
+    if options.sandbox:
+        _require_sandbox()
+    run(options, os.environ)
 
 
 def _require_sandbox() -> None:
@@ -92,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--speed", type=_positive, default=1.0, help="how many times faster it generates")
     sandbox.add_argument("--envelope", choices=("data", "string_code", "bare"), default="data", help="shape of answers")
     sandbox.add_argument("--faults", metavar="FILE", help="a JSON list of scripted faults")
+
+    add_installing(commands)
     return parser
 
 

@@ -16,6 +16,9 @@ from atlascloud_video_mcp.network import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+KEY_VARIABLE = "ATLASCLOUD_API_KEY"
+KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
+
 
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
@@ -64,7 +67,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
     api_key: Annotated[SecretStr, AfterValidator(_header_text)] | None = Field(
-        None, alias="ATLASCLOUD_API_KEY", description="an API key: printable ASCII without spaces"
+        None, alias=KEY_VARIABLE, description="an API key: printable ASCII without spaces"
     )
     base_url: Annotated[str, AfterValidator(_web_address)] = Field(
         "https://api.atlascloud.ai/api/v1",
@@ -116,8 +119,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             return settings
         names = ["ATLASCLOUD_DOWNLOAD_DIR"]
     faults = (
-        f"{name} is {'not usable' if name == 'ATLASCLOUD_API_KEY' else repr(found[name])}: "
-        f"it takes {fields[name].description}"
+        f"{name} is {'not usable' if name == KEY_VARIABLE else repr(found[name])}: it takes {fields[name].description}"
         for name in dict.fromkeys(names)
     )
     raise SettingsError("; ".join(faults))

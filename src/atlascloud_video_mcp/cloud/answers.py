@@ -19,11 +19,11 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
 )
 from atlascloud_video_mcp.predictions import Report, Status
+from atlascloud_video_mcp.settings import KEYS_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
 BILLING_PAGE = "https://www.atlascloud.ai/console/billing"
 
 ASK_FIRST = (

@@ -22,7 +22,6 @@ from pydantic import ValidationError
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.cloud.answers import (
     ASK_FIRST,
-    KEYS_PAGE,
     TRANSIENT,
     Refusal,
     is_success,
@@ -43,6 +42,7 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.network import is_loopback, retry_after
 from atlascloud_video_mcp.predictions import Record, Report, Status
+from atlascloud_video_mcp.settings import KEYS_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

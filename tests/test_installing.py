@@ -1,0 +1,731 @@
+"""Setting the server up in each client: what it writes, keeps, asks and says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from atlascloud_video_mcp.__main__ import main
+from atlascloud_video_mcp.clients import client_called as client_called_by_itself
+from atlascloud_video_mcp.errors import AtlasError, InvalidInput, SettingsError
+from atlascloud_video_mcp.installing.clients import CLIENTS, client_called
+from atlascloud_video_mcp.installing.edits import entry_in
+from atlascloud_video_mcp.installing.problems import CannotInstall
+from installing_kit import Somebody, config_of, machine_at, prepared, run
+from kit import CANARY
+
+if TYPE_CHECKING:
+    from atlascloud_video_mcp.installing.clients import Client
+
+EACH_CLIENT = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+PLACES = {
+    "claude-desktop": (
+        "Library/Application Support/Claude/claude_desktop_config.json",
+        "AppData/Roaming/Claude/claude_desktop_config.json",
+        ".config/Claude/claude_desktop_config.json",
+    ),
+    "claude-code": (".claude.json",) * 3,
+    "cursor": (".cursor/mcp.json",) * 3,
+    "vscode": (
+        "Library/Application Support/Code/User/mcp.json",
+        "AppData/Roaming/Code/User/mcp.json",
+        ".config/Code/User/mcp.json",
+    ),
+    "windsurf": (".codeium/windsurf/mcp_config.json",) * 3,
+    "zed": (".config/zed/settings.json", "AppData/Roaming/Zed/settings.json", ".config/zed/settings.json"),
+    "cline": (".cline/data/settings/cline_mcp_settings.json",) * 3,
+    "codex": (".codex/config.toml",) * 3,
+    "gemini-cli": (".gemini/settings.json",) * 3,
+    "goose": (
+        ".config/goose/config.yaml",
+        "AppData/Roaming/Block/goose/config/config.yaml",
+        ".config/goose/config.yaml",
+    ),
+    "jetbrains": (".junie/mcp/mcp.json",) * 3,
+    "opencode": (".config/opencode/opencode.json",) * 3,
+}
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32", "linux"])
+@EACH_CLIENT
+def test_every_client_is_written_where_it_reads_on_each_platform(client: Client, platform: str, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, platform)
+
+    run(machine, "install", client.name, "--no-key", "--force")
+
+    place = tmp_path / PLACES[client.name][("darwin", "win32", "linux").index(platform)]
+    assert entry_in(client, place.read_text(encoding="utf-8")) is not None
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} - {place} == {
+        tmp_path / "apps" / ("atlascloud-video-mcp.exe" if platform == "win32" else "atlascloud-video-mcp")
+    }
+
+
+@pytest.mark.parametrize(
+    ("client", "variable", "place"),
+    [
+        ("claude-desktop", "XDG_CONFIG_HOME", "Claude/claude_desktop_config.json"),
+        ("claude-code", "CLAUDE_CONFIG_DIR", ".claude.json"),
+        ("codex", "CODEX_HOME", "config.toml"),
+        ("cline", "CLINE_DIR", "data/settings/cline_mcp_settings.json"),
+        ("cline", "CLINE_DATA_DIR", "settings/cline_mcp_settings.json"),
+        ("cline", "CLINE_MCP_SETTINGS_PATH", "."),
+        ("opencode", "XDG_CONFIG_HOME", "opencode/opencode.json"),
+        ("opencode", "OPENCODE_CONFIG_DIR", "opencode.json"),
+    ],
+)
+def test_a_client_that_was_moved_by_a_variable_is_found(client: str, variable: str, place: str, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={variable: str(tmp_path / "elsewhere")})
+
+    assert client_called(client).place(machine) == tmp_path / "elsewhere" / place
+
+
+def test_claude_desktop_from_the_windows_store_is_written_where_that_reads(tmp_path: Path) -> None:
+    local = tmp_path / "Local"
+    package = local / "Packages" / "Claude_pzs8sxrjxfjjc"
+    package.mkdir(parents=True)
+    (tmp_path / "Roaming" / "Claude").mkdir(parents=True)
+    places = {"LOCALAPPDATA": str(local), "APPDATA": str(tmp_path / "Roaming")}
+
+    run(machine_at(tmp_path, "win32", places), "install", "claude-desktop")
+
+    assert (package / "LocalCache" / "Roaming" / "Claude" / "claude_desktop_config.json").exists()
+    assert list((tmp_path / "Roaming" / "Claude").iterdir()) == []
+
+
+def test_a_file_of_an_older_cline_is_used_as_long_as_there_is_no_new_one(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    former = "Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"
+    (tmp_path / ".config" / former).parent.mkdir(parents=True)
+    (tmp_path / ".config" / former).touch()
+
+    assert client_called("cline").place(machine) == tmp_path / ".config" / former
+    new = prepared_at(tmp_path / ".cline/data/settings/cline_mcp_settings.json")
+    assert client_called("cline").place(machine) == new
+
+
+def test_a_commented_file_of_opencode_is_used_where_there_is_one(tmp_path: Path) -> None:
+    commented = prepared_at(tmp_path / ".config/opencode/opencode.jsonc")
+
+    assert client_called("opencode").place(machine_at(tmp_path)) == commented
+
+
+def prepared_at(path: Path) -> Path:
+    path.parent.mkdir(parents=True)
+    path.touch()
+    return path
+
+
+@EACH_CLIENT
+def test_what_was_in_a_file_is_still_there_in_the_same_order_with_its_comments(client: Client, tmp_path: Path) -> None:
+    path = prepared(client.name, machine_at(tmp_path))
+    before = config_of(client)
+
+    somebody = run(machine_at(tmp_path), "install", client.name)
+
+    after = path.read_bytes().decode()
+    assert is_within(before, after)
+    assert ("\r\n" in after) == ("\r\n" in before)
+    data = plain(client, after)
+    servers = data[client.section[0]]
+    assert list(servers)[-1] == "atlascloud-video"
+    del servers["atlascloud-video"]
+    assert ordered(data) == ordered(
+        plain(client, before) | {"inputs": data["inputs"]} if client.asks else plain(client, before)
+    )
+    backup = path.with_name(f"{path.name}.bak-20261125-130509")
+    assert backup.read_bytes().decode() == before
+    assert str(path) in somebody.heard[0]
+    assert str(backup) in somebody.heard[1]
+    assert client.next_step in somebody.heard[-1]
+
+
+@EACH_CLIENT
+def test_uninstall_leaves_the_file_as_it_was_byte_for_byte(client: Client, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared(client.name, machine)
+    run(machine, "install", client.name)
+
+    somebody = run(machine, "uninstall", client.name)
+
+    assert path.read_bytes().decode() == config_of(client)
+    assert somebody.heard[0] == f"Took atlascloud-video out of {client.title}: {path}"
+    assert len(list(path.parent.glob(f"{path.name}.bak-*"))) == 2
+
+
+def is_within(part: str, whole: str) -> bool:
+    """Whether every character of the one is in the other, in the same order."""
+    letters = iter(whole)
+    return all(letter in letters for letter in part)
+
+
+def ordered(data: object) -> str:
+    return json.dumps(data)
+
+
+def plain(client: Client, text: str) -> Any:  # noqa: ANN401 - data is of any type
+    """The data of a file, read by other means than ours."""
+    match client.format.name:
+        case "TOML":
+            return tomllib.loads(text)
+        case "YAML":
+            return YAML(typ="safe", pure=True).load(text)
+        case _:
+            bare = re.sub(
+                r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', lambda found: found[1] or "", text, flags=re.DOTALL
+            )
+            return json.loads(re.sub(r",(\s*[}\]])", r"\1", bare))
+
+
+def entry_of(client: Client, path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = plain(client, path.read_text(encoding="utf-8"))[client.section[0]]["atlascloud-video"]
+    return found
+
+
+def test_each_client_gets_its_own_shape(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    script = machine.program
+    written = {}
+    for client in CLIENTS:
+        run(machine, "install", client.name, "--force", "--sandbox")
+        written[client.name] = entry_of(client, client.place(machine))
+
+    usual = {"command": script, "args": ["--sandbox"]}
+    assert written == {
+        "claude-desktop": usual,
+        "claude-code": {"type": "stdio", **usual, "timeout": 1_500_000},
+        "cursor": usual,
+        "vscode": {"type": "stdio", **usual},
+        "windsurf": usual,
+        "zed": {**usual, "timeout": 600},
+        "cline": {**usual, "timeout": 600},
+        "codex": {**usual, "startup_timeout_sec": 30, "tool_timeout_sec": 600},
+        "gemini-cli": {**usual, "timeout": 600_000},
+        "goose": {
+            "name": "atlascloud-video",
+            "description": "Turns a still picture into a video clip",
+            "type": "stdio",
+            "enabled": True,
+            "cmd": script,
+            "args": ["--sandbox"],
+            "timeout": 600,
+        },
+        "jetbrains": usual,
+        "opencode": {"type": "local", "command": [script, "--sandbox"], "enabled": True, "timeout": 600_000},
+    }
+
+
+def test_no_limit_is_shorter_than_the_wait_the_server_allows_itself() -> None:
+    per_second = {"claude-code": 1000, "gemini-cli": 1000, "opencode": 1000}
+    for client in CLIENTS:
+        wait = client_called_by_itself(client.name, shows_progress=True).wait_seconds
+        limits = [limit for name, limit in client.limits.items() if not name.startswith("startup")]
+        assert all(limit / per_second.get(client.name, 1) > wait for limit in limits)
+
+
+@EACH_CLIENT
+def test_the_key_can_be_written_and_is_told_to_nobody(client: Client, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+
+    somebody = run(machine, "install", client.name, "--force", "--copy-key")
+    shown = run(machine, "install", client.name, "--print", "--copy-key")
+
+    place = client.place(machine)
+    assert entry_of(client, place)[client.env] == {"ATLASCLOUD_API_KEY": CANARY}
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert CANARY not in somebody.everything + shown.everything
+    assert "your-api-key-here" in shown.heard[0]
+
+
+def test_a_key_is_asked_for_without_echo(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared("cursor", machine)
+
+    somebody = run(machine, "install", "cursor", somebody=Somebody([CANARY]))
+
+    ((question, hidden),) = somebody.questions
+    assert "https://www.atlascloud.ai/console/api-keys" in question
+    assert hidden
+    assert CANARY in path.read_text(encoding="utf-8")
+    assert CANARY not in somebody.everything
+
+
+@pytest.mark.parametrize(("answers", "key"), [(["y"], "from-here"), ([""], "from-here"), (["n", "typed"], "typed")])
+def test_a_key_in_the_environment_is_offered(answers: list[str], key: str, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": "from-here"})
+    path = prepared("cline", machine)
+
+    run(machine, "install", "cline", somebody=Somebody(answers))
+
+    assert entry_of(client_called("cline"), path)["env"] == {"ATLASCLOUD_API_KEY": key}
+
+
+@pytest.mark.parametrize("answers", [[], [""]])
+def test_without_a_key_the_entry_has_none_and_it_is_said_where_to_get_one(answers: list[str], tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared("cline", machine)
+
+    somebody = run(machine, "install", "cline", somebody=Somebody(answers))
+
+    assert "env" not in entry_of(client_called("cline"), path)
+    assert "https://www.atlascloud.ai/console/api-keys" in "\n".join(somebody.warnings)
+
+
+def test_a_key_that_can_be_none_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared("cursor", machine)
+
+    with pytest.raises(SettingsError, match="ATLASCLOUD_API_KEY is not usable") as refused:
+        run(machine, "install", "cursor", somebody=Somebody(["two words"]))
+
+    assert "two words" not in str(refused.value)
+    assert path.read_text(encoding="utf-8") == config_of(client_called("cursor"))
+
+
+def test_nothing_is_changed_by_whoever_stops_at_the_question(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared("cursor", machine)
+
+    with pytest.raises(CannotInstall, match="Stopped"):
+        run(machine, "install", "cursor", somebody=Somebody(["Ctrl-C"]))
+
+    assert path.read_text(encoding="utf-8") == config_of(client_called("cursor"))
+
+
+REFERENCES = {
+    "claude-code": {"env": {"ATLASCLOUD_API_KEY": "${MY_KEY}"}},
+    "cursor": {"env": {"ATLASCLOUD_API_KEY": "${env:MY_KEY}"}},
+    "vscode": {"env": {"ATLASCLOUD_API_KEY": "${env:MY_KEY}"}},
+    "windsurf": {"env": {"ATLASCLOUD_API_KEY": "${env:MY_KEY}"}},
+    "gemini-cli": {"env": {"ATLASCLOUD_API_KEY": "$MY_KEY"}},
+    "opencode": {"environment": {"ATLASCLOUD_API_KEY": "{env:MY_KEY}"}},
+}
+OWN_NAME = {"codex": "env_vars", "goose": "env_keys"}
+
+
+@EACH_CLIENT
+def test_a_client_is_told_in_its_own_words_which_variable_holds_the_key(client: Client, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared(client.name, machine, "")
+    words = ("install", client.name, "--key-env")
+
+    if expected := REFERENCES.get(client.name):
+        somebody = run(machine, *words, "MY_KEY")
+        assert entry_of(client, path).items() >= expected.items()
+        assert any("MY_KEY" in sentence for sentence in somebody.heard)
+        assert somebody.warnings == []
+        return
+    with pytest.raises(InvalidInput, match="Nothing was changed"):
+        run(machine, *words, "MY_KEY")
+    assert path.read_text(encoding="utf-8") == ""
+    if names := OWN_NAME.get(client.name):
+        run(machine, *words, "ATLASCLOUD_API_KEY")
+        assert entry_of(client, path)[names] == ["ATLASCLOUD_API_KEY"]
+        assert client.env not in entry_of(client, path)
+
+
+def test_there_must_be_a_key_to_copy(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    prepared("cursor", machine)
+
+    with pytest.raises(InvalidInput, match="no ATLASCLOUD_API_KEY in this environment"):
+        run(machine, "install", "cursor", "--copy-key")
+
+
+def test_vs_code_asks_for_the_key_itself(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    vscode = client_called("vscode")
+    path = prepared("vscode", machine)
+
+    somebody = run(machine, "install", "vscode", somebody=Somebody(["never asked"]))
+
+    inputs = plain(vscode, path.read_text(encoding="utf-8"))["inputs"]
+    assert [item["id"] for item in inputs] == ["perplexity-key", "atlascloud-api-key"]
+    assert inputs[1]["type"] == "promptString"
+    assert inputs[1]["password"] is True
+    assert entry_of(vscode, path)["env"] == {"ATLASCLOUD_API_KEY": "${input:atlascloud-api-key}"}
+    assert somebody.questions == []
+    before = path.read_text(encoding="utf-8")
+    assert "set up like this already" in run(machine, "install", "vscode").heard[0]
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_a_question_of_vs_code_that_is_there_is_used(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared("vscode", machine)
+    run(machine, "install", "vscode")
+    run(machine, "install", "vscode", "--no-key")
+    before = path.read_text(encoding="utf-8")
+
+    run(machine, "install", "vscode")
+
+    assert path.read_text(encoding="utf-8").replace("${input:atlascloud-api-key}", "").count("atlascloud-api-key") == 1
+    assert path.read_text(encoding="utf-8") != before
+
+
+def test_the_question_of_vs_code_stays_as_long_as_another_server_needs_it(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    vscode = client_called("vscode")
+    path = prepared("vscode", machine, '{"servers": {"twin": {"env": {"K": "${input:atlascloud-api-key}"}}}}')
+    run(machine, "install", "vscode")
+
+    run(machine, "uninstall", "vscode")
+
+    data = plain(vscode, path.read_text(encoding="utf-8"))
+    assert list(data["servers"]) == ["twin"]
+    assert [item["id"] for item in data["inputs"]] == ["atlascloud-api-key"]
+
+
+def test_an_entry_of_ours_is_renewed_in_place_with_what_a_person_added(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    ours = {
+        "command": "/gone/atlascloud-video-mcp",
+        "args": ["--sandbox"],
+        "env": {"ATLASCLOUD_API_KEY": CANARY, "ATLASCLOUD_DOWNLOAD_DIR": "/clips"},
+        "autoApprove": ["list_models"],
+        "timeout": 900,
+    }
+    text = json.dumps(
+        {"mcpServers": {"one": {"command": "a"}, "atlascloud-video": ours, "two": {"command": "b"}}}, indent=4
+    )
+    path = prepared("cline", machine, text)
+
+    somebody = run(machine, "install", "cline", somebody=Somebody([""]))
+
+    assert path.read_text(encoding="utf-8") == text.replace("/gone/atlascloud-video-mcp", machine.program).replace(
+        '[\n                "--sandbox"\n            ]', "[]"
+    )
+    assert somebody.heard[0].startswith("Renewed atlascloud-video in Cline")
+    assert "keep the one that is there" in somebody.questions[0][0]
+    assert somebody.warnings == []
+
+
+@pytest.mark.parametrize("client", ["cline", "codex", "goose"])
+def test_a_key_that_comes_from_elsewhere_now_leaves_no_trace(client: str, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+    row = client_called(client)
+    path = prepared(client, machine)
+    run(machine, "install", client, "--copy-key", "--env", "ATLASCLOUD_MAX_WAIT=30")
+
+    if row.hands_on:
+        run(machine, "install", client, "--key-env", "ATLASCLOUD_API_KEY")
+        assert entry_of(row, path)[row.hands_on] == ["ATLASCLOUD_API_KEY"]
+        assert CANARY not in path.read_text(encoding="utf-8")
+        run(machine, "install", client, "--copy-key")
+        assert entry_of(row, path)[row.hands_on] == []
+    run(machine, "install", client, "--no-key")
+
+    assert CANARY not in path.read_text(encoding="utf-8")
+    assert entry_of(row, path)[row.env] == {"ATLASCLOUD_MAX_WAIT": "30"}
+
+
+@pytest.mark.parametrize("ours", [None, "nonsense", {"env": "nonsense", "args": 3}])
+def test_nonsense_under_our_name_is_replaced(ours: object, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": "k"})
+    path = prepared("cline", machine, json.dumps({"mcpServers": {"atlascloud-video": ours}}))
+
+    run(machine, "install", "cline", "--copy-key")
+
+    wanted = {"command": machine.program, "args": [], "env": {"ATLASCLOUD_API_KEY": "k"}, "timeout": 600}
+    assert entry_of(client_called("cline"), path) == wanted
+
+
+def test_settings_can_be_given_for_the_server(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared("codex", machine)
+
+    run(machine, "install", "codex", "--env", "ATLASCLOUD_MAX_WAIT=0", "--env", "ATLASCLOUD_DOWNLOAD_DIR=/clips=1")
+
+    wanted = {"ATLASCLOUD_MAX_WAIT": "0", "ATLASCLOUD_DOWNLOAD_DIR": "/clips=1"}
+    assert entry_of(client_called("codex"), path)["env"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("ATLASCLOUD_MAX_WAIT=soon", "it takes a number of seconds"),
+        ("ATLASCLOUD_WAIT=3", "ATLASCLOUD_MAX_WAIT"),
+        (f"ATLASCLOUD_API_KEY={CANARY}", "--env takes NAME=VALUE"),
+    ],
+)
+def test_a_setting_the_server_would_refuse_is_not_written(pair: str, said: str, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared("cursor", machine)
+
+    with pytest.raises(AtlasError, match=said) as refused:
+        run(machine, "install", "cursor", "--env", pair)
+
+    assert CANARY not in str(refused.value)
+    assert path.read_text(encoding="utf-8") == config_of(client_called("cursor"))
+
+
+BROKEN = {"TOML": "model = \n", "YAML": "a: [1\nb: 2\n"}
+
+
+@EACH_CLIENT
+def test_a_file_that_cannot_be_parsed_is_left_alone_and_the_entry_shown_instead(client: Client, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+    broken = BROKEN.get(client.format.name, '{"mcpServers": {"a": }}')
+    path = prepared(client.name, machine, broken)
+    somebody = Somebody()
+
+    with pytest.raises(CannotInstall, match=r"was left as it was: line [12], column \d+: ") as refused:
+        run(machine, "install", client.name, "--copy-key", somebody=somebody)
+
+    assert str(path) in str(refused.value)
+    assert "atlascloud-video" in somebody.heard[0]
+    assert CANARY not in somebody.everything
+    assert path.read_text(encoding="utf-8") == broken
+    assert not list(path.parent.glob(f"{path.name}?*"))
+    with pytest.raises(CannotInstall, match="was left as it was"):
+        run(machine, "uninstall", client.name)
+
+
+@pytest.mark.parametrize("client", ["claude-desktop", "claude-code", "cline"])
+def test_comments_are_refused_where_the_client_itself_would_stumble(client: str, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    prepared(client, machine, '{\n  // mine\n  "mcpServers": {}\n}\n')
+
+    with pytest.raises(CannotInstall, match="line 2, column 3"):
+        run(machine, "install", client)
+
+
+@pytest.mark.parametrize(
+    ("client", "text"),
+    [
+        ("cursor", "[]"),
+        ("cursor", '"text"'),
+        ("cursor", '{"mcpServers": []}'),
+        ("vscode", '{"inputs": {}}'),
+        ("goose", "- a\n"),
+        ("goose", "extensions: many\n"),
+        ("codex", "mcp_servers = 3\n"),
+    ],
+)
+def test_a_file_of_another_shape_is_left_alone(client: str, text: str, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared(client, machine, text)
+
+    with pytest.raises(CannotInstall, match="was left as it was"):
+        run(machine, "install", client)
+
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared("zed", machine)
+    run(machine, "install", "zed", "--sandbox")
+    before = sorted(path.parent.iterdir())
+
+    somebody = run(machine, "install", "zed", "--sandbox")
+
+    assert somebody.heard[0] == f"Zed is set up like this already: {path}"
+    assert sorted(path.parent.iterdir()) == before
+    assert any("without cost" in sentence for sentence in somebody.heard)
+
+
+def test_what_is_not_there_is_not_taken_out(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    path = prepared("zed", machine)
+
+    somebody = run(machine, "uninstall", "zed")
+
+    assert "there is nothing to do" in somebody.heard[0]
+    assert path.read_text(encoding="utf-8") == config_of(client_called("zed"))
+    assert "there is nothing to do" in run(machine, "uninstall", "goose").heard[0]
+
+
+def test_uninstall_says_that_the_copy_may_hold_the_key(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+    prepared("zed", machine)
+    run(machine, "install", "zed", "--copy-key")
+
+    somebody = run(machine, "uninstall", "zed")
+
+    assert "may hold the key" in somebody.warnings[0]
+    assert CANARY not in somebody.everything
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_without_a_client_all_are_listed_with_those_that_are_here(command: str, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+    (tmp_path / ".cursor").mkdir()
+
+    (listed,) = run(machine, command).heard
+
+    lines = {line[2:].split(" ")[0]: line for line in listed.splitlines()[1:]}
+    assert list(lines) == [client.name for client in CLIENTS]
+    assert [name for name, line in lines.items() if line.startswith("* ")] == ["cursor"]
+    assert lines["cursor"].endswith(" ~/.cursor/mcp.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("cursr", "cursor"), ("claude", "claude-code"), ("vs-code", "vscode"), ("gemini", "gemini-cli")]
+)
+def test_a_client_that_is_misspelt_is_guessed(name: str, meant: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=f"There is no client '{name}' here. Did you mean {meant}?"):
+        run(machine_at(tmp_path), "install", name)
+
+
+def test_a_client_nobody_knows_gets_the_list_without_a_guess(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"'xyzzy' here\. Known are: claude-desktop, .*, opencode\."):
+        run(machine_at(tmp_path), "uninstall", "xyzzy")
+
+
+def test_a_client_may_be_named_as_people_write_it() -> None:
+    assert client_called("Claude Desktop").name == "claude-desktop"
+    assert client_called(" gemini_cli").name == "gemini-cli"
+
+
+def test_a_client_that_is_not_here_gets_no_file_unless_asked_for(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path)
+
+    with pytest.raises(CannotInstall, match=r"Zed does not seem to be on this machine: there is no ~/\.config/zed"):
+        run(machine, "install", "zed")
+
+    assert not (tmp_path / ".config").exists()
+    assert run(machine, "install", "zed", "--force").heard[0].startswith("Added")
+
+
+def test_another_file_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    machine = machine_at(tmp_path)
+
+    run(machine, "install", "cursor", "--file", ".cursor/mcp.json")
+    run(machine, "install", "vscode", "--file", str(tmp_path / "Code - Insiders" / "mcp.json"))
+
+    assert entry_of(client_called("cursor"), tmp_path / ".cursor" / "mcp.json")
+    assert entry_of(client_called("vscode"), tmp_path / "Code - Insiders" / "mcp.json")
+
+
+def test_what_is_only_shown_is_not_written_and_needs_no_client(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+
+    for client in CLIENTS:
+        shown = run(machine, "install", client.name, "--print")
+        assert plain(client, shown.heard[0])[client.section[0]]["atlascloud-video"]
+        assert str(client.place(machine)) in shown.warnings[0]
+        assert CANARY not in shown.everything
+
+    assert [path.name for path in tmp_path.iterdir()] == ["apps"]
+
+
+def test_others_who_could_read_the_key_are_warned_of(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+    path = prepared("cline", machine)
+    path.chmod(0o644)
+
+    somebody = run(machine, "install", "cline", "--copy-key")
+
+    assert somebody.warnings == [f"Other users of this computer can read the key in {path}: `chmod 600` it."]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_the_command_line_does_all_this_for_the_home_of_whoever_types(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for variable in ("XDG_CONFIG_HOME", "APPDATA", "ATLASCLOUD_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    (tmp_path / ".cursor").mkdir()
+
+    assert main(["install", "cursor", "--sandbox"]) == 0
+    assert main(["uninstall", "cursor"]) == 0
+    assert main(["install", "zedd"]) == 1
+
+    told = capsys.readouterr()
+    assert f"Added atlascloud-video in Cursor: {tmp_path / '.cursor' / 'mcp.json'}" in told.out
+    assert "Took atlascloud-video out of Cursor" in told.out
+    assert "Did you mean zed?" in told.err
+
+
+def test_a_try_out_needs_the_sandbox_to_be_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+
+    assert main(["install", "cursor", "--print", "--sandbox"]) == 2
+
+    assert "pip install 'atlascloud-video-mcp[sandbox]'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_at_a_terminal_the_key_is_typed_without_being_seen(tmp_path: Path) -> None:
+    (tmp_path / ".cursor").mkdir()
+    at_a_terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    command = [sys.executable, "-c", at_a_terminal, sys.executable, "-m", "atlascloud_video_mcp", "install", "cursor"]
+    environ = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "COVERAGE_"))}
+    environ |= {"HOME": str(tmp_path), "ATLASCLOUD_API_KEY": "another-key"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        seen = b""
+        for end, answer in ((b"[Y/n] ", b"n\n"), (b"for now): ", CANARY.encode() + b"\n")):
+            while not seen.endswith(end):
+                read = process.stdout.read(1)
+                assert read, seen
+                seen += read
+            process.stdin.write(answer)
+            process.stdin.flush()
+        seen += process.stdout.read()
+
+    assert process.returncode == 0
+    assert b"Added atlascloud-video in Cursor" in seen
+    assert CANARY.encode() not in seen
+    assert entry_of(client_called("cursor"), tmp_path / ".cursor" / "mcp.json")["env"] == {"ATLASCLOUD_API_KEY": CANARY}
+
+
+INSTALL_MD = (Path(__file__).parent.parent / "docs" / "install.md").read_text(encoding="utf-8")
+
+
+def rows_below(head: str) -> dict[str, list[str]]:
+    """The cells of a table in docs/install.md, by their first."""
+    lines = INSTALL_MD.split(f"\n{head}\n", 1)[1].split("\n\n", 1)[0].splitlines()[1:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {first.strip("`"): rest for first, *rest in cells}
+
+
+def test_the_places_of_all_clients_stand_in_the_documentation(tmp_path: Path) -> None:
+    documented = rows_below("| CLIENT | macOS | Windows | Linux |")
+
+    assert list(documented) == [client.name for client in CLIENTS]
+    for client in CLIENTS:
+        for platform, cell in zip(("darwin", "win32", "linux"), documented[client.name], strict=True):
+            place = cell.strip("`").replace("%APPDATA%", "~/AppData/Roaming").replace("\\", "/")
+            machine = machine_at(tmp_path, platform)
+            assert Path(place.replace("~", str(tmp_path), 1)) == client.place(machine)
+
+
+def test_the_shapes_of_all_clients_stand_in_the_documentation() -> None:
+    documented = rows_below("| CLIENT | format | under | limits | key from a variable |")
+
+    assert documented == {
+        client.name: [
+            client.format.name,
+            f"`{client.section[0]}`",
+            ", ".join(f"`{name}` {limit}" for name, limit in client.limits.items()) or "none",
+            f"`{client.reference or client.hands_on}`" if client.reference or client.hands_on else "no",
+        ]
+        for client in CLIENTS
+    }
+
+
+def test_the_options_for_the_key_in_the_documentation_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["install", "--help"])
+
+    told = capsys.readouterr().out
+    for option in (*rows_below("| option | the key |"), "--print", "--env", "--file", "--force"):
+        assert option.split(" ")[0] in told
+        assert option in INSTALL_MD

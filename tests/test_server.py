@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,6 +83,7 @@ async def test_one_call_makes_a_clip_with_progress_all_the_way(sandbox: Sandbox,
     progress = Progress()
     async with client_of(base_url, era="legacy") as client, anyio.create_task_group() as tasks:
         tasks.start_soon(finished, sandbox, base_url)
+        began = anyio.current_time()
         result = await client.call_tool("animate_image", {"image": ROCKET}, progress_callback=progress)
         await fits(client, "animate_image", result)
 
@@ -93,11 +95,13 @@ async def test_one_call_makes_a_clip_with_progress_all_the_way(sandbox: Sandbox,
     assert progress.values == sorted(set(progress.values))
     assert [value for value in progress.values if value == 100] == progress.values[-1:]
     stages = [message.split(" ")[0].rstrip(":") for message in progress.messages]
-    assert stages[:4] == ["Checking", "Uploading", "Submitting", "Submitted"]
-    assert all(clip["prediction_id"] in message and " s" in message for message in progress.messages[3:])
+    # On a busy machine a stage may outlast a heartbeat, and be told of twice.
+    assert [stage for stage, _ in groupby(stages)][:4] == ["Checking", "Uploading", "Submitting", "Submitted"]
+    submitted = progress.messages[stages.index("Submitted") :]
+    assert all(clip["prediction_id"] in message and " s" in message for message in submitted)
     assert all(len(message) < 120 for message in progress.messages)
-    windows = zip(progress.times, progress.times[4:], strict=False)
-    assert all(fifth - first > 0.99 for first, fifth in windows)
+    # Four at once and four a second: when they arrive is at the earliest when they were sent, and may be all together.
+    assert all(time - began >= number // 4 for number, time in enumerate(progress.times))
 
 
 @ERAS

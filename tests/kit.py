@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,9 @@ from atlascloud_video_mcp.studio import Studio
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
     from atlascloud_video_mcp.sandbox import Fault, Sandbox
+    from atlascloud_video_mcp.studio import Step
 
 PHOTOS = Path(__file__).parent / "photos"
 ROCKET = str(PHOTOS / "rocket.jpg")
@@ -83,6 +85,17 @@ async def until(true: Callable[[], object]) -> None:
             await anyio.sleep(0.005)
 
 
+async def result_of(steps: AsyncGenerator[Step, None]) -> Prediction | Upload | SavedVideo:
+    """The result of a studio's last step."""
+    result = None
+    with anyio.fail_after(30):
+        async with aclosing(steps):
+            async for step in steps:
+                result = step.result
+    assert result is not None
+    return result
+
+
 async def only_id(base_url: str) -> str:
     """The id of the one prediction of the account, by its history, once it is there."""
     headers = {"Authorization": f"Bearer {CANARY}", "User-Agent": "test"}
@@ -98,4 +111,8 @@ def text_of(result: CallToolResult) -> str:
 
 
 def polls(sandbox: Sandbox) -> int:
-    return sum(request.endpoint == "prediction" for request in sandbox.received)
+    return requests_to(sandbox, "prediction")
+
+
+def requests_to(sandbox: Sandbox, endpoint: str) -> int:
+    return sum(request.endpoint == endpoint for request in sandbox.received)

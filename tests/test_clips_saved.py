@@ -14,7 +14,8 @@ import pytest
 
 from atlascloud_video_mcp.clips import CannotSave
 from atlascloud_video_mcp.clips.part import Part
-from atlascloud_video_mcp.clips.problems import explained, shown
+from atlascloud_video_mcp.clips.problems import explained
+from atlascloud_video_mcp.paths import shown
 from clips_kit import answer, everything, files, film, saver
 
 if TYPE_CHECKING:

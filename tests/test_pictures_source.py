@@ -15,7 +15,7 @@ import pytest
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures import PictureRules, open_picture
 from atlascloud_video_mcp.pictures.files import MAX_FILE_BYTES, check_opened, open_regular
-from atlascloud_video_mcp.pictures.source import MAX_INLINE_BYTES, path_of_file_uri
+from atlascloud_video_mcp.pictures.source import MAX_INLINE_BYTES
 from kit import PHOTOS
 
 if TYPE_CHECKING:
@@ -73,11 +73,6 @@ def test_a_file_uri_is_decoded(rocket: Path) -> None:
 def test_a_file_uri_may_hold_a_name_as_people_paste_it(tmp_path: Path) -> None:
     path = Path(shutil.copy(ROCKET, tmp_path / "a #1?.jpg"))
     assert read(f"file://{path}") == ROCKET.read_bytes()
-
-
-def test_a_file_uri_with_a_drive_gives_a_windows_path() -> None:
-    assert path_of_file_uri("file:///C:/My%20Pictures/a.png", windows=True) == "C:/My Pictures/a.png"
-    assert path_of_file_uri("file:///share/a.png", windows=True) == "/share/a.png"
 
 
 @pytest.mark.parametrize(
@@ -139,12 +134,24 @@ def test_a_bare_attachment_name_is_met_with_advice() -> None:
         (' " " ', "No picture was named: give an absolute path"),
         ("file://", "cannot be read"),
         ("https://example.com/a.jpg", "animate_image passes https URLs on as they are"),
-        ("HTTP://example.com/a.jpg", "save it to a file"),
+        ("HTTP://example.com/a.jpg", "give animate_image an https URL, or save the picture to a file"),
         ("ftp://example.com/a.jpg", "'ftp:' is no kind of address"),
-        ("sandbox:/mnt/data/a.png", "give an absolute path"),
+        (
+            "sandbox:/mnt/data/a.png",
+            "'sandbox:' is no kind of address a picture can be read from. A picture that is only",
+        ),
+        ("attachment://image.png", "attached to the chat is no file here: save it, and give an absolute path"),
+        ("cid:image001", "attached to the chat is no file here"),
+        ("blob:https://claude.ai/1234", "attached to the chat is no file here"),
+        ("the picture above", "attached to the chat, it is no file here"),
+        ("/mnt/data/a.png", "no file there. The path is of the chat's own sandbox, not of this machine"),
+        ("/mnt/user-data/uploads/a.png", "save the picture here"),
+        (r"/tmp/my\ cat.png", "no file there. Write blanks without backslashes"),  # noqa: S108 - never opened
+        ("/9j/" + 30 * "4AAQSkZJ", "base64 without its beginning: put data:image/png;base64, before it"),
+        ("iVBORw0KGgo" + 30 * "AAAANS+/\n", "base64 without its beginning"),
         ("/tmp/a\0.png", "NUL character"),  # noqa: S108 - never opened
         ("file:///a%00.png", "NUL character"),
-        ("file://server/share/a.png", "on the host 'server'; only files of this machine are read: copy it"),
+        ("file://server/share/a.png", "on the host 'server'; only files of this machine are taken: give a full path"),
         ("file:///\ud800.png", "does not decode to a path"),
         ("data:image/png,abc", "is not base64: write data:image/png;base64,"),
         ("data:image/png;base64", "is not base64: write data:image/png;base64,"),

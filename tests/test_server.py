@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import asynccontextmanager
 from itertools import groupby
 from pathlib import Path
@@ -38,7 +39,7 @@ async def client_of(
     *,
     era: Era = "auto",
     name: str = "claude-code",
-    max_wait: float | None = None,
+    max_wait: float = math.inf,
     key: str | None = CANARY,
 ) -> AsyncGenerator[Client, None]:
     # At its real pace: on a busy machine a quicker heartbeat would come between two stages.
@@ -129,7 +130,7 @@ async def test_the_text_alone_and_the_data_alone_both_say_everything_of_a_clip(
     assert clip["sandbox"] is True
     for field in ("prediction_id", "video_url", "model", "prompt", "image_url"):
         assert clip[field] in text
-    for line in ("duration: 10 s", f"cost: ${clip['cost_usd']:.2f}", "save_video keeps it", "built-in sandbox"):
+    for line in ("duration: 10 s", f"cost: ${clip['cost_usd']:.2f}", "To keep it: save_video with", "built-in sandbox"):
         assert line in text
 
 
@@ -146,16 +147,16 @@ async def test_a_wait_that_is_over_is_no_error_and_names_the_next_call(base_url:
     assert clip["expected_seconds"]
     step = f"Next: get_prediction with prediction_id {clip['prediction_id']} and wait_seconds 1."
     assert clip["next_step"] == f"Not finished; do not submit again. {step}"
-    assert f"Still rendering: {clip['elapsed_seconds']:.0f} s of about" in text_of(result)
+    assert f"Still rendering: {clip['elapsed_seconds']:.0f} s, usually 0 s" in text_of(result)
     assert clip["next_step"] in text_of(result)
 
 
 @pytest.mark.parametrize(
     ("name", "max_wait", "arguments"),
-    [("mcp", None, {}), ("claude-code", 0, {}), ("claude-code", 0, {"wait_seconds": 99})],
+    [("mcp", math.inf, {}), ("claude-code", 0, {}), ("claude-code", 0, {"wait_seconds": 99})],
 )
 async def test_who_must_not_wait_gets_the_id_as_soon_as_it_is_submitted(
-    base_url: str, name: str, max_wait: float | None, arguments: dict[str, Any]
+    base_url: str, name: str, max_wait: float, arguments: dict[str, Any]
 ) -> None:
     async with client_of(base_url, name=name, max_wait=max_wait) as client:
         result = await client.call_tool("animate_image", {"image": REMOTE} | arguments)
@@ -197,7 +198,10 @@ async def test_a_failed_generation_is_an_error_of_animate_image_and_an_answer_of
         assert answer.is_error is is_error
         assert answer.structured_content is not None
         assert answer.structured_content["error"] == "Content moderation refused the prompt"
-        assert "The generation failed: Content moderation refused the prompt" in text_of(answer)
+        assert (
+            'The generation failed. Atlas Cloud gives as the reason: "Content moderation refused the prompt"'
+            in text_of(answer)
+        )
         assert "does not charge" in text_of(answer)
         assert "new paid clip" in answer.structured_content["next_step"]
 
@@ -213,7 +217,8 @@ async def test_a_picture_is_uploaded_and_its_url_given(base_url: str) -> None:
     assert upload["notes"] == []
     assert upload["url"] in text_of(result)
     assert "640 x 427" in text_of(result)
-    assert progress.values == [1, 2, 99]
+    assert progress.values == sorted(set(progress.values))
+    assert (progress.values[0], progress.values[-1]) == (1, 99)
 
 
 @ERAS
@@ -290,10 +295,10 @@ async def test_a_link_to_the_clip_is_added_for_clients_that_take_it(
         ({"image": "rocket.jpg"}, "relative path"),
         ({"image": ROCKET, "duration": 7}, "6 or 10 seconds"),
         ({"image": ROCKET, "model": "nope"}, "Known are"),
-        ({"image": ROCKET, "duration": "soon"}, "duration: input should be a valid integer"),
-        ({"image": ROCKET, "wait_seconds": -1}, "wait_seconds: input should be greater than or equal to 0, got '-1'"),
-        ({}, "image: field required."),
-        ({"image": 5}, "image: input should be a valid string, got '5'"),
+        ({"image": ROCKET, "duration": "soon"}, 'duration takes a whole number, not "soon"'),
+        ({"image": ROCKET, "wait_seconds": -1}, "wait_seconds takes a number, not -1 (0 or more; default:"),
+        ({}, "image is missing (Absolute or ~ path"),
+        ({"image": 5}, "image takes text, not 5 ("),
     ],
 )
 async def test_bad_input_is_an_error_in_our_words_and_nothing_is_sent(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import signal
 import sys
@@ -124,7 +125,8 @@ def _serve(settings: Settings, open_studio: Callable[[], AbstractAsyncContextMan
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
     # The SDK waits for the next line of stdin in a thread that no KeyboardInterrupt ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    build_server(open_studio, max_wait=settings.max_wait, local=local).run("stdio")
+    max_wait = math.inf if settings.max_wait is None else settings.max_wait
+    build_server(open_studio, max_wait=max_wait, local=local).run("stdio")
     _leave_conversions_behind()
 
 

@@ -33,6 +33,9 @@ _PATIENT_PYTHON_HOST = Client(240)
 _PYTHON_HOST_OF_UNKNOWN_PATIENCE = Client(0)
 _ANY_OTHER = Client(45)
 
+AT_LEAST = 4.0
+"""Seconds any call may take, one that must not wait too: the least patient host known gives up after 5."""
+
 
 def client_called(name: str, *, shows_progress: bool) -> Client:
     """The row for a client's `clientInfo.name`; `shows_progress` says whether its call carried a progress token."""

@@ -10,6 +10,7 @@ AtlasError
 ├── PredictionNotFound    check the id
 ├── RequestRefused        the API said no: change what is asked for
 ├── RateLimited           wait, then call again
+├── OutOfTime             call again with the same arguments: what was begun goes on
 ├── ServiceUnavailable    call again later: nothing was lost
 └── SubmissionUnknown     look before paying again: the job may be running
 
@@ -18,9 +19,18 @@ A message is one or two sentences: what is wrong, and what to do.
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Self
+
 
 class AtlasError(Exception):
     """Base of all errors a caller of this package can expect."""
+
+    def adding(self, sentence: str) -> Self:
+        """The same error with one sentence more."""
+        other = copy(self)
+        other.args = (f"{self} {sentence}",)
+        return other
 
 
 class SettingsError(AtlasError):
@@ -65,6 +75,10 @@ class RateLimited(AtlasError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class OutOfTime(AtlasError):
+    """The call may not wait any longer, and there is nothing to hand over yet."""
 
 
 class ServiceUnavailable(AtlasError):

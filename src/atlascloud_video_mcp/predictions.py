@@ -22,6 +22,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+_MOST_OUTPUTS = 20  # a model makes one, some a few
 _DONE_WORDS = frozenset({"completed", "succeeded", "success"})
 _FAILED_WORDS = frozenset({"failed", "error", "timeout", "canceled", "cancelled"})
 
@@ -30,13 +31,13 @@ def _links(value: object) -> tuple[str, ...]:
     """Outputs come as a list or alone, as strings or as objects with one of three keys."""
     items = value if isinstance(value, list) else [value]
     links = (_link(item) for item in items)
-    return tuple(link for link in links if link)
+    return tuple(link for link in links if link)[:_MOST_OUTPUTS]
 
 
 def _link(item: object) -> str | None:
     if isinstance(item, dict):
         item = next((item[key] for key in ("url", "download_url", "video_url") if item.get(key)), None)
-    return item if isinstance(item, str) and re.fullmatch(r"https?://[!-~]+", item) else None
+    return item if isinstance(item, str) and re.fullmatch(r"https?://[!-~]{1,2000}", item) else None
 
 
 def _sentence(value: object) -> str | None:
@@ -76,8 +77,12 @@ def _moment(value: object) -> datetime | None:
     return moment
 
 
+NO_WORD = "unknown"
+"""What stands for the API's word where it gave none."""
+
+
 def _word(value: object) -> str:
-    return value if isinstance(value, str) and value else "unknown"
+    return value if isinstance(value, str) and value else NO_WORD
 
 
 def _identifier(value: object) -> object:
@@ -98,7 +103,7 @@ class Report(BaseModel):
     prediction_id: Annotated[str, BeforeValidator(_identifier), Field(min_length=1)] = Field(
         validation_alias=AliasChoices("id", "prediction_id", "request_id", "predictionId")
     )
-    word: Annotated[str, BeforeValidator(_word)] = Field("unknown", validation_alias="status")
+    word: Annotated[str, BeforeValidator(_word)] = Field(NO_WORD, validation_alias="status")
     outputs: Annotated[tuple[str, ...], BeforeValidator(_links)] = Field(
         (), validation_alias=AliasChoices("outputs", "output")
     )

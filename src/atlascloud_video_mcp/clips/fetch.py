@@ -17,8 +17,9 @@ import stamina
 from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp.clips.mp4 import Damaged
-from atlascloud_video_mcp.clips.problems import CannotSave, shown
+from atlascloud_video_mcp.clips.problems import CannotSave
 from atlascloud_video_mcp.network import is_loopback, retry_after
+from atlascloud_video_mcp.paths import shown
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.clips.part import Part

@@ -11,7 +11,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.clips.mp4 import check_mp4
-from atlascloud_video_mcp.clips.problems import CannotSave, shown
+from atlascloud_video_mcp.clips.problems import CannotSave
+from atlascloud_video_mcp.paths import shown
 
 if TYPE_CHECKING:
     from io import FileIO

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import AtlasError
+from atlascloud_video_mcp.paths import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,6 @@ _ADVICE = {
     errno.ENAMETOOLONG: "the name is too long; give a shorter one",
     errno.ENOENT: "the directory has been removed meanwhile; save again",
 }
-_LONGEST = 300  # characters of a path in a message
 
 
 class CannotSave(AtlasError):
@@ -42,10 +42,3 @@ def explained(directory: Path) -> Iterator[None]:
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0) or f"{error.strerror or type(error).__name__}; save elsewhere"
         raise CannotSave(f"The clip cannot be written to {shown(directory)}: {advice}.") from error
-
-
-def shown(text: object) -> str:
-    """Give a path or a host as it can stand in a message: on one line, bounded, in characters every output can take."""
-    plain = str(text).encode(errors="backslashreplace").decode()
-    plain = "".join(letter if letter.isprintable() else "?" for letter in plain)
-    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST // 2]}...{plain[-_LONGEST // 3 :]}"

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import normalize
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
-from atlascloud_video_mcp.clips.problems import shown
 from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.paths import full_path, scheme_of, shown, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _WINDOWS = os.name == "nt"
-_WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _SEPARATORS = ("/", "\\") if _WINDOWS else ("/",)
 _LONGEST_NAME = 80  # characters, without the ending
 _ID_LETTERS = 8
@@ -51,8 +49,7 @@ def safe_name(name: str) -> str:
 
 
 def _picture_stem(picture: str) -> str:
-    scheme = _SCHEME.match(picture)
-    kind = scheme[1].lower() if scheme else ""
+    kind = scheme_of(picture)
     if kind == "data":
         return "clip"
     if kind in ("http", "https"):
@@ -76,10 +73,9 @@ def read_target(save_to: str, allowed_dirs: Sequence[Path]) -> Target:
     It means a directory when it is one, ends with a separator or has no ending; else a file, which must end in `.mp4`:
     of a name like `clips.v2` it cannot be told which it is to be. Raises `InvalidInput`.
     """
-    text = _path_text(save_to)
-    path = _absolute(text)
+    path = _path(save_to)
     try:
-        is_directory = text.endswith(_SEPARATORS) or not path.suffix or path.is_dir()
+        is_directory = unquoted(save_to).endswith(_SEPARATORS) or not path.suffix or path.is_dir()
         directory = (path if is_directory else path.parent).resolve()
         if not is_directory and path.suffix.lower() != ".mp4":
             raise InvalidInput(
@@ -112,52 +108,14 @@ def _check_writable(directory: Path) -> None:
         raise InvalidInput(f"This server may not write to {shown(existing)}: allow it, or save elsewhere.")
 
 
-def _unquoted(save_to: str) -> str:
-    text = save_to.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        text = text[1:-1].strip()
-    if not text or "\0" in text:
+def _path(save_to: str) -> Path:
+    text = unquoted(save_to)
+    if not text:
         raise InvalidInput("save_to names no path: give the full path of a directory or of an .mp4 file.")
-    return text
-
-
-def _path_text(save_to: str) -> str:
-    text = _unquoted(save_to)
-    if not _WINDOWS and _WINDOWS_PATH.match(text):
+    scheme = scheme_of(text)
+    if scheme not in (None, "file"):
         raise InvalidInput(
-            f"{shown(text)} is a Windows path, but this server does not run on Windows: give the path as it is seen "
-            "where the server runs (under WSL, C:\\ is /mnt/c/)."
+            f"'{scheme}:' is no kind of address a clip can be saved to: give the full path of a directory or of an "
+            ".mp4 file."
         )
-    scheme = _SCHEME.match(text)
-    if not scheme:
-        return text
-    if scheme[1].lower() != "file":
-        raise InvalidInput(
-            f"'{shown(scheme[1])}:' is no kind of address a clip can be saved to: give the full path of a directory or "
-            "of an .mp4 file."
-        )
-    return path_of_file_uri(text)
-
-
-def path_of_file_uri(uri: str, *, windows: bool = _WINDOWS) -> str:
-    """Give the path in a `file:` URI (RFC 8089); `?` and `#` stand for themselves, as people paste names into URIs."""
-    rest = uri.partition(":")[2]
-    if rest.startswith("//"):
-        host, _, path = rest[2:].partition("/")
-        if host.lower() not in {"", "localhost"}:
-            raise InvalidInput(f"{shown(uri)} names another host, '{shown(host)}': give a path on this machine.")
-        rest = f"/{path}"
-    decoded = unquote_to_bytes(rest).decode(errors="surrogateescape")
-    return _unquoted(decoded[1:] if windows and re.match(r"/[A-Za-z]:", decoded) else decoded)
-
-
-def _absolute(text: str) -> Path:
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError as error:
-        raise InvalidInput(f"The home directory in {shown(text)} is not known: give the full path.") from error
-    if not path.is_absolute():
-        raise InvalidInput(
-            f"{shown(text)} is a relative path, and hosts start this server in any directory: give the full path."
-        )
-    return path
+    return full_path(text)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import html
 import json
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
 
 from atlascloud_video_mcp.errors import (
     AtlasError,
@@ -33,6 +37,22 @@ ASK_FIRST = (
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same read or upload may well succeed."""
 _QUOTED = 200  # characters of the API's own words in a message of ours
+_READ = 20  # times as many characters are looked at, for markup and links among them
+_MARKUP_OR_LINK = re.compile(r"<[/!?a-z][^>]*(>|$)|\b\w{1,20}://\S+", re.IGNORECASE)
+_TROUBLE: tuple[tuple[type[Exception], str], ...] = (
+    (httpx.ProxyError, "the proxy refuses the connection"),
+    (httpx.ConnectError, "no connection"),
+    (httpx.ConnectTimeout, "no connection in time"),
+    (httpx.PoolTimeout, "too many requests of our own at once"),
+    (httpx.TimeoutException, "no answer in time"),
+    (TimeoutError, "no answer in time"),
+    (ValueError, "an answer that makes no sense"),
+)
+
+
+_NO_MONEY = re.compile(r"\bbalance\b|\binsufficient (funds|credits?)\b|\btop[ -]?up\b", re.IGNORECASE)
+_TURNED_AWAY = "1010"
+"""Cloudflare's code for a browser signature it does not like."""
 
 
 class Refusal(Exception):
@@ -76,7 +96,7 @@ def read_answer(status: int, content: bytes) -> Answer:
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         if is_success(status):
             raise ValueError("not the JSON object that was expected") from error
-        return Answer(status, {}, enveloped=False, words="")
+        return Answer(status, {}, enveloped=False, words=_words_of_no_json(content))
     payload = body.get("data", body)
     return Answer(
         code if is_success(status) else status,
@@ -103,12 +123,25 @@ def status_of(payload: Mapping[str, Any]) -> Status:
     return Report.model_validate({**payload, "id": "any"}).status
 
 
-def shown(words: str, *, secret: str) -> str:
-    """Words of the API made safe to show: short, on one line, without markup, links and the key."""
-    words = html.unescape(words.replace(secret, "***")).replace(secret, "***")
-    words = re.sub(r"<[^>]*>|\w+://\S+", " ", words)
+def shown(words: str, *, secret: str, most: int = _QUOTED) -> str:
+    """Words of the API made safe to show in quotation marks: short, on one line, without markup, links and the key."""
+    for _ in range(2):  # what is escaped may hold the key too
+        for spelling in _spellings(secret):
+            words = words.replace(spelling, "***")
+        words = html.unescape(words)[: _READ * most]
+    words = _MARKUP_OR_LINK.sub(" ", words).replace('"', "'")
     words = " ".join("".join(character if character.isprintable() else " " for character in words).split())
-    return words if len(words) <= _QUOTED else f"{words[:_QUOTED]}..."
+    return words if len(words) <= most else f"{words[:most]}..."
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """The key as it is, and as it stands in URLs and in base64."""
+    return secret, quote(secret, safe=""), b64encode(secret.encode()).decode().rstrip("=")
+
+
+def in_words(error: Exception) -> str:
+    """What befell a request whose answer did not come."""
+    return next((words for kind, words in _TROUBLE if isinstance(error, kind)), "the connection broke off")
 
 
 def unavailable(reason: str, retry_after: float | None = None) -> ServiceUnavailable:
@@ -131,13 +164,22 @@ def meaning(refusal: Refusal) -> AtlasError:
             )
         case status if status == HTTPStatus.PAYMENT_REQUIRED or _speaks_of_the_balance(refusal):
             return BalanceTooLow(f"The balance is too low ({said}). Top up at {BILLING_PAGE}, then call again.")
+        case 403 if _TURNED_AWAY in refusal.words:
+            return NotAllowed(
+                f"The guard in front of Atlas Cloud turns this computer away ({said}); the API key has no part in it. "
+                "Use another network, without VPN or proxy, or a newer version of this server."
+            )
         case 403:
             return NotAllowed(f"This API key may not do that ({said}). Use another model or another key.")
+        case 413:
+            return RequestRefused(
+                f"The picture is too large for Atlas Cloud ({said}). Give a smaller one.", status=refusal.status
+            )
         case 429:
             wait = f"{seconds:.0f} seconds" if seconds is not None else "a minute"
             return RateLimited(f"Too many requests ({said}). Wait {wait}, then call again.", retry_after=seconds)
         case 451:
-            return NotAllowed(f"Atlas Cloud does not serve this region ({said}).")
+            return NotAllowed(f"Atlas Cloud does not serve this region ({said}). Use it from one that it serves.")
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in TRANSIENT:
             return unavailable(f"it answers {said}", seconds)
         case status:
@@ -148,7 +190,7 @@ def meaning(refusal: Refusal) -> AtlasError:
 
 def _speaks_of_the_balance(refusal: Refusal) -> bool:
     client_error = HTTPStatus.BAD_REQUEST <= refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return client_error and re.search(r"\bbalance\b", refusal.words, re.IGNORECASE) is not None
+    return client_error and _NO_MONEY.search(refusal.words) is not None
 
 
 def _sound(body: Any) -> Any:  # noqa: ANN401 - JSON is of any type
@@ -156,7 +198,18 @@ def _sound(body: Any) -> Any:  # noqa: ANN401 - JSON is of any type
     return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
 
 
+def _words_of_no_json(content: bytes) -> str:
+    """The error code of a guard in front of the API, which answers with a page or a line of text; else nothing."""
+    code = re.search(rb"error(?: code)?:? (1\d{3})\b", content, re.IGNORECASE)
+    return f"error code {code[1].decode()}" if code else ""
+
+
 def _words(body: Mapping[str, Any]) -> str:
     error = body.get("error")
-    found = [body.get("message"), body.get("msg"), error.get("message") if isinstance(error, dict) else error]
+    found = [
+        body.get("message"),
+        body.get("msg"),
+        body.get("title"),
+        error.get("message") if isinstance(error, dict) else error,
+    ]
     return next((item for item in found if isinstance(item, str) and item.strip()), "")

@@ -24,6 +24,7 @@ from atlascloud_video_mcp.cloud.answers import (
     ASK_FIRST,
     TRANSIENT,
     Refusal,
+    in_words,
     is_success,
     is_verdict,
     meaning,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.pictures import Picture
 
+_LONGEST_WORD = 40  # characters of a status
 _LARGEST_ANSWER = 8_000_000  # bytes; the largest known answer, the model list, has 0.7 MB
 _NOT_YET_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _LOST = (httpx.HTTPError, TimeoutError, ValueError)
@@ -190,15 +192,15 @@ class Cloud:
                     reply = await self._request("POST", "/model/generateVideo", json=body)
         except _NOT_YET_SENT as error:
             raise ServiceUnavailable(
-                f"Atlas Cloud cannot be reached ({type(error).__name__}). Nothing was submitted or paid: "
+                f"Atlas Cloud cannot be reached ({in_words(error)}). Nothing was submitted or paid: "
                 "check the network, then call again."
             ) from error
         except _LOST as error:
-            raise _unknown(f"no usable answer came ({type(error).__name__})") from error
+            raise _unknown(f"no usable answer came ({in_words(error)})") from error
         except Refusal as refusal:
             if refusal.status in _NO_VERDICT or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise _unknown(f"it answered {refusal.said}") from refusal
-            raise meaning(refusal) from refusal
+            raise meaning(refusal).adding("Nothing was paid.") from refusal
         if not isinstance(reply.get("status") or "", str):
             raise _unknown("its answer makes no sense")
         try:
@@ -234,7 +236,13 @@ class Cloud:
     def _report(self, payload: Mapping[str, Any]) -> Report:
         report = Report.model_validate(payload)
         safe = partial(shown, secret=self.require_key().get_secret_value())
-        return report.model_copy(update={"word": safe(report.word), "reason": report.reason and safe(report.reason)})
+        return report.model_copy(
+            update={
+                "word": safe(report.word, most=_LONGEST_WORD),
+                "reason": report.reason and safe(report.reason),
+                "model": report.model and safe(report.model),
+            }
+        )
 
     async def _tried(
         self, request: Callable[[], Awaitable[Mapping[str, Any]]], *, limit: float | None = None
@@ -256,7 +264,7 @@ class Cloud:
                     with attempt:
                         reply = await request()
         except _LOST as error:
-            raise unavailable(type(error).__name__) from error
+            raise unavailable(in_words(error)) from error
         except Refusal as refusal:
             raise meaning(refusal) from refusal
         return reply

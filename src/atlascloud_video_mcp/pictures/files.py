@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import InvalidPicture
+from atlascloud_video_mcp.paths import shown
 from atlascloud_video_mcp.pictures.rules import readable_size
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # No picture the model takes comes near it; it bounds the time a walk through the file can last.
 MAX_FILE_BYTES = 512_000_000
+
+# Where ChatGPT and Claude keep what is attached to a chat, on a machine of their own.
+_SANDBOXES_OF_CHATS = ("/mnt/data/", "/mnt/user-data/")
 
 # Flags that exist on some systems only. O_NONBLOCK: opening a FIFO must not wait for a writer. O_NOFOLLOW: the path
 # is resolved already, so a symbolic link in its last place was put there since. O_BINARY: no newline translation.
@@ -126,20 +130,12 @@ def check_opened(path: Path, resolved: Path, descriptor: int) -> int:
     return size
 
 
-def shown(path: object) -> str:
-    """Give a path as it can stand in a message: on one line, bounded, and in characters that every output can take."""
-    text = str(path).encode(errors="backslashreplace").decode()
-    printable = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return printable if len(printable) <= 300 else f"{printable[:150]}...{printable[-100:]}"  # noqa: PLR2004 - a look
-
-
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        what = "a symbolic link that leads nowhere" if path.is_symlink() else "no file there"
-        raise InvalidPicture(f"{shown(path)} cannot be opened: {what}. Check the path.") from error
+        raise InvalidPicture(f"{shown(path)} cannot be opened: {_missing(path)}") from error
     except PermissionError as error:
         raise InvalidPicture(
             f"{shown(path)} may not be read by this server (permission denied): make it readable, or copy it elsewhere."
@@ -147,3 +143,13 @@ def _explained(path: Path) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links; ValueError: not encodable
         reason = getattr(error, "strerror", None) or "it is no usable path"
         raise InvalidPicture(f"{shown(path)} cannot be opened: {reason}. Check the path.") from error
+
+
+def _missing(path: Path) -> str:
+    if path.is_symlink():
+        return "a symbolic link that leads nowhere. Check the path."
+    if str(path).startswith(_SANDBOXES_OF_CHATS):
+        return "no file there. The path is of the chat's own sandbox, not of this machine: save the picture here."
+    if "\\ " in str(path):
+        return "no file there. Write blanks without backslashes."
+    return "no file there. Check the path."

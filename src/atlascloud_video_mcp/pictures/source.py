@@ -5,29 +5,30 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import os
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 from urllib.parse import unquote_to_bytes
 
-from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.pictures.files import open_regular, shown
+from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
+from atlascloud_video_mcp.paths import full_path, scheme_of, unquoted
+from atlascloud_video_mcp.pictures.files import open_regular
 from atlascloud_video_mcp.pictures.rules import readable_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path, PurePath
     from typing import BinaryIO
 
 # A picture inside a tool call has gone through the host's memory, and its log, several times by now.
 MAX_INLINE_BYTES = 64_000_000
 
-_WINDOWS = os.name == "nt"
-_WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-_ATTACHMENT = re.compile(r"[^/\\]+\.(jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf])", re.IGNORECASE)
+_NO_DIRECTORY = re.compile(r"[^/\\~]+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]+")
+# How PNG, JPEG, GIF, WebP and TIFF begin. A JPEG's beginning looks like a path.
+_BASE64_OF_PICTURES = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "SUkqA", "TU0AK")
+_NO_PATH = 80  # characters; a path that long which looks like base64 all through is none
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
@@ -41,81 +42,49 @@ class Source:
 
 def open_source(image: str, allowed_dirs: Sequence[Path]) -> Source:
     """Open what `image` names; raises `InvalidPicture` with the reason and the next step."""
-    text = _unquoted(image)
-    scheme = _SCHEME.match(text)
-    match scheme and scheme[1].lower():
+    text = unquoted(image)
+    match scheme_of(text):
         case "data":
             return Source(io.BytesIO(decode_data_uri(text)), "picture")
-        case "file":
-            path = _absolute(path_of_file_uri(text))
-        case "http" | "https":
+        case "file" | None:
+            path = _path(text)
+        case "https":
             raise InvalidPicture(
                 "A web address is not uploaded: animate_image passes https URLs on as they are. To upload the "
                 "picture, save it to a file and give the file's full path."
             )
-        case None:
-            path = _absolute(text)
+        case "http":
+            raise InvalidPicture(
+                "An http address is not taken, as anybody could change what it leads to: give animate_image an https "
+                "URL, or save the picture to a file and give the file's full path."
+            )
         case other:
             raise InvalidPicture(
-                f"'{shown(other)}:' is no kind of address a picture can be read from: give an absolute path, a "
-                "file:// URI or a base64 data: URI."
+                f"'{other[:40]}:' is no kind of address a picture can be read from. A picture that is only attached to "
+                "the chat is no file here: save it, and give an absolute path, a file:// URI or a base64 data: URI."
             )
     return Source(open_regular(path, allowed_dirs), safe_stem(path))
 
 
-def _unquoted(image: str) -> str:
-    text = image.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        text = text[1:-1].strip()
+def _path(text: str) -> Path:
     if not text:
         raise InvalidPicture(
             "No picture was named: give an absolute path, a file:// URI or a base64 data: URI in `image`."
         )
-    if "\0" in text:
-        raise InvalidPicture("The path holds a NUL character, which no file name can: give the picture's full path.")
-    return text
-
-
-def _absolute(text: str) -> Path:
-    if not _WINDOWS and _WINDOWS_PATH.match(text):
+    if text.startswith(_BASE64_OF_PICTURES) and len(text) >= _NO_PATH and _BASE64.fullmatch(text):
         raise InvalidPicture(
-            f"{shown(text)} is a Windows path, but this server does not run on Windows: give the path as it is seen "
-            "where the server runs (under WSL, C:\\ is /mnt/c/)."
+            "That is base64 without its beginning: put data:image/png;base64, before it, or save the picture and give "
+            "its full path."
         )
     try:
-        path = Path(text).expanduser()
-    except RuntimeError as error:
-        raise InvalidPicture(f"The home directory in {shown(text)} is not known: give the full path.") from error
-    if path.is_absolute():
-        return path
-    attachment = " If it is a picture attached to the chat, it is no file here: save it and give the path of that file."
-    raise InvalidPicture(
-        f"{shown(text)} is a relative path, and hosts start this server in any directory: give the full path."
-        + (attachment if _ATTACHMENT.fullmatch(text) else "")
-    )
-
-
-def path_of_file_uri(uri: str, *, windows: bool = _WINDOWS) -> str:
-    """Give the path in a `file:` URI (RFC 8089).
-
-    `?` and `#` stand for themselves, since people paste names into URIs and a file has neither query nor fragment.
-    """
-    rest = uri.partition(":")[2]
-    if rest.startswith("//"):
-        host, _, path = rest[2:].partition("/")
-        if host.lower() not in {"", "localhost"}:
-            raise InvalidPicture(
-                f"{shown(uri)} names a file on the host '{shown(host)}'; only files of this machine are read: copy it "
-                "here and give its full path."
-            )
-        rest = f"/{path}"
-    try:
-        decoded = os.fsdecode(unquote_to_bytes(rest))
-    except UnicodeError as error:
-        raise InvalidPicture(f"{shown(uri)} does not decode to a path: give the full path instead.") from error
-    if windows and re.match(r"/[A-Za-z]:", decoded):
-        decoded = decoded[1:]
-    return _unquoted(decoded)
+        return full_path(text)
+    except InvalidInput as error:
+        attached = (
+            " If it is a picture attached to the chat, it is no file here: save it and give the path of that file."
+            if _NO_DIRECTORY.fullmatch(text)
+            else ""
+        )
+        raise InvalidPicture(f"{error}{attached}") from error
 
 
 def decode_data_uri(uri: str) -> bytes:

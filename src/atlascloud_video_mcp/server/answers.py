@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, assert_never
 
 from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
+from atlascloud_video_mcp.predictions import NO_WORD
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
     from atlascloud_video_mcp.server.calls import Call
+
+_JOINED = "An earlier identical request was joined: nothing new was paid."
+_EMULATED = "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid."
+_FREE_OF_CHARGE = "Atlas Cloud does not charge for a failed generation."
+_ASK_FIRST = "A new attempt is a new paid clip: change the picture or the prompt, and ask the user first."
 
 
 def upload_answer(upload: Upload) -> CallToolResult:
@@ -22,7 +29,7 @@ def upload_answer(upload: Upload) -> CallToolResult:
         "The picture is uploaded.",
         f"url: {upload.url}",
         f"{upload.filename}: {upload.content_type}, {upload.width} x {upload.height} pixels, {upload.size_bytes} bytes",
-        *(f"Note: {note}" for note in upload.notes),
+        *upload.notes,
         "Next: animate_image with this url as image.",
     ]
     return _answer(upload, lines)
@@ -40,28 +47,43 @@ def saved_answer(video: SavedVideo) -> CallToolResult:
 
 def prediction_answer(prediction: Prediction, call: Call, *, is_error: bool = False) -> CallToolResult:
     """The answer of every tool that gives a prediction, with what to do next."""
-    age, next_step = f"{prediction.elapsed_seconds:.0f} s", None
+    next_step: str | None
     match prediction.status:
         case "processing":
-            expected = f"{prediction.expected_seconds:.0f} s"
-            lines = [f"Still rendering: {age} of about {expected} (status {prediction.provider_status})."]
-            next_step = _wait_for(prediction, call)
+            head, next_step = _still_rendering(prediction), _wait_for(prediction, call)
         case "completed":
-            lines = [f"The clip is ready: {prediction.video_url}"]
+            head, next_step = f"The clip is ready: {prediction.video_url}", _keep(prediction)
         case "failed":
-            lines = [f"The generation failed: {prediction.error}", "Atlas Cloud does not charge for a failed one."]
-            next_step = "A new attempt is a new paid clip: change the picture or the prompt, and ask the user first."
+            head = f'The generation failed. Atlas Cloud gives as the reason: "{prediction.error}"'
+            next_step = _ASK_FIRST
         case _:
             assert_never(prediction.status)
-    told = prediction.model_copy(update={"next_step": next_step})
-    lines += _facts(told)
-    answer = _answer(told, lines, is_error=is_error)
-    if prediction.video_url and call.client.resource_link:
+    result = prediction.model_copy(update={"next_step": next_step, "notes": _notes(prediction)})
+    answer = _answer(result, [head, *_facts(result)], is_error=is_error)
+    if prediction.video_url and call.takes_links:
         name = f"{prediction.prediction_id}.mp4"
         answer.content.append(
             ResourceLink(type="resource_link", name=name, uri=prediction.video_url, mime_type="video/mp4")
         )
     return answer
+
+
+def _notes(prediction: Prediction) -> tuple[str, ...] | None:
+    """What else is worth knowing, of money first."""
+    notes = [
+        prediction.reused and _JOINED,
+        prediction.status == "failed" and _FREE_OF_CHARGE,
+        prediction.sandbox and _EMULATED,
+        *(prediction.notes or ()),
+    ]
+    return tuple(note for note in notes if note) or None
+
+
+def _still_rendering(prediction: Prediction) -> str:
+    age, expected = prediction.elapsed_seconds, prediction.expected_seconds or 0
+    so_far = f"{age:.0f} s of about {expected:.0f} s" if age <= expected else f"{age:.0f} s, usually {expected:.0f} s"
+    says = f' (Atlas Cloud says "{prediction.provider_status}")' if prediction.provider_status != NO_WORD else ""
+    return f"Still rendering: {so_far}{says}."
 
 
 def _wait_for(prediction: Prediction, call: Call) -> str:
@@ -75,27 +97,46 @@ def _wait_for(prediction: Prediction, call: Call) -> str:
     )
 
 
+def _keep(prediction: Prediction) -> str | None:
+    """What is left to do for a finished clip; nothing once it is on disk."""
+    if prediction.saved_path:
+        return None
+    deleted = f" at {prediction.expires_at:%Y-%m-%d %H:%M} UTC" if prediction.expires_at else " after 14 days"
+    return (
+        f"Atlas Cloud deletes the clip{deleted}. To keep it: save_video with prediction_id {prediction.prediction_id}."
+    )
+
+
 def _facts(prediction: Prediction) -> list[str]:
     """One fact a line."""
     facts = [
         f"prediction_id: {prediction.prediction_id}",
         prediction.model and f"model: {prediction.model}",
         prediction.duration and f"duration: {prediction.duration} s",
-        prediction.prompt and f"prompt: {prediction.prompt}",
+        prediction.prompt and f"prompt: {' '.join(prediction.prompt.split())}",
         prediction.image_url and f"picture: {prediction.image_url}",
         *(f"further output: {url}" for url in prediction.outputs[1:]),
         prediction.status != "processing" and f"took: {prediction.elapsed_seconds:.0f} s",
-        prediction.cost_usd is not None and f"cost: ${prediction.cost_usd:.2f}",
+        _cost(prediction),
         prediction.saved_path and f"saved_path: {prediction.saved_path}",
-        prediction.reused and "An earlier identical request was joined: nothing new was paid.",
-        prediction.video_url
-        and prediction.expires_at
-        and f"Atlas Cloud deletes the clip at {prediction.expires_at:%Y-%m-%d %H:%M} UTC: save_video keeps it.",
-        prediction.sandbox and "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid.",
-        *(f"Note: {note}" for note in prediction.notes or ()),
+        *(prediction.notes or ()),
         prediction.next_step,
     ]
     return [fact for fact in facts if fact]
+
+
+def _cost(prediction: Prediction) -> str | None:
+    if prediction.cost_usd is not None:
+        return f"cost: ${prediction.cost_usd:.2f}{', paid earlier' if prediction.reused else ''}"
+    match prediction.status:
+        case "processing":
+            return "cost: not known yet"
+        case "completed":
+            return "cost: not reported by Atlas Cloud"
+        case "failed":
+            return None
+        case _:
+            assert_never(prediction.status)
 
 
 def _answer(result: BaseModel, lines: list[str], *, is_error: bool = False) -> CallToolResult:

@@ -7,8 +7,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
+from mcp.types.version import is_version_at_least
 
-from atlascloud_video_mcp.clients import client_called
+from atlascloud_video_mcp.clients import AT_LEAST, client_called
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -33,7 +34,7 @@ class Desk:
         self,
         open_studio: Callable[[], AbstractAsyncContextManager[Studio]],
         tasks: TaskGroup,
-        max_wait: float | None,
+        max_wait: float,
     ) -> None:
         self.max_wait = max_wait
         self._open_studio = open_studio
@@ -75,11 +76,17 @@ class Call:
         meta = ctx.request_context.meta
         self._shows_progress = meta is not None and "progress_token" in meta
         self.client = client_called(params.client_info.name if params else "", shows_progress=self._shows_progress)
-        wait = self.client.wait_seconds if wait_seconds is None else wait_seconds
-        self.wait_seconds = wait if self._desk.max_wait is None else min(wait, self._desk.max_wait)
+        wanted = self.client.wait_seconds if wait_seconds is None else wait_seconds
+        self.wait_seconds = min(wanted, self._desk.max_wait)
         """How long this call may wait; the next one may wait as long."""
         self.deadline = arrived + self.wait_seconds
         """Until when it may wait, on the clock of `anyio.current_time`."""
+        # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
+        self.answer_by = arrived + max(self.wait_seconds, min(self.client.wait_seconds, self._desk.max_wait), AT_LEAST)
+        """By when it answers even where there is nothing to hand over yet, on the same clock."""
+        # The content type came with this version, and the schemas of the older ones do not allow it.
+        self.takes_links = self.client.resource_link and is_version_at_least(ctx.session.protocol_version, "2025-06-18")
+        """Whether a `resource_link` may stand beside the text."""
         self._progress = 0.0
         self._sent: deque[float] = deque([-1.0] * _MOST_A_SECOND, maxlen=_MOST_A_SECOND)
 

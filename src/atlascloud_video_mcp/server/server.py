@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer, tools
 from mcp.types import CallToolResult, ToolAnnotations
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.player import player_app, shown_in
@@ -30,9 +32,22 @@ _INSTRUCTIONS = (
     '"retry" are no leave to submit again. get_prediction is free and works at any time, from any process.'
 )
 
+
+def _without_unit(value: object) -> object:
+    """`6s` and `6 seconds` are understood where seconds are meant."""
+    seconds = isinstance(value, str) and re.fullmatch(r"\s*([\d.]+)\s*s(ec(ond)?s?)?\s*", value, re.IGNORECASE)
+    return seconds[1] if seconds else value
+
+
+Duration = Annotated[
+    int | None,
+    Field(description="Seconds: 6 or 10 for Hailuo 2.3 standard and fast; none for pro"),
+    BeforeValidator(_without_unit),
+]
 WaitSeconds = Annotated[
     float | None,
     Field(ge=0, allow_inf_nan=False, description="0 or more; default: as long as this client allows"),
+    BeforeValidator(_without_unit),
 ]
 
 
@@ -43,7 +58,7 @@ async def upload_image(
     """Upload a local picture and get its URL. Free, and not needed before animate_image."""
     call = Call(ctx)
     studio = await call.studio()
-    return upload_answer(await call.finish(studio.upload_image(image)))
+    return upload_answer(await call.finish(studio.upload_image(image, answer_by=call.answer_by)))
 
 
 async def animate_image(
@@ -52,9 +67,7 @@ async def animate_image(
     prompt: Annotated[
         str, Field(description="Motion to add: one or two sentences with camera verbs, at most 2000 characters")
     ] = "",
-    duration: Annotated[
-        int | None, Field(description="Seconds: 6 or 10 for Hailuo 2.3 standard and fast; none for pro")
-    ] = None,
+    duration: Duration = None,
     model: Annotated[str, Field(description="Default: normally minimax/hailuo-2.3/i2v-standard")] = "",
     enable_prompt_expansion: Annotated[bool | None, Field(description="Let the model rewrite the prompt")] = None,
     wait_seconds: WaitSeconds = None,
@@ -80,6 +93,7 @@ async def animate_image(
         save_to=save_to,
         force_new=force_new,
         deadline=call.deadline,
+        answer_by=call.answer_by,
     )
     prediction = await call.finish(steps)
     return prediction_answer(prediction, call, is_error=prediction.status == "failed")
@@ -93,7 +107,8 @@ async def get_prediction(
     """Look at a prediction, or wait for it: its status and the finished clip's URL. Free."""
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
-    prediction = await call.finish(studio.get_prediction(prediction_id, deadline=call.deadline))
+    steps = studio.get_prediction(prediction_id, deadline=call.deadline, answer_by=call.answer_by)
+    prediction: Prediction = await call.finish(steps)
     return prediction_answer(prediction, call)
 
 
@@ -107,7 +122,8 @@ async def save_video(
     """Save a finished clip to disk; no file is overwritten. Free."""
     call = Call(ctx)
     studio = await call.studio()
-    return saved_answer(await call.finish(studio.save_video(prediction_id, save_to or None)))
+    steps = studio.save_video(prediction_id, save_to or None, answer_by=call.answer_by)
+    return saved_answer(await call.finish(steps))
 
 
 def _tools() -> list[tools.Tool]:
@@ -128,7 +144,7 @@ def _tools() -> list[tools.Tool]:
 def build_server(
     open_studio: Callable[[], AbstractAsyncContextManager[Studio]],
     *,
-    max_wait: float | None = None,
+    max_wait: float = math.inf,
     local: bool = False,
 ) -> MCPServer[Desk]:
     """Build the server; nothing is opened before a tool is called.

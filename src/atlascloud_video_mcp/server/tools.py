@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.mcpserver import tools
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp.types import ToolAnnotations
     from pydantic_core import core_schema
+
+_BLANK = frozenset({"", "null", "none", "undefined"})
+_KINDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "an object",
+}
+_QUOTED = 80  # characters of an argument in a message
 
 
 class Tool(tools.Tool):
@@ -55,18 +67,35 @@ class Tool(tools.Tool):
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult:
         """Run the tool; what a caller can expect to go wrong becomes an answer, anything else stays a crash."""
-        given = {name: value for name, value in arguments.items() if value is not None}
+        kinds = {name: schema.get("type") for name, schema in self.parameters["properties"].items()}
+        given = {name: value for name, value in arguments.items() if not _left_out(value, kinds.get(name))}
         try:
             return cast("CallToolResult", await super().run(given, context, convert_result))
         except ToolError as error:
             match error.__cause__:
                 case ValidationError() as cause:
-                    message = _faults(cause)
+                    message = self._faults(cause, given)
                 case AtlasError() as cause:
                     message = str(cause)
                 case _:
                     raise
             return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)
+
+    def _faults(self, error: ValidationError, given: dict[str, Any]) -> str:
+        """What is wrong with the arguments: each fault with its rule and what was found, in our own words."""
+        schemas = self.parameters["properties"]
+        strangers = [name for name in given if name not in schemas and re.fullmatch(r"\w{1,40}", name, re.ASCII)]
+        faults = []
+        for name in dict.fromkeys(str(fault["loc"][0]) for fault in error.errors(include_url=False)):
+            rule = schemas[name].get("description", "see the tool's description")
+            if name in given:
+                found = json.dumps(given[name])
+                found = found if len(found) <= _QUOTED else f"{found[:_QUOTED]}..."
+                faults.append(f"{name} takes {_kind(schemas[name])}, not {found} ({rule}).")
+            else:
+                instead = f"; this tool has no {' or '.join(strangers[:3])}" if strangers else ""
+                faults.append(f"{name} is missing{instead} ({rule}).")
+        return f"Nothing was sent or paid: the arguments do not fit. {' '.join(faults)}"
 
 
 class _PlainSchema(GenerateJsonSchema):
@@ -82,6 +111,10 @@ class _PlainSchema(GenerateJsonSchema):
     @override
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
+
+    @override
+    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
+        return {"type": "integer"}
 
     @override
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
@@ -101,11 +134,13 @@ def _plain_schema(model: type[BaseModel]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key in {"type", "properties", "required"}}
 
 
-def _faults(error: ValidationError) -> str:
-    """What is wrong with the arguments, in words free of the validator's own."""
-    faults = "; ".join(
-        f"{'.'.join(map(str, fault['loc']))}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
-        + ("" if fault["type"] == "missing" else f", got {str(fault['input'])[:80]!r}")
-        for fault in error.errors(include_url=False, include_context=False)
-    )
-    return f"Nothing was sent or paid: the arguments do not fit. {faults}."
+def _left_out(value: object, kind: str | None) -> bool:
+    """Whether an argument is as good as absent: null, or text that spells it where no text is taken."""
+    blank = isinstance(value, str) and kind != "string" and value.strip().lower() in _BLANK
+    return value is None or blank
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if choices := schema.get("enum"):
+        return " or ".join(map(str, choices))
+    return _KINDS[schema["type"]]

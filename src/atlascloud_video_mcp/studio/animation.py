@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from contextlib import aclosing, nullcontext
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +42,9 @@ class Animation:
     running: Running
     poll_interval: float
 
-    async def make(self, job: Job, order: Order, *, force_new: bool, deadline: float) -> None:
+    async def make(self, job: Job, order: Order, *, force_new: bool, answer_by: float) -> None:
         """Carry an order out to its end, wherever that is: our own submission, or an earlier one."""
-        report = await self._submit_or_join(job, order, force_new=force_new, deadline=deadline)
+        report = await self._submit_or_join(job, order, force_new=force_new, answer_by=answer_by)
         if report is None:
             return
         self.running.keep(report.prediction_id, job)
@@ -57,7 +57,7 @@ class Animation:
         else:
             await self.watching.finish(job, report)
 
-    async def _submit_or_join(self, job: Job, order: Order, *, force_new: bool, deadline: float) -> Report | None:
+    async def _submit_or_join(self, job: Job, order: Order, *, force_new: bool, answer_by: float) -> Report | None:
         """The answer to our own submission; None after an earlier one was joined and followed to its end."""
         facts = job.facts
         if facts.save_to:
@@ -66,20 +66,22 @@ class Animation:
             picture, digest = None, order.image
         else:
             picture, digest = await self.uploads.check(job, order.image, order.model.pictures)
-        with picture or nullcontext():
+        with ExitStack() as open_until_uploaded:
+            if picture:
+                open_until_uploaded.enter_context(picture)
             key = _key(self.cloud.account, facts.request, digest)
-            entry = await self.submissions.claim(job, key, force_new=force_new, deadline=deadline)
+            entry = await self.submissions.claim(job, key, force_new=force_new, answer_by=answer_by)
             if entry.stage is Stage.INTENDED:
+                open_until_uploaded.pop_all()
                 try:
                     url = (await self.uploads.upload(job, picture, digest)).url if picture else order.image
                     facts.request = order.model.with_picture(facts.request, url)
                     job.tell(News(f"Submitting to {order.model.id}", 0.04))
                     await self._learn(job)
-                    report = await self.submissions.submit(job, entry.intent_id, deadline=deadline)
+                    return await self.submissions.submit(job, entry.intent_id)
                 finally:
                     if not job.committed:
                         await self.journal.abandoned(entry.intent_id)
-                return report
         await self._join(job, entry)
         return None
 

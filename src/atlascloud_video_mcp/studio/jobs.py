@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from atlascloud_video_mcp.errors import AtlasError, OutOfTime
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.predictions import Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
     from atlascloud_video_mcp.predictions import Report, SavedVideo, Upload
 
 
 SAVING = "Saving the clip"
+NOTHING_PAID = "Nothing was submitted or paid by this call so far."
+
+
+@contextmanager
+def nothing_paid_yet(job: Job) -> Iterator[None]:
+    """Say of what goes wrong with a job before its paid request that it cost nothing."""
+    try:
+        yield
+    except AtlasError as error:
+        if job.committed or "paid" in str(error):
+            raise
+        raise error.adding("Nothing was paid.") from error
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,9 @@ class Job:
     reused: bool = False
     """Whether it joined an earlier identical request."""
     committed: bool = False
-    """Whether money may have been spent: from here on the job is carried through."""
+    """Whether it is carried through, followed or not: money may have been spent, or there is something to keep."""
+    stands: str = NOTHING_PAID
+    """What to tell whoever has no time left before there is a result."""
     log: list[News] = field(default_factory=list)
     trouble: Exception | None = None
     """Why the last look failed, while the job itself goes on."""
@@ -122,15 +139,19 @@ class Job:
             await self._nudged.wait()
         self._nudged = anyio.Event()
 
-    async def follow(self, *, deadline: float, heartbeat: float, looks: int = 0) -> AsyncGenerator[News, None]:
+    async def follow(
+        self, *, deadline: float, heartbeat: float, looks: int = 0, answer_by: float = math.inf
+    ) -> AsyncGenerator[News, None]:
         """The last entry of the log, each later one, and the last one again after each heartbeat of silence.
 
         Args:
             deadline: When to stop, on the clock of `anyio.current_time`; it counts only from the first report on.
             heartbeat: Seconds.
             looks: How many looks at the API must have been taken before the deadline counts.
+            answer_by: When to stop whatever has happened by then, on the same clock.
 
         Raises:
+            OutOfTime: There was no report by `answer_by`.
             Exception: The job's failure, or its trouble when there is nothing better to tell by the deadline.
         """
         old_trouble = self.trouble
@@ -145,10 +166,13 @@ class Job:
                 raise self.failure
             if self.ended_at:
                 return
-            left = deadline - anyio.current_time() if self.report and self.looks >= looks else heartbeat
+            due = min(deadline, answer_by) if self.report and self.looks >= looks else answer_by
+            left = due - anyio.current_time()
             if self.trouble and (self.trouble is not old_trouble or left <= 0):
                 raise self.trouble
             if left <= 0:
+                if self.report is None:
+                    raise self._out_of_time()
                 return
             # Looks that bring nothing new wake us too: they are no end of the silence.
             with anyio.move_on_after(min(left, beat - anyio.current_time())) as silence:
@@ -157,6 +181,13 @@ class Job:
                 beat = anyio.current_time() + heartbeat
                 if seen == len(self.log) > 0:
                     yield self.log[-1]
+
+    def _out_of_time(self) -> OutOfTime:
+        doing = self.log[-1].doing if self.log else "Starting"
+        return OutOfTime(
+            f"Time is up for this call, not for the work. {doing}: no result yet. {self.stands} "
+            "Call again with the same arguments; it goes on from there."
+        )
 
     def _wake(self) -> None:
         self._changed.set()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.catalogue import model_called
 from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.paths import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,10 +60,10 @@ class Orders:
         Raises:
             InvalidInput: Nothing was sent.
         """
-        image = wish.image.strip().strip("'\"")
+        image = unquoted(wish.image)
         online = _WEB_ADDRESS.fullmatch(image) is not None
         if image.lower().startswith("https:") and not online:
-            raise InvalidInput("image is no complete https URL: it needs a host and takes no blanks. Nothing was sent.")
+            raise InvalidInput("image is no complete https URL: it needs a host and takes no blanks.")
         model = model_called(wish.model or self._model)
         job.facts.request = model.request(
             prompt=wish.prompt, duration=wish.duration, enable_prompt_expansion=wish.enable_prompt_expansion

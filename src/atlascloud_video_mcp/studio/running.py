@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.pacing import Durations
     from atlascloud_video_mcp.studio.watching import Watching
 
+_VALID = "The prediction stays valid: do not submit again."
+
 
 class Running:
     """Starts jobs and knows who watches what.
@@ -47,7 +49,7 @@ class Running:
             old.nudge()
             return old, old.asked + 1
         # Where a job failed to look, what it knew of the submission stays known.
-        job = Job(facts=old.facts if old else Facts(), committed=True, durations=self._durations)
+        job = Job(facts=old.facts if old else Facts(), committed=True, stands=_VALID, durations=self._durations)
         self.keep(prediction_id, job)
         self.start(job, partial(self._watching.recall, prediction_id=prediction_id))
         return job, 1

@@ -22,7 +22,7 @@ from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.pictures import PictureRules
 from atlascloud_video_mcp.predictions import SavedVideo, Status
 from atlascloud_video_mcp.studio.animation import Animation
-from atlascloud_video_mcp.studio.jobs import Facts, Job, News
+from atlascloud_video_mcp.studio.jobs import Facts, Job, News, nothing_paid_yet
 from atlascloud_video_mcp.studio.orders import Orders, Wish
 from atlascloud_video_mcp.studio.running import Running
 from atlascloud_video_mcp.studio.steps import Step, step
@@ -80,7 +80,7 @@ class Studio:
         self._durations = durations or Durations()
         self._tasks = anyio.create_task_group()
         self._closing = AsyncExitStack()
-        self._uploads = Uploads(cloud, journal, allowed_dirs=allowed_dirs)
+        self._uploads = Uploads(cloud, journal, self._tasks, allowed_dirs=allowed_dirs)
         self._orders = Orders(model=model, serves=cloud.serves)
         watching = Watching(
             cloud,
@@ -90,6 +90,7 @@ class Studio:
             poll_interval=poll_interval,
             heartbeat=heartbeat,
         )
+        self._saves: dict[tuple[str, str], Job] = {}
         self._running = Running(self._tasks, watching, self._durations)
         self._animation = Animation(
             cloud,
@@ -117,15 +118,20 @@ class Studio:
         """Scheme, host and port of the API; where that is on this machine, its pictures and clips are there too."""
         return self._cloud.origin
 
-    def upload_image(self, image: str) -> AsyncGenerator[Step, None]:
+    def upload_image(self, image: str, *, answer_by: float = math.inf) -> AsyncGenerator[Step, None]:
         """Put a local picture where the models can read it; the last step holds the Upload.
+
+        Args:
+            image: A local picture.
+            answer_by: When to answer at the latest, on the clock of `anyio.current_time`.
 
         Raises:
             InvalidPicture: Nothing was sent.
+            OutOfTime: The upload goes on, and the same call finds it.
             AtlasError: The upload failed.
         """
         self._cloud.require_key()
-        return self._follow(Job(), work=partial(self._only_upload, image=image))
+        return self._follow(Job(), answer_by=answer_by, work=partial(self._only_upload, image=image))
 
     def animate_image(
         self,
@@ -138,6 +144,7 @@ class Studio:
         save_to: str | None = None,
         force_new: bool = False,
         deadline: float,
+        answer_by: float = math.inf,
     ) -> AsyncGenerator[Step, None]:
         """Make a clip from a picture and wait for it; the last step holds the Prediction, finished or not.
 
@@ -151,50 +158,64 @@ class Studio:
             enable_prompt_expansion: Whether the model may rewrite the prompt.
             save_to: The file or directory for the finished clip, whenever it is finished.
             force_new: Submit even if there is an identical request to join.
-            deadline: Until when to wait, on the clock of `anyio.current_time`; the submission itself is waited for.
+            deadline: Until when to wait for the clip, on the clock of `anyio.current_time`.
+            answer_by: Until when to wait for the submission, on the same clock.
 
         Raises:
             InvalidInput: Nothing was sent.
+            OutOfTime: The id is not known by `answer_by`. An upload goes on; what was not sent is not sent any more.
             SubmissionUnknown: The request was sent, now or earlier, and its answer lost.
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
         self._cloud.require_key()
         wish = Wish(image, prompt, duration, model, enable_prompt_expansion)
         job = Job(facts=Facts(save_to=save_to or None), durations=self._durations)
-        work = partial(self._animate, wish=wish, force_new=force_new, deadline=deadline)
-        return self._follow(job, deadline=deadline, work=work)
+        work = partial(self._animate, wish=wish, force_new=force_new, answer_by=answer_by)
+        return self._follow(job, deadline=deadline, answer_by=answer_by, work=work)
 
-    def get_prediction(self, prediction_id: str, *, deadline: float) -> AsyncGenerator[Step, None]:
+    def get_prediction(
+        self, prediction_id: str, *, deadline: float, answer_by: float = math.inf
+    ) -> AsyncGenerator[Step, None]:
         """Look at a prediction, or wait for it; the last step holds the Prediction.
 
         Args:
             prediction_id: The API's id.
             deadline: Until when to wait, on the clock of `anyio.current_time`; one look is always taken.
+            answer_by: When to answer at the latest, on the same clock.
 
         Raises:
             PredictionNotFound: No such id for this key.
+            OutOfTime: The look took longer, and nothing is known of the prediction.
             AtlasError: The API cannot be reached, or refuses the key.
         """
         job, looks = self._looked_at(prediction_id)
-        return self._follow(job, deadline=deadline, looks=looks)
+        return self._follow(job, deadline=deadline, answer_by=answer_by, looks=looks)
 
-    def save_video(self, prediction_id: str, save_to: str | None = None) -> AsyncGenerator[Step, None]:
+    def save_video(
+        self, prediction_id: str, save_to: str | None = None, *, answer_by: float = math.inf
+    ) -> AsyncGenerator[Step, None]:
         """Keep a finished clip on disk; the last step holds the SavedVideo.
 
         Args:
             prediction_id: The API's id.
             save_to: A file or directory; without it the download directory of the settings.
+            answer_by: When to answer at the latest, on the clock of `anyio.current_time`.
 
         Raises:
             InvalidInput: There is nowhere to save it, or no clip yet.
+            OutOfTime: The download goes on, and the same call finds it.
             CannotSave: The clip could not be fetched or written.
             AtlasError: The prediction could not be looked at.
         """
         target = save_to or self._download_dir
         if target is None:
             raise InvalidInput("save_to is missing: give a file or a directory, or set ATLASCLOUD_DOWNLOAD_DIR.")
-        job, looks = self._looked_at(prediction_id)
-        return self._follow(Job(), work=partial(self._save_video, of=job, looks=looks, target=target))
+        known = (prediction_id.strip(), target)
+        if saving := self._saves.get(known):
+            return self._follow(saving, answer_by=answer_by)
+        of, looks = self._looked_at(prediction_id)
+        work = partial(self._save_video, of=of, looks=looks, known=known)
+        return self._follow(Job(), answer_by=answer_by, work=work)
 
     def _looked_at(self, prediction_id: str) -> tuple[Job, int]:
         """The job that watches a prediction, and how many looks will be over when one is that begins only now."""
@@ -209,6 +230,7 @@ class Studio:
         job: Job,
         *,
         deadline: float = 0,
+        answer_by: float = math.inf,
         looks: int = 0,
         work: Callable[[Job], Awaitable[None]] | None = None,
     ) -> AsyncGenerator[Step, None]:
@@ -216,7 +238,8 @@ class Studio:
         if work:
             self._running.start(job, work)
         try:
-            async with aclosing(job.follow(deadline=deadline, heartbeat=self._heartbeat, looks=looks)) as log:
+            following = job.follow(deadline=deadline, heartbeat=self._heartbeat, looks=looks, answer_by=answer_by)
+            async with aclosing(following) as log:
                 async for news in log:
                     yield step(job, news, sandbox=self._cloud.sandbox, warnings=self._journal.warnings)
             # Whoever takes the last step and asks for more was not cancelled: the result is handed over.
@@ -228,15 +251,15 @@ class Studio:
 
     async def _only_upload(self, job: Job, *, image: str) -> None:
         picture, digest = await self._uploads.check(job, image, PictureRules())
-        with picture:
-            upload = await self._uploads.upload(job, picture, digest)
+        upload = await self._uploads.upload(job, picture, digest)
         job.tell(News(f"Uploaded {upload.filename}", 0.99, result=upload))
 
-    async def _animate(self, job: Job, *, wish: Wish, force_new: bool, deadline: float) -> None:
-        order = await self._orders.check(job, wish)
-        await self._animation.make(job, order, force_new=force_new, deadline=deadline)
+    async def _animate(self, job: Job, *, wish: Wish, force_new: bool, answer_by: float) -> None:
+        with nothing_paid_yet(job):
+            order = await self._orders.check(job, wish)
+            await self._animation.make(job, order, force_new=force_new, answer_by=answer_by)
 
-    async def _save_video(self, job: Job, *, of: Job, looks: int, target: str) -> None:
+    async def _save_video(self, job: Job, *, of: Job, looks: int, known: tuple[str, str]) -> None:
         job.tell(News("Looking at the prediction", 0.01))
         async with aclosing(of.follow(deadline=0, heartbeat=math.inf, looks=looks)) as log:
             report = [news.report async for news in log][-1]
@@ -247,7 +270,11 @@ class Studio:
             )
         job.tell(News(f"Saving the clip of prediction {report.prediction_id}", 0.1))
         name = clip_name(of.facts.picture or picture_of(of.facts.request), report.prediction_id)
-        saved = await self._saver.save(report.outputs[0], target, name=name)
+        job.committed, self._saves[known] = True, job
+        try:
+            saved = await self._saver.save(report.outputs[0], known[1], name=name)
+        finally:
+            del self._saves[known]
         of.facts.saved_path = str(saved.path)
         await self._journal.saved(report.prediction_id, of.facts.saved_path)
         video = SavedVideo(saved_path=str(saved.path), size_bytes=saved.size_bytes, video_url=report.outputs[0])

@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud import ASK_FIRST
-from atlascloud_video_mcp.errors import AtlasError, ServiceUnavailable, SubmissionUnknown
+from atlascloud_video_mcp.errors import AtlasError, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.predictions import Report
 from atlascloud_video_mcp.studio.jobs import News
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _MOST_PAGES = 20
 _CLOCKS_DIFFER_BY = timedelta(hours=2)
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
+_SENT = "The request was sent and may be running and paid; calling again joins it and does not pay twice."
 _FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
 
 
@@ -42,37 +43,34 @@ class Submissions:
         self._journal = journal
         self._patience = patience
 
-    async def claim(self, job: Job, key: str, *, force_new: bool, deadline: float) -> Entry:
+    async def claim(self, job: Job, key: str, *, force_new: bool, answer_by: float) -> Entry:
         """The right to submit, as an entry that is INTENDED, or the SUBMITTED entry of an identical request to join.
+
+        An identical request that is on its way is waited for, as long as anybody follows the job.
 
         Raises:
             SubmissionUnknown: An identical request may be running and paid, and cannot be found.
-            ServiceUnavailable: An identical request is still on its way to being submitted when the time is up.
         """
-        give_up = max(deadline, anyio.current_time() + self._patience)
         while True:
             claim = await self._journal.claim(key, force_new=force_new)
             entry = claim.entry
             if claim.won or entry.stage is Stage.SUBMITTED:
                 return entry
             if entry.stage is Stage.UNKNOWN:
-                report = await self._found(job, entry.request, since=entry.created_at, deadline=deadline)
+                # The verdict must be there before whoever waits for it runs out of time.
+                patience = min(self._patience, (answer_by - anyio.current_time()) / 2)
+                report = await self._found(job, entry.request, since=entry.created_at, patience=patience)
                 if report is None:
                     raise SubmissionUnknown(
                         f"An identical request was sent at {entry.created_at:%Y-%m-%d %H:%M} UTC and its answer was "
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
                 await self._journal.submitted(entry.intent_id, report, entry.created_at)
-            elif anyio.current_time() >= give_up:
-                raise ServiceUnavailable(
-                    "An identical request is being submitted by another call; this one paid nothing. "
-                    "Call again with the same arguments in some seconds to join it."
-                )
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
 
-    async def submit(self, job: Job, intent_id: str, *, deadline: float) -> Report:
+    async def submit(self, job: Job, intent_id: str) -> Report:
         """Send the paid request of a job, once; where its answer is lost, look for it.
 
         Raises:
@@ -82,13 +80,13 @@ class Submissions:
         request = job.facts.request
         await self._journal.sending(intent_id, request, job.facts.notes)
         await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
-        job.committed, job.facts.submitted_at = True, datetime.now(UTC)
+        job.committed, job.stands, job.facts.submitted_at = True, _SENT, datetime.now(UTC)
         try:
             report = await self._cloud.generate(request)
         except SubmissionUnknown:
             await self._journal.unknown(intent_id)
             job.tell(News("The answer was lost; looking for the submission in the account's history", 0.04))
-            found = await self._found(job, request, since=job.facts.submitted_at, deadline=deadline)
+            found = await self._found(job, request, since=job.facts.submitted_at, patience=self._patience)
             if found is None:
                 raise
             report, job.facts.notes = found, (*job.facts.notes, _FOUND)
@@ -101,9 +99,9 @@ class Submissions:
         await self._journal.submitted(intent_id, report, job.facts.submitted_at)
         return report
 
-    async def _found(self, job: Job, request: Mapping[str, Any], *, since: datetime, deadline: float) -> Report | None:
-        """The prediction in the account's history that this request made, looked for with patience."""
-        give_up = min(anyio.current_time() + self._patience, deadline)
+    async def _found(self, job: Job, request: Mapping[str, Any], *, since: datetime, patience: float) -> Report | None:
+        """The prediction in the account's history that this request made, looked for for so many seconds."""
+        give_up = anyio.current_time() + patience
         while True:
             async for record in self._history(since - _CLOCKS_DIFFER_BY):
                 if _is_of(record, request, job.facts.parameters) and not await self._is_anothers(record.prediction_id):

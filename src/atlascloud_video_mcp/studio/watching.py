@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING
 
 import anyio
@@ -146,8 +145,6 @@ class Watching:
 
 def _about(prediction_id: str, error: AtlasError) -> AtlasError:
     """The same error, about a look and with the id that stays good."""
-    named = copy(error)
-    named.args = (
-        f"{error} Only the look at prediction {prediction_id} failed: the prediction stays valid; do not submit again.",
+    return error.adding(
+        f"Only the look at prediction {prediction_id} failed: the prediction stays valid; do not submit again."
     )
-    return named

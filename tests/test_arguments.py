@@ -1,0 +1,122 @@
+"""Arguments as models and clients send them: read leniently, and refused in our own words."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mcp import Client
+
+from atlascloud_video_mcp.sandbox import Sandbox
+from atlascloud_video_mcp.server import build_server
+from kit import REMOTE, ROCKET, studio_at, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+PATHS = "(Absolute or ~ path, file:// or base64 data: URI, or https URL)."
+SECONDS = "(Seconds: 6 or 10 for Hailuo 2.3 standard and fast; none for pro)."
+
+
+@asynccontextmanager
+async def client_of(base_url: str) -> AsyncGenerator[Client, None]:
+    async with Client(build_server(lambda: studio_at(base_url))) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"duration": None}, {}),
+        ({"duration": ""}, {}),
+        ({"duration": " null "}, {}),
+        ({"enable_prompt_expansion": "None"}, {}),
+        ({"force_new": "undefined", "wait_seconds": "0"}, {}),
+        ({"duration": "6"}, {"duration": 6}),
+        ({"duration": " 10 "}, {"duration": 10}),
+        ({"duration": 6.0}, {"duration": 6}),
+        ({"duration": "6.0"}, {"duration": 6}),
+        ({"duration": "6s"}, {"duration": 6}),
+        ({"duration": "10 Seconds"}, {"duration": 10}),
+        ({"duration": "6 sec", "wait_seconds": "0.0 s"}, {"duration": 6}),
+        ({"enable_prompt_expansion": "True"}, {"enable_prompt_expansion": True}),
+        ({"enable_prompt_expansion": "no"}, {"enable_prompt_expansion": False}),
+        ({"enable_prompt_expansion": 1}, {"enable_prompt_expansion": True}),
+        ({"prompt": ""}, {}),
+        ({"prompt": "None"}, {"prompt": "None"}),
+        ({"model": None, "save_to": None, "wait_for_previous": {"a": [1]}, "_meta": "x", "tool_call_id": 7}, {}),
+        ({"image": f" <{REMOTE}> "}, {}),
+        ({"image": f"\u201c{REMOTE}\u201d"}, {}),
+    ],
+    ids=json.dumps,
+)
+async def test_what_can_be_understood_is_understood(
+    sandbox: Sandbox, base_url: str, given: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    async with client_of(base_url) as client:
+        result = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0} | given)
+
+    assert not result.is_error, text_of(result)
+    assert sandbox.submissions == [{"model": "minimax/hailuo-2.3/i2v-standard", "image": REMOTE} | sent]
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"image": ROCKET, "duration": "soon"}, f'duration takes a whole number, not "soon" {SECONDS}'),
+    ({"image": ROCKET, "duration": "6 minutes"}, f'duration takes a whole number, not "6 minutes" {SECONDS}'),
+    ({"image": ROCKET, "duration": "6..s"}, f'duration takes a whole number, not "6..s" {SECONDS}'),
+    ({"image": ROCKET, "duration": 6.5}, f"duration takes a whole number, not 6.5 {SECONDS}"),
+    ({"image": ROCKET, "duration": [6]}, f"duration takes a whole number, not [6] {SECONDS}"),
+    ({"image": ROCKET, "wait_seconds": -1}, "wait_seconds takes a number, not -1 (0 or more; default: as long as"),
+    ({"image": ROCKET, "wait_seconds": "1e999"}, 'wait_seconds takes a number, not "1e999" (0 or more'),
+    ({"image": ROCKET, "wait_seconds": "x" * 5000}, f'wait_seconds takes a number, not "{"x" * 79}... (0 or more'),
+    ({"image": ROCKET, "force_new": "perhaps"}, 'force_new takes true or false, not "perhaps" (Pay again even if'),
+    ({"image": ROCKET, "prompt": ["wind"]}, 'prompt takes text, not ["wind"] (Motion to add'),
+    ({}, f"image is missing {PATHS}"),
+    (
+        {"image": None, "image_path": ROCKET, "x": 1, "\u202e": 2},
+        f"image is missing; this tool has no image_path or x {PATHS}",
+    ),
+    ({"image": {"path": "\u202e\x00"}}, r'image takes text, not {"path": "\u202e\u0000"} (Absolute'),
+    ({"image": "http://pictures.example/cat.jpg"}, "An http address is not taken"),
+    ({"image": "attachment://cat.png"}, "attached to the chat is no file here: save it"),
+    ({"image": "cat.png"}, "relative path"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), REFUSED, ids=[said[:40] for _, said in REFUSED])
+async def test_what_cannot_be_understood_is_refused_with_rule_finding_and_what_to_pass(
+    sandbox: Sandbox, base_url: str, arguments: dict[str, Any], said: str
+) -> None:
+    async with client_of(base_url) as client:
+        result = await client.call_tool("animate_image", arguments)
+
+    assert result.is_error
+    assert said in text_of(result)
+    assert text_of(result).isprintable()
+    assert len(text_of(result)) < 400
+    for word in ("ydantic", "Input should", "Field required", "Arguments", "type=", "alid", "Traceback"):
+        assert word not in text_of(result)
+    assert sandbox.received == []
+
+
+async def test_all_faults_are_told_in_one_answer(sandbox: Sandbox, base_url: str) -> None:
+    async with client_of(base_url) as client:
+        result = await client.call_tool("animate_image", {"duration": "soon", "prompt": 5, "wait_seconds": -1})
+
+    for fault in ("image is missing", "duration takes", "prompt takes", "wait_seconds takes"):
+        assert text_of(result).count(fault) == 1
+    assert text_of(result).startswith("Nothing was sent or paid: the arguments do not fit. ")
+    assert sandbox.received == []
+
+
+async def test_save_to_is_read_as_leniently_as_a_picture(tmp_path: Path) -> None:
+    with Sandbox(seconds=0, short_side=64).running() as url:
+        async with client_of(url) as client:
+            wanted = {"image": REMOTE, "save_to": f"\u201cfile://{tmp_path}/my%20clips/\u201d", "wait_seconds": 60}
+            result = await client.call_tool("animate_image", wanted)
+
+    assert result.structured_content
+    assert result.structured_content["saved_path"].startswith(f"{tmp_path}/my clips/cat-")

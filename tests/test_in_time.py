@@ -1,0 +1,216 @@
+"""A call answers before its client gives up, and what it began goes on: nothing is lost, nothing is paid twice."""
+
+from __future__ import annotations
+
+import math
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.types import Implementation
+
+from atlascloud_video_mcp.errors import NotAllowed, OutOfTime, SubmissionUnknown
+from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
+from atlascloud_video_mcp.sandbox import Fault
+from atlascloud_video_mcp.server import build_server
+from kit import REMOTE, ROCKET, requests_to, result_of, studio_at, text_of, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from atlascloud_video_mcp.sandbox import Sandbox
+    from atlascloud_video_mcp.studio import Step
+
+NOW = 0.0
+
+
+def soon() -> float:
+    """Long enough for a step to begin, too short for one that the sandbox delays."""
+    return anyio.current_time() + 0.4
+
+
+async def prediction_of(steps: AsyncGenerator[Step, None]) -> Prediction:
+    result = await result_of(steps)
+    assert isinstance(result, Prediction)
+    return result
+
+
+async def test_an_upload_that_outlasts_its_call_goes_on_and_the_same_call_submits(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(Fault(endpoint="upload", action="delay", seconds=1.5))
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(
+            OutOfTime, match=r"Uploading rocket.jpg \(.* of \d+ kB\): no result yet\. Nothing was submitted"
+        ):
+            await result_of(studio.animate_image(ROCKET, deadline=NOW, answer_by=soon()))
+        assert sandbox.submissions == []
+        clip = await prediction_of(studio.animate_image(ROCKET, deadline=NOW))
+
+    assert not clip.reused
+    assert requests_to(sandbox, "upload") == 1
+    assert len(sandbox.submissions) == 1
+
+
+async def test_an_upload_goes_on_when_its_call_is_cancelled_and_spends_nothing(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.5))
+
+    async with studio_at(base_url) as studio:
+        async with aclosing(studio.upload_image(ROCKET)) as steps:
+            async for step in steps:
+                if step.message.startswith("Uploading"):
+                    break
+        upload = await result_of(studio.upload_image(ROCKET))
+
+    assert isinstance(upload, Upload)
+    assert requests_to(sandbox, "upload") == 1
+    assert sandbox.submissions == []
+
+
+async def test_calls_with_the_same_picture_at_the_same_time_share_its_upload(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.3))
+    made: list[Prediction] = []
+
+    async with studio_at(base_url) as studio, anyio.create_task_group() as tasks:
+
+        async def animate(prompt: str) -> None:
+            made.append(await prediction_of(studio.animate_image(ROCKET, prompt=prompt, deadline=NOW)))
+
+        for number in range(4):
+            tasks.start_soon(animate, f"wind {number}")
+
+    assert len({clip.prediction_id for clip in made}) == 4
+    assert len({clip.image_url for clip in made}) == 1
+    assert requests_to(sandbox, "upload") == 1
+
+
+async def test_a_shared_upload_that_fails_is_told_to_all_and_tried_anew_by_the_next(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(
+        Fault(endpoint="upload", action="status", status=503, headers={"Retry-After": "1"}),
+        Fault(endpoint="upload", action="status", status=403),
+    )
+    failures: list[Exception] = []
+
+    async with studio_at(base_url) as studio, anyio.create_task_group() as tasks:
+
+        async def upload() -> None:
+            try:
+                await result_of(studio.upload_image(ROCKET))
+            except NotAllowed as error:
+                failures.append(error)
+
+        tasks.start_soon(upload)
+        tasks.start_soon(upload)
+        await until(lambda: len(failures) == 2)
+        await result_of(studio.upload_image(ROCKET))
+
+
+async def test_closing_the_studio_ends_an_upload_that_nobody_waits_for(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="upload", action="delay", seconds=3))
+
+    with anyio.fail_after(2.5):
+        async with studio_at(base_url) as studio:
+            with pytest.raises(OutOfTime):
+                await result_of(studio.upload_image(ROCKET, answer_by=soon()))
+
+
+async def test_a_paid_request_that_outlasts_its_call_keeps_its_id_and_is_joined(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(Fault(endpoint="generate", action="delay_after", seconds=1.5))
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(OutOfTime, match="may be running and paid; calling again joins it and does not pay twice"):
+            await result_of(studio.animate_image(REMOTE, deadline=NOW, answer_by=soon()))
+        clip = await prediction_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert clip.reused
+    assert [prediction_id for prediction_id, _ in sandbox.accepted] == [clip.prediction_id]
+
+
+async def test_a_lost_answer_is_searched_for_after_its_call_was_answered(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(
+        Fault(endpoint="generate", action="reset_after"), Fault(endpoint="history", action="delay", seconds=1)
+    )
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(OutOfTime, match="looking for the submission in the account's history: no result yet"):
+            await result_of(studio.animate_image(REMOTE, deadline=NOW, answer_by=soon()))
+        await until(lambda: requests_to(sandbox, "prediction"))
+        clip = await prediction_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert clip.reused
+    assert clip.notes
+    assert len(sandbox.accepted) == 1
+
+
+async def test_the_verdict_on_an_earlier_lost_submission_comes_before_the_time_is_up(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(Fault(endpoint="generate", action="reset_before"))
+
+    async with studio_at(base_url) as studio:
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                await result_of(studio.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.8))
+
+
+async def test_a_look_that_outlasts_its_call_leaves_the_id_valid(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="prediction", action="delay", seconds=2, times=2))
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(OutOfTime, match=r"Looking at prediction p1: no result yet\. The prediction stays valid"):
+            await result_of(studio.get_prediction("p1", deadline=NOW, answer_by=soon()))
+
+
+async def test_a_look_that_outlasts_its_call_is_answered_with_what_is_known(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        clip = await prediction_of(studio.animate_image(REMOTE, deadline=NOW))
+    sandbox.script(Fault(endpoint="prediction", action="delay", seconds=2, times=2))
+
+    async with studio_at(base_url, directory=tmp_path) as restarted:
+        seen = await prediction_of(restarted.get_prediction(clip.prediction_id, deadline=NOW, answer_by=soon()))
+
+    assert (seen.prediction_id, seen.status) == (clip.prediction_id, "processing")
+
+
+async def test_saving_that_outlasts_its_call_goes_on_and_is_found_by_the_same_call(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url) as studio:
+        clip = await prediction_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.finish(clip.prediction_id)
+        await prediction_of(studio.get_prediction(clip.prediction_id, deadline=math.inf))
+        sandbox.script(Fault(endpoint="file", action="delay", seconds=1.5))
+        with pytest.raises(OutOfTime, match=f"Saving the clip of prediction {clip.prediction_id}: no result yet"):
+            await result_of(studio.save_video(clip.prediction_id, str(tmp_path), answer_by=soon()))
+        saved = await result_of(studio.save_video(f" {clip.prediction_id}", str(tmp_path)))
+
+    assert isinstance(saved, SavedVideo)
+    assert requests_to(sandbox, "file") == 1
+
+
+async def test_a_host_of_little_patience_is_answered_while_a_picture_is_still_uploading(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(Fault(endpoint="upload", action="delay", seconds=6))
+    server, openai_agents = build_server(lambda: studio_at(base_url)), Implementation(name="mcp", version="0.1.0")
+
+    async with Client(server, client_info=openai_agents, read_timeout_seconds=5) as client:
+        late = await client.call_tool("animate_image", {"image": ROCKET})
+        made = await client.call_tool("animate_image", {"image": ROCKET})
+
+    assert late.is_error
+    assert late.structured_content is None
+    assert text_of(late).endswith("Call again with the same arguments; it goes on from there.")
+    assert made.structured_content
+    assert made.structured_content["status"] == "processing"
+    assert requests_to(sandbox, "upload") == 1

@@ -47,6 +47,17 @@ ui/node_modules/.package-lock.json: ui/package-lock.json ui/.npmrc
 soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
 	$(BIN)/python soak/soak.py
 
+# Of the wheel, with compiled bytecode: a checkout would be measured as nobody uses it.
+.PHONY: bench
+bench: .venv/dev.stamp  ## ten figures and what they are measured against; writes docs/benchmarks.md
+	rm -rf dist .venv/bench
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(PYTHON) -m venv .venv/bench
+	.venv/bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sandbox.txt
+	.venv/bench/bin/pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	.venv/bench/bin/python -m compileall -q -j 0 .venv/bench/lib
+	.venv/bench/bin/python -B benchmarks/bench.py $(BENCH)
+
 .venv/demo.stamp: requirements/sandbox.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sandbox.txt

@@ -1,0 +1,13 @@
+"""The sandbox in a process of its own, until its standard input ends; prints its base URL."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from atlascloud_video_mcp.sandbox import Sandbox
+
+options = json.loads(sys.argv[1])
+with Sandbox(short_side=96, balance_usd=1e9, **options).running() as base_url:
+    print(base_url, flush=True)
+    sys.stdin.read()

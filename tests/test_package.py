@@ -72,7 +72,7 @@ def test_the_commands_in_the_readme_exist(capsys: pytest.CaptureFixture[str]) ->
         main(["--help"])
 
     told = capsys.readouterr().out
-    for word in ("--sandbox", "--speed", "demo", "sandbox", "install", "uninstall"):
+    for word in ("--sandbox", "--speed", "demo", "sandbox", "install", "uninstall", "doctor"):
         assert word in told
         assert word in README
 
@@ -90,7 +90,7 @@ def test_nothing_heavy_is_imported_before_a_tool_is_called() -> None:
     assert "atlascloud_video_mcp.server" in ours
     for module in ("httpx", "PIL", "av", "stamina", "starlette", "uvicorn", "rich.progress", "ruamel.yaml", "tomlkit"):
         assert module not in ours
-    late = ("cloud", "pictures", "studio", "sandbox", "cli", "installing.commands")
+    late = ("cloud", "pictures", "studio", "sandbox", "cli", "installing.commands", "doctor.commands")
     assert not {f"atlascloud_video_mcp.{name}" for name in late} & ours
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp.doctor.options import add_command as add_doctor
 from atlascloud_video_mcp.errors import AtlasError, SettingsError
 from atlascloud_video_mcp.installing.options import add_commands as add_installing
 from atlascloud_video_mcp.network import is_loopback
@@ -34,14 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        _run(options)
+        return _run(options)
     except AtlasError as error:
         print(f"atlascloud-video-mcp: {error}", file=sys.stderr)  # noqa: T201 - this is how a command reports
         return 2 if isinstance(error, SettingsError) else 1
-    return 0
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
+    """Do what was typed; returns the exit status."""
     if options.command is None:
         settings = read_settings(os.environ)
         in_sandbox = options.sandbox or settings.sandbox
@@ -49,10 +50,14 @@ def _run(options: argparse.Namespace) -> None:
             _require_sandbox()
         studio = partial(_sandbox_studio, settings, options.speed) if in_sandbox else partial(_studio, settings)
         _serve(settings, studio, local=in_sandbox or is_loopback(urlsplit(settings.base_url).hostname))
-        return
+        return 0
     if options.command in {"install", "uninstall"}:
         _install(options)
-        return
+        return 0
+    if options.command == "doctor":
+        from atlascloud_video_mcp.doctor.commands import run as run_doctor  # noqa: PLC0415 - nor its doctor
+
+        return run_doctor(options, os.environ)
     _require_sandbox()
     from atlascloud_video_mcp import cli  # noqa: PLC0415 - a server does not need the commands
 
@@ -61,6 +66,7 @@ def _run(options: argparse.Namespace) -> None:
             cli.run_sandbox(options)
         case _:
             cli.run_demo(options)
+    return 0
 
 
 def _install(options: argparse.Namespace) -> None:
@@ -107,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--faults", metavar="FILE", help="a JSON list of scripted faults")
 
     add_installing(commands)
+    add_doctor(commands)
     return parser
 
 

@@ -131,3 +131,11 @@ def has_key(client: Client, there: object) -> bool:
     if not isinstance(there, dict):
         return False
     return KEY_VARIABLE in (there.get(client.env) or ()) or KEY_VARIABLE in (there.get(client.hands_on) or ())
+
+
+def words_of(there: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words that an entry starts; none when it names no command."""
+    command = there.get("cmd", there.get("command"))
+    words = command if isinstance(command, list) else [command] if command else []
+    arguments = there.get("args")
+    return tuple(map(str, [*words, *(arguments if isinstance(arguments, list) else ())]))

@@ -1,0 +1,165 @@
+"""The way to the API: network, TLS, what answers there, the key. Nothing is asked that costs anything."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.doctor.findings import State, fail, ok, skip, warn
+from atlascloud_video_mcp.errors import AtlasError, KeyRejected, RateLimited, ServiceUnavailable
+from atlascloud_video_mcp.network import is_loopback
+from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from atlascloud_video_mcp.doctor.findings import Finding
+
+USUAL = str(Settings.model_fields["base_url"].default)
+_PATIENCE = Patience(tries=2, altogether=10, connect=5, silence=8, answer=10)
+_SUCCESS = 200
+
+
+async def online(settings: Settings) -> Sequence[Finding]:
+    """The way to the API, and the account there."""
+    found = await way(settings)
+    if any(finding.state is State.FAIL for finding in found):
+        # What answers in the API's place, or at a wrong path, refuses the best of keys.
+        return [*found, *([skip("key", "it can only be tried when that is mended")] if settings.api_key else [])]
+    return [*found, *await key(settings)]
+
+
+async def way(settings: Settings, *, trust: ssl.SSLContext | None = None) -> Sequence[Finding]:
+    """Whether the API can be reached, safely, and is what answers there.
+
+    Args:
+        settings: Where it is.
+        trust: Whose certificates are believed; those that Python believes by itself unless said otherwise.
+    """
+    url = httpx.URL(settings.base_url)
+    started = monotonic()
+    headers = {"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"}
+    timeout = httpx.Timeout(_PATIENCE.silence, connect=_PATIENCE.connect)
+    try:
+        async with (
+            # As the server itself does it: a proxy of the environment cannot reach this machine's own address.
+            httpx.AsyncClient(
+                headers=headers, timeout=timeout, trust_env=not is_loopback(url.host), verify=trust or True
+            ) as http,
+            # The list of models, which needs no key.
+            http.stream("GET", f"{settings.base_url}/models") as response,
+        ):
+            network = ok("network", f"{url.host} answers in {monotonic() - started:.2f} s")
+            stream = response.extensions.get("network_stream")
+            secured = _secured(stream.get_extra_info("ssl_object") if stream else None)
+            await response.aread()
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        return unreachable(error, url)
+    return [network, secured, answer(response)]
+
+
+def _secured(tls: ssl.SSLObject | None) -> Finding:
+    if tls is None:
+        return ok("TLS", "none, and none is needed on the way to this machine itself")
+    certificate = tls.getpeercert() or {}
+    return ok("TLS", f"{tls.version()}, and the certificate is good until {certificate.get('notAfter', 'who knows')}")
+
+
+def unreachable(error: Exception, url: httpx.URL) -> Sequence[Finding]:
+    """What a failure to reach the API means."""
+    causes = [*_causes(error)]
+    where = f"{url.host} port {url.port or {'https': 443}.get(url.scheme, 80)}"
+    online = "Check the connection of this machine, its firewall and proxy (HTTPS_PROXY, NO_PROXY)"
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            return [ok("network", f"{where} can be reached"), _insecure(cause)]
+    rest = [skip("TLS", "the API was not reached"), skip("API", "it was not reached")]
+    wrong = "" if str(url) == USUAL else ", and ATLASCLOUD_BASE_URL"
+    for cause in causes:
+        match cause:
+            case socket.gaierror():
+                said = f"the name {url.host} cannot be found"
+                return [fail("network", said, f"{online}{wrong}."), *rest]
+            case ConnectionRefusedError():
+                return [fail("network", f"{where} refuses connections", f"{online}{wrong}."), *rest]
+            case httpx.ProxyError():
+                fix = "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY."
+                return [fail("network", "the proxy did not let the request through", fix), *rest]
+            case httpx.TimeoutException():
+                return [fail("network", f"{where} does not answer", f"{online}{wrong}."), *rest]
+            case _:
+                continue
+    said = f"{where} cannot be reached ({type(error).__name__})"
+    return [fail("network", said, f"{online}{wrong}."), *rest]
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and all that led to it."""
+    if error is None:
+        return
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _causes(each)
+    yield from _causes(error.__cause__ or error.__context__)
+
+
+def _insecure(error: ssl.SSLError) -> Finding:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        fix = (
+            "Check the clock of this machine. If a company's proxy or a virus scanner stands in between, name the file "
+            "with its certificate in SSL_CERT_FILE."
+        )
+        return fail("TLS", f"the certificate is not believed ({error.verify_message})", fix)
+    said = f"no safe connection comes about ({error.reason or type(error).__name__})"
+    return fail("TLS", said, "Check ATLASCLOUD_BASE_URL, and whether a proxy stands in between.")
+
+
+def answer(response: httpx.Response) -> Finding:
+    """Whether what answers is the API."""
+    status = response.status_code
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS:
+        return warn("API", f"it is out of order or busy (status {status})", "Try again later.")
+    if status == _SUCCESS and _has_models(response):
+        return ok("API", f"{response.url.host} answers as the Atlas Cloud API does")
+    said = f"{response.url.copy_with(query=None)} answers with status {status}, and not as the Atlas Cloud API does"
+    if str(response.url) == f"{USUAL}/models":
+        return fail("API", said, "Look whether a proxy or a login page of the network answers in its place.")
+    return fail("API", said, f"Unset ATLASCLOUD_BASE_URL, or set it to {USUAL}.")
+
+
+def _has_models(response: httpx.Response) -> bool:
+    try:
+        body: Any = response.json()
+    except ValueError:
+        return False
+    data = body.get("data", body) if isinstance(body, dict) else body
+    return bool(data) and isinstance(data, list | dict)
+
+
+async def key(settings: Settings, *, patience: Patience = _PATIENCE) -> Sequence[Finding]:
+    """Whether the API takes the key, by a look at the account's history."""
+    if settings.api_key is None:
+        return []
+    async with Cloud(settings.base_url, settings.api_key, patience=patience) as cloud:
+        try:
+            await cloud.history()
+        except AtlasError as error:
+            return [_refused(error)]
+    return [ok("key", "it is accepted")]
+
+
+def _refused(error: AtlasError) -> Finding:
+    match error:
+        case KeyRejected():
+            return fail("key", "Atlas Cloud does not accept it", f"Renew it at {KEYS_PAGE} and set {KEY_VARIABLE}.")
+        case RateLimited() | ServiceUnavailable():
+            return skip("key", f"it could not be tried: {error}")
+        case _:
+            return fail("key", str(error), f"Look at your account: {KEYS_PAGE}")

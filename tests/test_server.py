@@ -435,5 +435,5 @@ async def test_the_server_says_who_it_is_and_what_a_clip_costs(base_url: str) ->
         assert client.server_info is not None
         assert (client.server_info.name, client.server_info.version) == ("atlascloud-video", __version__)
         assert client.instructions is not None
-        assert "costs real money" in client.instructions
+        assert "COSTS REAL MONEY" in client.instructions
         assert len(client.instructions) < 1000

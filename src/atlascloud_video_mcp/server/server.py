@@ -17,6 +17,7 @@ from atlascloud_video_mcp.player import player_app, shown_in
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
 from atlascloud_video_mcp.server.answers import prediction_answer, saved_answer, upload_answer
 from atlascloud_video_mcp.server.calls import Call, Desk
+from atlascloud_video_mcp.server.guide import GUIDE_URI, add_guide
 from atlascloud_video_mcp.server.tools import Tool
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 
 _INSTRUCTIONS = (
     "Turns still pictures into video clips on Atlas Cloud. animate_image takes a local path or an https URL and does "
-    "it all: checks, uploads, submits, waits. Every clip costs real money: call animate_image once per clip the user "
-    'asked for. When it answers "Still rendering", call get_prediction with the id it gave; words like "continue" or '
-    '"retry" are no leave to submit again. get_prediction is free and works at any time, from any process.'
+    "it all: checks, uploads, submits, waits. EVERY CLIP COSTS REAL MONEY: call animate_image once per clip the user "
+    'asked for. When it answers "Still rendering", call get_prediction with the id it gave. Words like "continue" or '
+    '"retry", a time-out or an error are no leave to pay again: call get_prediction, or do what the answer says. '
+    "get_prediction and save_video are free and work at any time, from any process. A picture attached to the chat is "
+    f"no file: ask the user for its path. The resource {GUIDE_URI} tells how to write a good prompt."
 )
 
 
@@ -165,7 +168,7 @@ def build_server(
             yield desk
             tasks.cancel_scope.cancel()
 
-    return MCPServer(
+    server = MCPServer(
         "atlascloud-video",
         title="Atlas Cloud video",
         version=__version__,
@@ -175,3 +178,5 @@ def build_server(
         extensions=[apps],
         log_level="WARNING",
     )
+    add_guide(server)
+    return server

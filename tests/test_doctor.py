@@ -162,7 +162,7 @@ async def test_in_json_each_finding_says_how_it_is_and_what_to_do(capsys: pytest
         "checks": [
             {"name": "one", "state": "ok", "said": "is well"},
             {"name": "two", "state": "skip", "said": "nobody knows"},
-            {"name": "three", "state": "FAIL", "said": "is bad", "fix": "mend it"},
+            {"name": "three", "state": "fail", "said": "is bad", "fix": "mend it"},
         ],
     }
 
@@ -186,7 +186,7 @@ async def test_the_doctor_works_where_the_server_cannot(base_url: str, tmp_path:
     assert told["ok"] is False
     states = {check["name"]: check["state"] for check in told["checks"]}
     assert set(states) == LINES
-    assert [name for name, state in states.items() if state == "FAIL"] == ["packages", "key"]
+    assert [name for name, state in states.items() if state == "fail"] == ["packages", "key"]
     assert done.stderr == b""
 
 
@@ -357,6 +357,7 @@ async def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     network, *_ = await service.way(understood())
 
     assert network.state is State.FAIL
+    assert network.said == "api.atlascloud.ai port 443, or a proxy on the way, refuses connections"
     assert "HTTPS_PROXY" in network.fix
 
 

@@ -53,7 +53,8 @@ async def tell(all_checks: Sequence[Check], *, in_json: bool) -> int:
 
 
 def _line(finding: Finding) -> str:
-    line = f"{finding.state:4}  {finding.name:9}  {finding.said}"
+    state = "FAIL" if finding.state is State.FAIL else finding.state.value
+    line = f"{state:4}  {finding.name:9}  {finding.said}"
     return f"{line} -> {finding.fix}" if finding.fix else line
 
 

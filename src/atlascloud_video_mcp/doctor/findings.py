@@ -18,7 +18,7 @@ class State(StrEnum):
     OK = "ok"
     WARN = "warn"
     """It works, but somebody should know."""
-    FAIL = "FAIL"
+    FAIL = "fail"
     SKIP = "skip"
     """It cannot be known, because of something that another check names."""
 

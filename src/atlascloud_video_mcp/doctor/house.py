@@ -34,7 +34,10 @@ async def settings(situation: Situation) -> Sequence[Finding]:
         return [finding]
     if situation.in_sandbox:
         return [finding, ok("key", "none is set, and the sandbox needs none")]
-    fix = f"Create one at {KEYS_PAGE} and set it: `{_US} install CLIENT` does, or {KEY_VARIABLE} in the environment."
+    fix = (
+        f"Create one at {KEYS_PAGE} and set it: `{_US} install CLIENT` does, or {KEY_VARIABLE} in the environment. "
+        f"One that a client has already is tried by `{_US} doctor CLIENT`."
+    )
     return [finding, fail("key", "no API key is set", fix)]
 
 

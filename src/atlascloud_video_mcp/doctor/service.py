@@ -87,7 +87,8 @@ def unreachable(error: Exception, url: httpx.URL) -> Sequence[Finding]:
                 said = f"the name {url.host} cannot be found"
                 return [fail("network", said, f"{online}{wrong}."), *rest]
             case ConnectionRefusedError():
-                return [fail("network", f"{where} refuses connections", f"{online}{wrong}."), *rest]
+                proxy = "" if is_loopback(url.host) else ", or a proxy on the way,"
+                return [fail("network", f"{where}{proxy} refuses connections", f"{online}{wrong}."), *rest]
             case httpx.ProxyError():
                 fix = "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY."
                 return [fail("network", "the proxy did not let the request through", fix), *rest]

@@ -111,7 +111,9 @@ class Studio:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._closing.__aexit__(kind, value, traceback)
+        # The task group would wrap what the body raised, though no job of ours did.
+        handed_on = (None, None, None) if isinstance(value, Exception) else (kind, value, traceback)
+        await self._closing.__aexit__(*handed_on)
 
     @property
     def origin(self) -> str:

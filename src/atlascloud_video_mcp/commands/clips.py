@@ -1,0 +1,95 @@
+"""`animate` and `get`: a clip from a picture, and the way back to one that is unfinished."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from atlascloud_video_mcp.commands import screen
+from atlascloud_video_mcp.commands.errands import Errand
+from atlascloud_video_mcp.commands.options import Exit
+from atlascloud_video_mcp.commands.words import parting, told
+from atlascloud_video_mcp.errors import SettingsError
+from atlascloud_video_mcp.wiring import leave_conversions_behind, studio_opener
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncGenerator
+
+    from atlascloud_video_mcp.predictions import Prediction
+    from atlascloud_video_mcp.settings import Settings
+    from atlascloud_video_mcp.studio import Step, Studio
+
+_ADDRESSES = ("https:", "http:", "data:", "file:")
+
+
+def animate(options: argparse.Namespace, settings: Settings) -> Exit:
+    """Make a clip from a picture.
+
+    Raises:
+        AtlasError: It was refused, or failed before there was a prediction.
+    """
+    if settings.sandbox and options.no_wait:
+        raise SettingsError("--no-wait makes no sense in the sandbox, which ends with the command: leave it out")
+    # The sandbox's clips end with the command: unless they are saved there is nothing to see.
+    here = "." if settings.sandbox and not settings.download_dir else None
+    save_to = _from_here(options.save_to or here)
+
+    def order(studio: Studio, deadline: float) -> AsyncGenerator[Step, None]:
+        return studio.animate_image(
+            _from_here(options.picture) or "",
+            prompt=options.prompt,
+            duration=options.duration,
+            model=options.model,
+            enable_prompt_expansion=options.enable_prompt_expansion,
+            save_to=save_to,
+            force_new=options.force_new,
+            deadline=deadline,
+        )
+
+    errand = Errand(order, wait=0.0 if options.no_wait else options.timeout)
+    return _run(errand, options, settings, save=bool(save_to or settings.download_dir))
+
+
+def get(options: argparse.Namespace, settings: Settings) -> Exit:
+    """Look at a prediction, or wait for it.
+
+    Raises:
+        AtlasError: There is no such prediction, or it could not be looked at.
+    """
+
+    def look(studio: Studio, deadline: float) -> AsyncGenerator[Step, None]:
+        return studio.get_prediction(options.prediction_id, deadline=deadline)
+
+    save_to = _from_here(options.save_to)
+    errand = Errand(look, wait=options.timeout if options.wait else 0.0, save_to=save_to)
+    return _run(errand, options, settings, save=bool(save_to))
+
+
+def _run(errand: Errand, options: argparse.Namespace, settings: Settings, *, save: bool) -> Exit:
+    submit_only = getattr(options, "no_wait", False)
+    lasts = not settings.sandbox
+    try:
+        prediction = _shown(errand, settings, options.speed, quiet=errand.wait == 0 and not submit_only)
+    except KeyboardInterrupt:
+        screen.say(parting(errand.known, lasts=lasts))
+        leave_conversions_behind(Exit.INTERRUPTED)
+        return Exit.INTERRUPTED
+    return told(prediction, lasts=lasts, as_json=options.json, submit_only=submit_only, save=save)
+
+
+def _shown(errand: Errand, settings: Settings, speed: float, *, quiet: bool) -> Prediction:
+    with screen.progress(shown=not quiet) as (show, heartbeat):
+        opener = studio_opener(settings, sandbox=settings.sandbox, speed=speed, heartbeat=heartbeat)
+        return anyio.run(errand.carry_out, opener, show)
+
+
+def _from_here(text: str | None) -> str | None:
+    """A path as seen from the current directory, made absolute; addresses and ~ stay as they are."""
+    if not text or text.startswith("~") or text.lower().startswith(_ADDRESSES):
+        return text
+    # An ending separator says that a directory is meant.
+    return f"{Path.cwd() / text}{os.sep if text.endswith(('/', os.sep)) else ''}"

@@ -1,0 +1,81 @@
+"""One command's way through the studio: begin, show, wait on through trouble, save."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import anyio
+
+from atlascloud_video_mcp.commands import screen
+from atlascloud_video_mcp.errors import AtlasError, RateLimited, ServiceUnavailable
+from atlascloud_video_mcp.predictions import Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from atlascloud_video_mcp.commands.screen import Show
+    from atlascloud_video_mcp.predictions import SavedVideo
+    from atlascloud_video_mcp.studio import Step, Studio
+
+
+@dataclass
+class Errand:
+    """What a command wants of the studio, and what is known by now."""
+
+    begin: Callable[[Studio, float], AsyncGenerator[Step, None]]
+    """Gives the steps, for a deadline on the clock of `anyio.current_time`."""
+    wait: float
+    """Seconds."""
+    save_to: str | None = None
+    """Where the clip is to be saved in the end, unless the steps have done so."""
+    look_again: float = 10.0
+    """Seconds after which a wait that broke off is taken up again."""
+    known: Prediction | None = None
+
+    async def carry_out(self, open_studio: Callable[[], AbstractAsyncContextManager[Studio]], show: Show) -> Prediction:
+        """Go through the steps until the clip is there and saved, the time is up, or it failed.
+
+        Raises:
+            AtlasError: There is no prediction, or it could not be looked at to the end.
+        """
+        async with open_studio() as studio:
+            deadline = anyio.current_time() + self.wait
+            steps = self.begin(studio, deadline)
+            while True:
+                try:
+                    clip = await self._follow(steps, show)
+                except (ServiceUnavailable, RateLimited) as trouble:
+                    left = deadline - anyio.current_time()
+                    if self.known is None or left <= 0:
+                        raise
+                    pause = min(left, trouble.retry_after or self.look_again)
+                    screen.say(f"{trouble} Looking again in {pause:.0f} s.")
+                    await anyio.sleep(pause)
+                    steps = studio.get_prediction(self.known.prediction_id, deadline=deadline)
+                else:
+                    return await self._save(studio, clip)
+
+    async def _follow(self, steps: AsyncGenerator[Step, None], show: Show) -> Prediction:
+        joined = self.known is not None and self.known.reused
+        async with aclosing(steps):
+            async for step in steps:
+                show(step.message, step.share)
+                if isinstance(step.result, Prediction):
+                    # A wait that is taken up again is no longer the call that joined.
+                    self.known = step.result.model_copy(update={"reused": step.result.reused or joined})
+        return cast("Prediction", self.known)  # the last step of these calls always holds one
+
+    async def _save(self, studio: Studio, clip: Prediction) -> Prediction:
+        """Keep the clip, where that is still to be done; what goes wrong becomes a note, for the clip is there."""
+        if self.save_to is None or clip.video_url is None:
+            return clip
+        try:
+            async with aclosing(studio.save_video(clip.prediction_id, self.save_to)) as steps:
+                saved = cast("SavedVideo", [step.result async for step in steps][-1])
+        except AtlasError as error:
+            notes = tuple(dict.fromkeys((*(clip.notes or ()), str(error))))
+            return clip.model_copy(update={"saved_path": None, "notes": notes})
+        return clip.model_copy(update={"saved_path": saved.saved_path})

@@ -1,0 +1,112 @@
+"""What the commands for people take; read before anything else is imported, so nothing here is slow to load."""
+
+from __future__ import annotations
+
+import argparse
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LONGEST_WAIT = 1800.0
+"""Seconds to wait for a clip unless told otherwise; clips take 30 seconds to 5 minutes."""
+
+
+class Exit(IntEnum):
+    """How a command ends, for scripts."""
+
+    DONE = 0
+    """What was asked for is there."""
+    FAILED = 1
+    """It was refused, or the generation failed, or the clip could not be saved."""
+    USAGE = 2
+    """The command line or a setting makes no sense, the key among them; nothing was begun."""
+    UNFINISHED = 3
+    """The clip is not finished yet; `get` goes on from there."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells count it: 128 and the signal's number."""
+
+
+_STATUSES = (
+    "exit status: 0 done, 1 refused or failed, 2 the command line, a setting or the key is no good, "
+    "3 the clip is not finished yet, 130 interrupted (Ctrl-C)"
+)
+
+
+def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the commands to a parser.
+
+    Args:
+        add: The `add_parser` of its sub-commands.
+    """
+    _add_animate(add("animate", help="make a clip from a picture, and wait for it; costs money", epilog=_STATUSES))
+    _add_get(add("get", help="look at a prediction, or wait for it; free", epilog=_STATUSES))
+
+
+def _add_animate(animate: argparse.ArgumentParser) -> None:
+    animate.description = (
+        "Makes a clip from a picture and waits for it. On stdout: the path of the saved clip, else its URL, or with "
+        "--no-wait the prediction's id. All else goes to stderr. What is unfinished and asked for again is joined, "
+        "not paid twice."
+    )
+    animate.add_argument("picture", metavar="PICTURE", help="a file, or an https URL")
+    animate.add_argument("--prompt", help="the motion to add: one or two sentences, at most 2,000 characters")
+    animate.add_argument(
+        "--duration", type=int, metavar="SECONDS", help="6 or 10 (Hailuo 2.3 standard and fast); pro takes none"
+    )
+    animate.add_argument("--model", help="default: ATLASCLOUD_MODEL, else minimax/hailuo-2.3/i2v-standard")
+    animate.add_argument(
+        "--enable-prompt-expansion",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="let the model rewrite the prompt",
+    )
+    animate.add_argument("--save-to", metavar="PATH", help="an .mp4 file or a directory; nothing is overwritten")
+    animate.add_argument(
+        "--force-new", action="store_true", help="pay again although an identical request is unfinished or unknown"
+    )
+    waiting = animate.add_mutually_exclusive_group()
+    waiting.add_argument("--no-wait", action="store_true", help="end as soon as it is submitted")
+    _add_timeout(waiting)
+    _add_json(animate)
+    animate.add_argument(
+        "--sandbox",
+        action="store_true",
+        default=argparse.SUPPRESS,  # else it would undo a --sandbox before the command
+        help="try it out: no key, no network, no cost; the clip is saved here unless --save-to says otherwise",
+    )
+
+
+def _add_get(get: argparse.ArgumentParser) -> None:
+    get.description = (
+        "Looks at a prediction, or waits for it. On stdout: the path of the saved clip, else its URL. All else goes "
+        "to stderr. Any id works that this key ever got, from any process."
+    )
+    get.add_argument("prediction_id", metavar="ID", help="the id that animate gave")
+    get.add_argument("--wait", action="store_true", help="wait until it is finished")
+    _add_timeout(get)
+    get.add_argument("--save-to", metavar="PATH", help="an .mp4 file or a directory; nothing is overwritten")
+    _add_json(get)
+
+
+def _add_timeout(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
+        "--timeout",
+        type=seconds,
+        default=LONGEST_WAIT,
+        metavar="SECONDS",
+        help="how long to wait (default: %(default).0f); the clip is made all the same",
+    )
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print one JSON object on stdout instead")
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more; argparse tells of the ValueError."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number

@@ -1,0 +1,425 @@
+"""The commands for people and scripts: what they print where, and how they end."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import jsonschema
+import pytest
+
+from atlascloud_video_mcp.__main__ import main
+from atlascloud_video_mcp.commands import screen
+from atlascloud_video_mcp.commands.errands import Errand
+from atlascloud_video_mcp.commands.options import Exit
+from atlascloud_video_mcp.errors import ServiceUnavailable
+from atlascloud_video_mcp.sandbox import Fault, Sandbox
+from kit import CANARY, PHOTOS, REMOTE, ROCKET, only_id, polls, studio_at, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from atlascloud_video_mcp.predictions import Prediction
+
+TOOLS = Path(__file__).parent / "tools"
+ESCAPE = "\x1b"
+COMMAND = [sys.executable, "-m", "atlascloud_video_mcp"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory, and a journal of this test's own."""
+    state = tmp_path / "state"
+    monkeypatch.setenv("ATLASCLOUD_STATE_DIR", str(state))
+    for name in ("ATLASCLOUD_API_KEY", "ATLASCLOUD_BASE_URL", "ATLASCLOUD_SANDBOX"):
+        monkeypatch.delenv(name, raising=False)
+    directory = tmp_path / "here"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    return directory
+
+
+@pytest.fixture
+def live(base_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The environment of somebody with a key, whose API is the sandbox of this test."""
+    monkeypatch.setenv("ATLASCLOUD_BASE_URL", base_url)
+    monkeypatch.setenv("ATLASCLOUD_API_KEY", CANARY)
+    return base_url
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """The same with generations that are done at once."""
+    sandbox = Sandbox(seconds=0, short_side=64)
+    with sandbox.running() as url:
+        monkeypatch.setenv("ATLASCLOUD_BASE_URL", url)
+        monkeypatch.setenv("ATLASCLOUD_API_KEY", CANARY)
+        monkeypatch.setenv("ATLASCLOUD_POLL_INTERVAL", "0.01")
+        yield sandbox
+
+
+def lines(text: str) -> list[str]:
+    return text.splitlines()
+
+
+def the_object(printed: str) -> dict[str, Any]:
+    """The one JSON object that was printed, which is a prediction as the tools give it."""
+    (line,) = lines(printed)
+    prediction = json.loads(line)
+    schema = json.loads((TOOLS / "animate_image.json").read_text(encoding="utf-8"))["outputSchema"]
+    jsonschema.validate(prediction, schema, format_checker=jsonschema.FormatChecker())
+    return dict(prediction)
+
+
+@pytest.mark.usefixtures("quick")
+def test_animate_hands_a_script_the_url_and_tells_a_person_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["animate", ROCKET, "--prompt", "[Push in]"]) == Exit.DONE
+
+    out, err = capsys.readouterr()
+    (url,) = lines(out)
+    assert url.startswith("http://127.0.0.1:")
+    assert url.endswith(".mp4")
+    told = lines(err)
+    assert told[0] == "  1% Checking the picture"
+    assert any(line.startswith("100% Finished after") for line in told)
+    assert any(line.startswith("Cost: $0.") for line in told)
+    assert f"Keep it with: atlascloud-video-mcp get {Path(url).stem} --save-to DIRECTORY" in told
+
+
+def test_animate_sends_what_was_asked_for(quick: Sandbox) -> None:
+    model = "minimax/hailuo-2.3/fast"
+    asked = ["--prompt", "wind", "--duration", "10", "--model", model, "--no-enable-prompt-expansion"]
+
+    assert main(["animate", REMOTE, *asked]) == Exit.DONE
+
+    assert quick.submissions == [
+        {"model": model, "image": REMOTE, "prompt": "wind", "duration": 10, "enable_prompt_expansion": False}
+    ]
+
+
+def test_paths_are_seen_from_the_current_directory_and_the_saved_clip_is_the_answer(
+    quick: Sandbox, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "cat.jpg").write_bytes(Path(ROCKET).read_bytes())
+
+    assert main(["animate", "cat.jpg", "--save-to", "clips/"]) == Exit.DONE
+
+    out, err = capsys.readouterr()
+    (saved,) = (here / "clips").iterdir()
+    assert lines(out) == [str(saved)]
+    assert saved.name.startswith("cat-")
+    assert saved.read_bytes()[4:8] == b"ftyp"
+    assert "URL: http://127.0.0.1:" in err
+    assert len(quick.submissions) == 1
+
+
+def test_a_clip_that_cannot_be_saved_is_no_success_but_its_url_is_told(
+    quick: Sandbox, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick.script(Fault(endpoint="file", action="status", status=404, times=9))
+
+    assert main(["animate", REMOTE, "--save-to", "clip.mp4"]) == Exit.FAILED
+    out, err = capsys.readouterr()
+    assert out.startswith("http://127.0.0.1:")
+    assert "Note: " in err
+
+    assert main(["get", Path(out.strip()).stem, "--save-to", "clip.mp4", "--json"]) == Exit.FAILED
+    clip = the_object(capsys.readouterr().out)
+    assert clip["video_url"] == out.strip()
+    assert "saved_path" not in clip
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_get_saves_a_finished_clip(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["animate", REMOTE, "--json"])
+    prediction_id = the_object(capsys.readouterr().out)["prediction_id"]
+
+    assert main(["get", prediction_id, "--save-to", "clip.mp4"]) == Exit.DONE
+
+    out, err = capsys.readouterr()
+    assert lines(out) == [str(here / "clip.mp4")]
+    assert (here / "clip.mp4").read_bytes()[4:8] == b"ftyp"
+    assert "%" not in err, "nobody waits, so there is no progress"
+
+
+def test_without_waiting_the_id_is_the_answer_and_get_goes_on_from_there(
+    live: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["animate", REMOTE, "--no-wait"]) == Exit.DONE
+    (prediction_id,) = lines(capsys.readouterr().out)
+    assert prediction_id == anyio.run(only_id, live)
+
+    assert main(["get", prediction_id]) == Exit.UNFINISHED
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"Go on with: atlascloud-video-mcp get {prediction_id} --wait" in lines(err)
+
+    assert main(["get", prediction_id, "--wait", "--timeout", "0.01", "--json"]) == Exit.UNFINISHED
+    assert the_object(capsys.readouterr().out)["status"] == "processing"
+
+    sandbox.finish(prediction_id)
+    assert main(["get", prediction_id, "--wait"]) == Exit.DONE
+    assert lines(capsys.readouterr().out)[0].endswith(".mp4")
+
+
+@pytest.mark.usefixtures("live")
+def test_when_the_time_is_up_the_same_command_joins_and_does_not_pay_again(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["animate", REMOTE, "--timeout", "0", "--json"]
+
+    assert [main(asked), main(asked)] == [Exit.UNFINISHED] * 2
+
+    first, again = map(json.loads, lines(capsys.readouterr().out))
+    assert (first["reused"], again["reused"]) == (False, True)
+    assert first["prediction_id"] == again["prediction_id"]
+    assert len(sandbox.submissions) == 1
+
+    assert main([*asked, "--force-new"]) == Exit.UNFINISHED
+    assert len(sandbox.submissions) == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_failed_generation_is_a_failure_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["animate", REMOTE, "--prompt", "sandbox:fail"]) == Exit.FAILED
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "The generation failed after 0 s: Content moderation refused the prompt" in err
+    assert "Atlas Cloud does not charge for a failed generation." in lines(err)
+
+    assert main(["animate", REMOTE, "--prompt", "sandbox:fail", "--json"]) == Exit.FAILED
+    assert the_object(capsys.readouterr().out)["status"] == "failed"
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("arguments", "status", "why"),
+    [
+        (["animate", str(PHOTOS / "chelsea.png")], Exit.FAILED, "300 px"),
+        (["animate", "nothing.jpg"], Exit.FAILED, "nothing.jpg"),
+        (["animate", REMOTE, "--duration", "7"], Exit.FAILED, "takes 6 or 10 seconds"),
+        (["animate", "ftp://pictures.example/cat.jpg"], Exit.FAILED, "cat.jpg"),
+        (["animate", "~nobody-of-this-name/cat.jpg"], Exit.FAILED, "home directory"),
+        (["get", "no-such-id"], Exit.FAILED, "no-such-id"),
+    ],
+)
+def test_what_is_refused_is_one_sentence_and_for_scripts_an_object(
+    arguments: list[str], status: Exit, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--json"]) == status
+
+    out, err = capsys.readouterr()
+    assert set(json.loads(out)) == {"error"}
+    assert why in json.loads(out)["error"]
+    assert f"atlascloud-video-mcp: {json.loads(out)['error']}" in lines(err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "why"),
+    [
+        (["animate", REMOTE], {}, "ATLASCLOUD_API_KEY"),
+        (["animate", REMOTE], {"ATLASCLOUD_MAX_WAIT": "soon"}, "ATLASCLOUD_MAX_WAIT"),
+        (["animate", REMOTE, "--sandbox", "--no-wait"], {}, "--no-wait"),
+        (["--sandbox", "animate", REMOTE, "--no-wait"], {}, "--no-wait"),
+        (["animate", REMOTE, "--no-wait"], {"ATLASCLOUD_SANDBOX": "1"}, "--no-wait"),
+    ],
+)
+def test_settings_that_do_not_do_are_told_apart(
+    arguments: list[str],
+    environment: dict[str, str],
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(arguments) == Exit.USAGE
+
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["animate"],
+        ["get"],
+        ["animate", REMOTE, "--timeout", "-1"],
+        ["animate", REMOTE, "--timeout", "inf"],
+        ["animate", REMOTE, "--no-wait", "--timeout", "5"],
+    ],
+)
+def test_a_command_line_that_makes_no_sense_is_told_apart(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+
+    assert stopped.value.code == Exit.USAGE
+    assert "usage: atlascloud-video-mcp" in capsys.readouterr().err
+
+
+def test_in_the_sandbox_the_clip_is_left_in_the_current_directory(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--speed", "1000", "animate", "--sandbox", ROCKET]) == Exit.DONE
+
+    out, err = capsys.readouterr()
+    (saved,) = here.iterdir()
+    assert lines(out) == [str(saved)]
+    assert "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid." in lines(err)
+    assert "URL" not in err, "it ends with the command"
+
+
+def animation(*, image: str = REMOTE, wait: float = 60, look_again: float = 0) -> Errand:
+    return Errand(lambda studio, deadline: studio.animate_image(image, deadline=deadline), wait, look_again=look_again)
+
+
+async def carry_out(errand: Errand, base_url: str, directory: Path | None = None) -> Prediction:
+    with anyio.fail_after(20):
+        return await errand.carry_out(lambda: studio_at(base_url, directory=directory), lambda *_: None)
+
+
+async def test_a_wait_that_breaks_off_is_taken_up_again_and_has_joined_what_it_joined(
+    sandbox: Sandbox, base_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = await carry_out(animation(wait=0), base_url, tmp_path)
+    sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=4, after=1))
+
+    async def finish_late() -> None:
+        await until(lambda: polls(sandbox) > 6)
+        sandbox.finish(first.prediction_id)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(finish_late)
+        clip = await carry_out(animation(), base_url, tmp_path)
+
+    (said,) = lines(capsys.readouterr().err)
+    assert first.prediction_id in said
+    assert said.endswith("Looking again in 0 s.")
+    assert (clip.status, clip.reused) == ("completed", True)
+    assert len(sandbox.submissions) == 1
+
+
+async def test_trouble_ends_the_command_when_there_is_no_prediction_yet_or_no_time_left(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(Fault(endpoint="upload", action="status", status=503, times=4))
+    with pytest.raises(ServiceUnavailable):
+        await carry_out(animation(image=ROCKET), base_url)
+    assert sandbox.submissions == []
+
+    sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=10_000))
+    with pytest.raises(ServiceUnavailable, match="the prediction stays valid"):
+        await carry_out(animation(wait=1, look_again=60), base_url)
+
+
+def test_what_the_api_says_cannot_command_the_terminal(quick: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    said = {"id": "some-id", "status": "failed", "error": f"{ESCAPE}[2J [/red] gone\nand more \u2713"}
+    quick.script(Fault(endpoint="prediction", action="status", status=200, body=json.dumps({"data": said}), times=9))
+
+    assert main(["get", "some-id"]) == Exit.FAILED
+
+    assert "The generation failed after 0 s: [2J [/red] gone and more \u2713" in lines(capsys.readouterr().err)
+
+
+def test_a_pipe_that_knows_fewer_letters_gets_them_spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(written, encoding="cp1252"))
+
+    screen.say("caf\u00e9 \u2713")
+
+    assert written.getvalue().decode("cp1252") == f"caf\u00e9 \\u2713{os.linesep}"
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_leaves_the_id_and_how_to_go_on(live: str, sandbox: Sandbox) -> None:
+    with started("animate", REMOTE) as process:
+        assert process.stderr is not None
+        assert any("Submitted" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+
+    assert (process.returncode, out) == (130, "")
+    prediction_id = anyio.run(only_id, live)
+    assert lines(err)[-1] == (
+        f"Interrupted. The clip is made all the same. Go on with: atlascloud-video-mcp get {prediction_id} --wait"
+    )
+    assert len(sandbox.submissions) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+@pytest.mark.usefixtures("live")
+def test_ctrl_c_before_there_is_an_id_says_that_nothing_is_paid_twice(sandbox: Sandbox) -> None:
+    sandbox.script(Fault(endpoint="upload", action="delay", seconds=60))
+    with started("animate", ROCKET) as process:
+        assert process.stderr is not None
+        assert any("Uploading" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert lines(err)[-1].startswith("Interrupted. If the request was sent by now, the same command again finds it")
+    assert sandbox.submissions == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_in_the_sandbox_says_that_the_clip_is_lost() -> None:
+    with started("animate", "--sandbox", REMOTE) as process:
+        assert process.stderr is not None
+        assert any("Submitted" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert lines(err)[-1] == "Interrupted. The sandbox ends with the command, and its clip with it."
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+@pytest.mark.parametrize(("terminal", "strokes"), [("xterm-256color", "\u2501"), ("dumb", "")])
+@pytest.mark.usefixtures("quick")
+def test_a_terminal_shows_a_bar_unless_it_is_too_simple(
+    terminal: str, strokes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", terminal)
+    master, slave = os.openpty()
+    command = [*COMMAND, "animate", ROCKET]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, text=True) as process:
+        os.close(slave)
+        seen = b"".join(iter(lambda: reading(master), b"")).decode()
+        out, _ = process.communicate(timeout=60)
+    os.close(master)
+
+    assert lines(out)[0].endswith(".mp4")
+    assert set(seen) & {"\u2501"} == set(strokes)
+    assert "100%" in seen
+    assert "The clip is ready after" in seen
+
+
+def reading(master: int) -> bytes:
+    """What a pseudo-terminal shows next; nothing once its other end is closed."""
+    try:
+        return os.read(master, 65536)
+    except OSError:  # Linux tells the end so
+        return b""
+
+
+def test_an_interrupt_anywhere_else_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("atlascloud_video_mcp.commands.clips.get", interrupted)
+
+    assert main(["get", "some-id"]) == Exit.INTERRUPTED

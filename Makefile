@@ -18,10 +18,14 @@ check: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: dist
+dist: .venv/dev.stamp  ## the wheel and the source archive, the same byte by byte wherever they are built
+	rm -rf dist/*.whl dist/*.tar.gz
+	$(BIN)/python -m hatchling build
+
 # The wheel as a user gets it: in a virtual environment of its own, driven over stdio by our client.
-wheel-test: .venv/dev.stamp
-	rm -rf dist .venv/wheel
-	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+wheel-test: dist
+	rm -rf .venv/wheel
 	$(PYTHON) -m venv .venv/wheel
 	.venv/wheel/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sandbox.txt
 	.venv/wheel/bin/pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
@@ -43,6 +47,20 @@ player: ui/node_modules/.package-lock.json  ## make the player's page anew from 
 ui/node_modules/.package-lock.json: ui/package-lock.json ui/.npmrc
 	cd ui && npm ci --silent
 	touch $@
+
+.PHONY: mcpb
+mcpb: .venv/dev.stamp .venv/mcpb.stamp  ## the Claude Desktop bundle, checked and packed by the official tool
+	rm -rf build/mcpb dist/*.mcpb
+	$(BIN)/python distribution/mcpb/stage.py build/mcpb
+	mkdir -p dist
+	.venv/mcpb/node_modules/.bin/mcpb validate build/mcpb
+	.venv/mcpb/node_modules/.bin/mcpb pack build/mcpb dist/atlascloud-video.mcpb
+
+# What people install, as they install it: without our pinned versions, by each of the usual tools, from the bundle.
+# Takes minutes, and registries.
+.PHONY: install-test
+install-test: dist mcpb
+	$(BIN)/pytest -p no:cacheprovider distribution/tests
 
 soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
 	$(BIN)/python soak/soak.py
@@ -68,12 +86,20 @@ bench: .venv/dev.stamp  ## ten figures and what they are measured against; write
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
+.venv/mcpb.stamp: .venv/demo.stamp distribution/mcpb/package.json distribution/mcpb/package-lock.json
+	mkdir -p .venv/mcpb
+	cp distribution/mcpb/package.json distribution/mcpb/package-lock.json .venv/mcpb
+	npm ci --prefix .venv/mcpb --no-audit --no-fund --silent
+	touch $@
+
 # Extras stay in the pins: pip refuses a hashed `coverage[toml]` that is pinned only as `coverage`.
 lock: .venv/dev.stamp  ## renew the pinned versions
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 		--extra sandbox --group build pyproject.toml -o requirements/sandbox.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 		--all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
+		--extra heif --constraint requirements/dev.txt pyproject.toml -o requirements/server.txt
 
 clean:
-	rm -rf .venv ui/node_modules ui/.out dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv ui/node_modules ui/.out build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

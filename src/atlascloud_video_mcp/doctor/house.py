@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _US = "atlascloud-video-mcp"
 ENOUGH_SPACE = 200_000_000  # bytes; the journal and a few dozen clips
-_SANDBOX = ("av", "python_multipart", "rich", "starlette", "uvicorn")
+_SANDBOX = ("av", "python_multipart", "starlette", "uvicorn")
 
 
 async def settings(situation: Situation) -> Sequence[Finding]:

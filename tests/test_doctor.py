@@ -361,6 +361,20 @@ async def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     assert "HTTPS_PROXY" in network.fix
 
 
+async def test_settings_of_the_network_that_cannot_be_used_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "authorities.pem").write_text("nonsense", encoding="utf-8")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authorities.pem"))
+
+    network, *rest = await service.way(understood())
+
+    assert network.state is State.FAIL
+    assert "cannot be used (SSLError)" in network.said
+    assert "SSL_CERT_FILE" in network.fix
+    assert {finding.state for finding in rest} == {State.SKIP}
+
+
 async def test_a_certificate_that_is_not_believed_is_told() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 USUAL = str(Settings.model_fields["base_url"].default)
 _PATIENCE = Patience(tries=2, altogether=10, connect=5, silence=8, answer=10)
 _SUCCESS = 200
+_NOT_REACHED = (skip("TLS", "the API was not reached"), skip("API", "it was not reached"))
 
 
 async def online(settings: Settings) -> Sequence[Finding]:
@@ -43,25 +44,33 @@ async def way(settings: Settings, *, trust: ssl.SSLContext | None = None) -> Seq
         trust: Whose certificates are believed; those that Python believes by itself unless said otherwise.
     """
     url = httpx.URL(settings.base_url)
-    started = monotonic()
-    headers = {"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"}
-    timeout = httpx.Timeout(_PATIENCE.silence, connect=_PATIENCE.connect)
     try:
-        async with (
-            # As the server itself does it: a proxy of the environment cannot reach this machine's own address.
-            httpx.AsyncClient(
-                headers=headers, timeout=timeout, trust_env=not is_loopback(url.host), verify=trust or True
-            ) as http,
-            # The list of models, which needs no key.
-            http.stream("GET", f"{settings.base_url}/models") as response,
-        ):
+        http = _client(url, trust)
+    except (OSError, ValueError, httpx.InvalidURL) as error:
+        said = f"the proxy or certificate settings of the environment cannot be used ({type(error).__name__})"
+        fix = "Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
+        return [fail("network", said, fix), *_NOT_REACHED]
+    started = monotonic()
+    try:
+        # The list of models, which needs no key.
+        async with http, http.stream("GET", f"{settings.base_url}/models") as response:
             network = ok("network", f"{url.host} answers in {monotonic() - started:.2f} s")
             stream = response.extensions.get("network_stream")
             secured = _secured(stream.get_extra_info("ssl_object") if stream else None)
             await response.aread()
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+    except (httpx.HTTPError, OSError, ValueError) as error:
         return unreachable(error, url)
     return [network, secured, answer(response)]
+
+
+def _client(url: httpx.URL, trust: ssl.SSLContext | None) -> httpx.AsyncClient:
+    """A client as the server itself has it: a proxy of the environment cannot reach this machine's own address."""
+    return httpx.AsyncClient(
+        headers={"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"},
+        timeout=httpx.Timeout(_PATIENCE.silence, connect=_PATIENCE.connect),
+        trust_env=not is_loopback(url.host),
+        verify=trust or True,
+    )
 
 
 def _secured(tls: ssl.SSLObject | None) -> Finding:
@@ -79,25 +88,24 @@ def unreachable(error: Exception, url: httpx.URL) -> Sequence[Finding]:
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             return [ok("network", f"{where} can be reached"), _insecure(cause)]
-    rest = [skip("TLS", "the API was not reached"), skip("API", "it was not reached")]
     wrong = "" if str(url) == USUAL else ", and ATLASCLOUD_BASE_URL"
     for cause in causes:
         match cause:
             case socket.gaierror():
                 said = f"the name {url.host} cannot be found"
-                return [fail("network", said, f"{online}{wrong}."), *rest]
+                return [fail("network", said, f"{online}{wrong}."), *_NOT_REACHED]
             case ConnectionRefusedError():
                 proxy = "" if is_loopback(url.host) else ", or a proxy on the way,"
-                return [fail("network", f"{where}{proxy} refuses connections", f"{online}{wrong}."), *rest]
+                return [fail("network", f"{where}{proxy} refuses connections", f"{online}{wrong}."), *_NOT_REACHED]
             case httpx.ProxyError():
                 fix = "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY."
-                return [fail("network", "the proxy did not let the request through", fix), *rest]
+                return [fail("network", "the proxy did not let the request through", fix), *_NOT_REACHED]
             case httpx.TimeoutException():
-                return [fail("network", f"{where} does not answer", f"{online}{wrong}."), *rest]
+                return [fail("network", f"{where} does not answer", f"{online}{wrong}."), *_NOT_REACHED]
             case _:
                 continue
     said = f"{where} cannot be reached ({type(error).__name__})"
-    return [fail("network", said, f"{online}{wrong}."), *rest]
+    return [fail("network", said, f"{online}{wrong}."), *_NOT_REACHED]
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

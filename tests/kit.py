@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -116,3 +117,8 @@ def polls(sandbox: Sandbox) -> int:
 
 def requests_to(sandbox: Sandbox, endpoint: str) -> int:
     return sum(request.endpoint == endpoint for request in sandbox.received)
+
+
+def handed_on(*beginnings: str) -> dict[str, str]:
+    """What of our environment a server gets: a host hands on little of its own."""
+    return {name: value for name, value in os.environ.items() if name.startswith(beginnings)}

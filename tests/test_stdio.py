@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from mcp.client.stdio import stdio_client
 from mcp.types import TextResourceContents
 from PIL import Image
 
-from kit import CANARY, PHOTOS, REMOTE, ROCKET, only_id, text_of, until
+from kit import CANARY, PHOTOS, REMOTE, ROCKET, handed_on, only_id, text_of, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -41,11 +40,6 @@ INITIALIZE = {
 def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the servers' journals out of the home of whoever runs the tests."""
     monkeypatch.setenv("ATLASCLOUD_STATE_DIR", str(tmp_path_factory.mktemp("state")))
-
-
-def handed_on(*beginnings: str) -> dict[str, str]:
-    """What of our environment a server gets: a host hands on little of its own."""
-    return {name: value for name, value in os.environ.items() if name.startswith(beginnings)}
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -145,7 +146,13 @@ def _serve(settings: Settings, speed: float) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
     max_wait = math.inf if settings.max_wait is None else settings.max_wait
-    build_server(open_studio, max_wait=max_wait, local=local).run("stdio")
+    try:
+        build_server(open_studio, max_wait=max_wait, local=local).run("stdio")
+    finally:
+        # The SDK keeps what libraries print off stdout while it serves, but what they left in Python's buffer, and what
+        # they print at exit, would still get there.
+        with suppress(OSError):  # there may be no stderr
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     leave_conversions_behind(Exit.DONE)
     return Exit.DONE
 

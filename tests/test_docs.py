@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
+import shlex
+import tomllib
+from contextlib import suppress
+from functools import cache
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 import pytest
 
+from atlascloud_video_mcp.__main__ import command_line
+from atlascloud_video_mcp.clients import client_called
 from atlascloud_video_mcp.commands.options import Exit, add_commands
+from atlascloud_video_mcp.predictions import Prediction
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,3 +63,99 @@ def test_every_command_names_the_exit_statuses(name: str) -> None:
     told = commands()[name].format_help()
 
     assert [int(status) for status in re.findall(r"\b(\d+) (?=done|refused|the|interrupted)", told)] == list(Exit)
+
+
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "skills").rglob("*.md"))
+)
+
+
+def prose(text: str) -> str:
+    """A page without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(text: str) -> set[str]:
+    """What the headings of a page can be linked by, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_within_the_repository_leads_somewhere(name: str) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page(name))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), f"{name} links to {link}"
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), f"{name} links to {link}"
+
+
+@cache
+def said() -> list[str]:
+    """Every text in the program, those with gaps in pieces."""
+    return [
+        node.value
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+MESSAGES = re.findall(r"^### `(.+)`$", page("docs/troubleshooting.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_every_message_that_is_explained_is_one_that_the_program_says(message: str) -> None:
+    assert any(message in text for text in said())
+
+
+def test_every_field_of_a_prediction_stands_in_the_contract_and_nothing_else() -> None:
+    documented = [
+        field for row in table(page("docs/contract.md"), "A prediction") for field in re.findall(r"`(\w+)`", row[0])
+    ]
+
+    assert sorted(documented) == sorted(Prediction.model_fields)
+
+
+def test_what_each_client_waits_stands_in_the_contract() -> None:
+    for named, seconds in table(page("docs/contract.md"), "Waiting"):
+        client = re.match(r"`(.+?)`", named)
+        row = client_called(client[1] if client else "somebody", shows_progress="showing none" not in named)
+        assert f"{row.wait_seconds:g}" == seconds
+
+
+def test_every_layer_stands_in_the_architecture_in_its_order() -> None:
+    layers = next(
+        contract["layers"]
+        for contract in tomllib.loads(page("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers"
+    )
+    drawing = page("docs/architecture.md").split("```")[1]
+
+    places = []
+    for layer in layers:
+        names = [name.strip().removeprefix("atlascloud_video_mcp.") for name in layer.split("|")]
+        found = [re.search(rf"\b{re.escape(name)}\b", drawing) for name in names]
+        assert all(found), f"{names} are not all in the drawing"
+        places.append(max(match.start() for match in found if match))
+    assert all(above < below for above, below in pairwise(places))
+
+
+def calls(text: str) -> list[list[str]]:
+    """The arguments of every call of our command in a page, in code blocks and within lines."""
+    code = [*re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL), *re.findall(r"`([^`]+)`", prose(text))]
+    lines = (line.split(" #")[0].strip() for block in code for line in block.splitlines())
+    words = [shlex.split(line)[1:] for line in lines if re.match(r"(\S*[/\\])?atlascloud-video-mcp -?\w", line)]
+    return [list(takewhile(lambda word: word not in {"|", ">", ">>", "&&", "||"}, each)) for each in words]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_on_the_pages_is_one_that_we_understand(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in calls(page(name)):
+        with suppress(SystemExit):  # --help and --version end so, too
+            command_line().parse_args(arguments)
+
+        assert capsys.readouterr().err == "", f"{name} says: {arguments}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from mcp import Client
@@ -61,6 +63,28 @@ def test_the_example_config_starts_the_server_as_it_is_installed() -> None:
     assert Path(entry["command"]).name == "atlascloud-video-mcp"
     assert entry["args"] == []
     assert set(entry["env"]) == {"ATLASCLOUD_API_KEY"}
+
+
+def links(start: str) -> dict[str, str]:
+    """The parameters of the README's one link that begins so."""
+    (link,) = re.findall(rf"\]\(({re.escape(start)}[^)]+)\)", README)
+    return {name: value for name, (value,) in parse_qs(urlsplit(link).query, strict_parsing=True).items()}
+
+
+def test_the_one_click_links_start_the_published_package_with_the_settings_of_the_example() -> None:
+    ((name, example),) = json.loads((ROOT / "mcp-config.example.json").read_text(encoding="utf-8"))[
+        "mcpServers"
+    ].items()
+    cursor = links("https://cursor.com/en/install-mcp?")
+    code = links("https://insiders.vscode.dev/redirect/mcp/install?")
+    published = {"command": "uvx", "args": ["atlascloud-video-mcp"]}
+
+    assert cursor["name"] == code["name"] == name
+    assert json.loads(base64.b64decode(cursor["config"], validate=True)) == example | published
+    (asked,) = json.loads(code["inputs"])
+    assert (asked["type"], asked["password"]) == ("promptString", True)
+    answer = {"env": dict.fromkeys(example["env"], f"${{input:{asked['id']}}}")}
+    assert json.loads(code["config"]) == {"type": "stdio"} | published | answer
 
 
 def test_the_version_has_an_entry_in_the_changelog() -> None:

@@ -15,9 +15,11 @@ import anyio
 from pydantic import SecretStr
 from typing_extensions import override
 
+from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.clips import ClipSaver
 from atlascloud_video_mcp.cloud import Cloud
 from atlascloud_video_mcp.journal import Journal
+from atlascloud_video_mcp.network import Document, Unreadable
 from atlascloud_video_mcp.predictions import Prediction, Report
 from atlascloud_video_mcp.studio import Studio
 
@@ -107,13 +109,17 @@ async def _here(work: Callable[..., _T], *arguments: object, **_: object) -> _T:
     return work(*arguments)
 
 
+async def _nowhere(url: str, *, known: str | None, largest: int) -> Document:
+    raise Unreadable(f"is not asked for ({url}, {known}, {largest})")
+
+
 async def _wait_for(durations: Sequence[float], at_once: bool) -> list[Wait]:  # noqa: FBT001 - anyio.run passes by place
     waits: list[Wait] = []
     async with (
         _Api() as api,
         Journal(None) as journal,
         ClipSaver() as saver,
-        Studio(api, journal, saver, model=MODEL) as studio,
+        Studio(api, journal, saver, Catalogue(_nowhere, base_url="https://api.example"), model=MODEL) as studio,
         anyio.create_task_group() as tasks,
     ):
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import anyio
 from pydantic import SecretStr
 
+from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.clips import ClipSaver
 from atlascloud_video_mcp.cloud import Cloud
 from atlascloud_video_mcp.errors import AtlasError
@@ -65,7 +66,14 @@ async def _animate(base_url: str, key: str, state: Path, image: str, prompt: str
         Cloud(base_url, SecretStr(key)) as cloud,
         Journal(state) as journal,
         ClipSaver(allow_loopback_http=True) as saver,
-        Studio(cloud, journal, saver, model="minimax/hailuo-2.3/i2v-standard", poll_interval=0.01) as studio,
+        Studio(
+            cloud,
+            journal,
+            saver,
+            Catalogue(cloud.documents.get, base_url=cloud.base_url, directory=state / "catalogue"),
+            model="minimax/hailuo-2.3/i2v-standard",
+            poll_interval=0.01,
+        ) as studio,
     ):
         loop = asyncio.get_running_loop()
         if isinstance(loop, _Loop):

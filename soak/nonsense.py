@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from atlascloud_video_mcp.cloud import Cloud, Patience
 from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.pictures import PictureRules, open_picture
-from atlascloud_video_mcp.predictions import Report
+from atlascloud_video_mcp.predictions import Prediction, Report
 from atlascloud_video_mcp.studio.jobs import Job, News
 from atlascloud_video_mcp.studio.steps import step
 
@@ -196,8 +196,8 @@ def _told(result: object) -> str:
     news = News("Rendering", 0.05, result)
     job.tell(news)
     told = step(job, news, sandbox=False)
-    if told.result is None:
-        raise TypeError("a report became no result")
+    if not isinstance(told.result, Prediction):
+        raise TypeError("a report became no prediction")
     whole = json.dumps([told.message, told.share, told.result.model_dump(mode="json")], allow_nan=False)
     (told.message + told.result.model_dump_json()).encode()
     return whole

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +15,19 @@ import httpx
 from mcp.types import CallToolResult, TextContent
 from pydantic import SecretStr
 
+from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.clips import ClipSaver
 from atlascloud_video_mcp.cloud import Cloud, Patience
 from atlascloud_video_mcp.journal import Journal
+from atlascloud_video_mcp.network import Document
 from atlascloud_video_mcp.pacing import Durations
+from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
+from atlascloud_video_mcp.sandbox.offers import HAILUO
 from atlascloud_video_mcp.studio import Studio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
     from atlascloud_video_mcp.sandbox import Fault, Sandbox
     from atlascloud_video_mcp.studio import Step
 
@@ -30,6 +35,8 @@ PHOTOS = Path(__file__).parent / "photos"
 ROCKET = str(PHOTOS / "rocket.jpg")
 CANARY = "canary-key-0xC0FFEE"
 STANDARD = "minimax/hailuo-2.3/i2v-standard"
+PRO = "minimax/hailuo-2.3/i2v-pro"
+FAST = "minimax/hailuo-2.3/fast"
 REMOTE = "https://pictures.example/cat.jpg"
 QUICK = Durations(median=0.05)
 HASTY = Patience(altogether=20, first_pause=0.001, longest_pause=0.001, connect=10, silence=10, answer=20, upload=20)
@@ -41,8 +48,32 @@ def cloud_at(base_url: str, key: str | None = CANARY, patience: Patience = HASTY
     return Cloud(base_url, SecretStr(key) if key else None, patience=patience)
 
 
+async def published(url: str, *, known: str | None, largest: int) -> Document:  # noqa: ARG001 - as Fetch
+    """What the sandbox publishes of the models that need no catalogue, without a request that a test would count."""
+    origin = "https://static.atlascloud.ai"
+    schemas = {f"{origin}/schema/{model.id}.json": model.document(origin) for model in HAILUO}
+    return Document(json.dumps(schemas.get(url) or [model.entry(origin) for model in HAILUO]).encode(), None)
+
+
+def catalogue_of(
+    cloud: Cloud,
+    directory: Path | None = None,
+    patience: float = 20,
+    clock: Callable[[], float] = time.time,
+) -> Catalogue:
+    where = directory / "catalogue" if directory else None
+    return Catalogue(cloud.documents.get, base_url=cloud.base_url, directory=where, patience=patience, clock=clock)
+
+
+async def catalogue_at_hand() -> Catalogue:
+    """One in which the default model's rules have been read."""
+    catalogue = Catalogue(published, base_url="https://api.atlascloud.ai/api/v1")
+    await catalogue.model(STANDARD)
+    return catalogue
+
+
 @asynccontextmanager
-async def studio_at(
+async def studio_at(  # noqa: PLR0913 - one knob each, all by name
     base_url: str,
     *,
     key: str | None = CANARY,
@@ -54,6 +85,9 @@ async def studio_at(
     download_dir: Path | None = None,
     patience: Patience = HASTY,
     history_patience: float = 0.5,
+    model: str = STANDARD,
+    catalogue: Catalogue | None = None,
+    online: bool = False,
 ) -> AsyncGenerator[Studio, None]:
     async with (
         cloud_at(base_url, key, patience) as cloud,
@@ -63,7 +97,8 @@ async def studio_at(
             cloud,
             journal,
             saver,
-            model=STANDARD,
+            catalogue or (catalogue_of(cloud, directory) if online else await catalogue_at_hand()),
+            model=model,
             poll_interval=poll_interval,
             heartbeat=heartbeat,
             allowed_dirs=allowed_dirs,
@@ -93,7 +128,7 @@ async def result_of(steps: AsyncGenerator[Step, None]) -> Prediction | Upload | 
         async with aclosing(steps):
             async for step in steps:
                 result = step.result
-    assert result is not None
+    assert isinstance(result, Prediction | Upload | SavedVideo)
     return result
 
 

@@ -18,7 +18,7 @@ from mcp.types import Implementation, ResourceLink
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
-from kit import CANARY, PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, text_of, until
+from kit import CANARY, FAST, PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, text_of, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -294,7 +294,7 @@ async def test_a_link_to_the_clip_is_added_for_clients_that_take_it(
         ({"image": str(PHOTOS / "chelsea.png")}, "300 px"),
         ({"image": "rocket.jpg"}, "relative path"),
         ({"image": ROCKET, "duration": 7}, "6 or 10 seconds"),
-        ({"image": ROCKET, "model": "nope"}, "Known are"),
+        ({"image": ROCKET, "model": "nope"}, "There is no image-to-video model 'nope' here."),
         ({"image": ROCKET, "duration": "soon"}, 'duration takes a whole number, not "soon"'),
         ({"image": ROCKET, "wait_seconds": -1}, "wait_seconds takes a number, not -1 (0 or more; default:"),
         ({}, "image is missing (Absolute or ~ path"),
@@ -334,6 +334,32 @@ async def test_null_text_numbers_and_strangers_among_the_arguments_are_understoo
     assert sandbox.submissions == [
         {"model": STANDARD, "image": REMOTE, "duration": 10, "enable_prompt_expansion": True}
     ]
+
+
+@pytest.mark.parametrize("parameters", [{"go_fast": False}, '{"go_fast": false}', {"go_fast": "false"}], ids=str)
+async def test_further_parameters_are_sent_whether_they_come_as_an_object_or_as_text(
+    sandbox: Sandbox, base_url: str, parameters: object
+) -> None:
+    async with client_of(base_url) as client:
+        wanted = {"image": REMOTE, "model": FAST, "parameters": parameters, "wait_seconds": 0}
+        result = await client.call_tool("animate_image", wanted)
+
+    assert not result.is_error
+    assert sandbox.submissions == [{"model": FAST, "image": REMOTE, "go_fast": False}]
+
+
+async def test_all_faults_of_the_parameters_are_told_at_once_and_nothing_is_uploaded_or_submitted(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    wanted = {"image": ROCKET, "model": FAST, "duration": 7, "prompt": "x" * 2001}
+    wanted |= {"parameters": {"go_fast": "perhaps", "sead": 1, "duration": 6, "model": STANDARD}}
+    async with client_of(base_url) as client:
+        result = await client.call_tool("animate_image", wanted)
+
+    assert result.is_error
+    for said in ("duration is given twice", "2001 characters", '"perhaps"', "sead is unknown", "model stands in"):
+        assert said in text_of(result)
+    assert not {request.endpoint for request in sandbox.received} & {"upload", "generate"}
 
 
 @pytest.mark.parametrize("prompt", ["null", '["Push in"]', '{"camera": 1}', "6"])

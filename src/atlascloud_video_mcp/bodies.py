@@ -22,7 +22,7 @@ _REFERENCES = frozenset({"reference", "references", "ref", "refs", "subject", "s
 _OTHER_ROLES = frozenset({"last", "end", "tail", "final", "mask", "control", "background", "negative", "style"})
 _OTHER_THINGS = frozenset(
     {"size", "count", "num", "number", "ratio", "format", "quality", "strength", "weight", "noise", "scale", "guidance"}
-    | {"width", "height", "rate", "per", "resolution", "output", "id", "ids", "type", "mode", "fps", "seed"}
+    | {"width", "height", "rate", "per", "resolution", "output", "id", "ids", "type", "mode", "fps", "seed", "prompt"}
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -27,3 +28,16 @@ def retry_after(value: str) -> float | None:
         return None
     # The parser gives a date of zone -0000 without any.
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document of the web as it came."""
+
+    content: bytes
+    validator: str | None
+    """What the server calls this version of it, for asking whether there is a newer one; None when it says nothing."""
+
+
+class Unreadable(Exception):
+    """A document cannot be had; the message says why, in a few words that follow after "it"."""

@@ -83,6 +83,7 @@ async def _studio(
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
     import platformdirs  # noqa: PLC0415
 
+    from atlascloud_video_mcp.catalogue import Catalogue  # noqa: PLC0415
     from atlascloud_video_mcp.clips import ClipSaver  # noqa: PLC0415
     from atlascloud_video_mcp.cloud import Cloud  # noqa: PLC0415
     from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415
@@ -90,15 +91,17 @@ async def _studio(
     from atlascloud_video_mcp.studio import Studio  # noqa: PLC0415
 
     state = settings.state_dir or platformdirs.user_state_path("atlascloud-video-mcp", appauthor=False)
+    # The built-in emulator forgets with the process, so there is nothing to remember of it.
+    remembered = None if in_sandbox else state
     async with (
         Cloud(settings.base_url, settings.api_key) as cloud,
-        # The built-in emulator forgets with the process, so there is nothing to remember of it.
-        Journal(None if in_sandbox else state) as journal,
+        Journal(remembered) as journal,
         ClipSaver(allowed_dirs=settings.allowed_dirs, allow_loopback_http=is_loopback(cloud.host)) as saver,
         Studio(
             cloud,
             journal,
             saver,
+            Catalogue(cloud.documents.get, base_url=cloud.base_url, directory=remembered and remembered / "catalogue"),
             model=settings.model,
             allowed_dirs=settings.allowed_dirs,
             download_dir=settings.download_dir,

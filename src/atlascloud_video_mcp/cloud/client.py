@@ -33,6 +33,7 @@ from atlascloud_video_mcp.cloud.answers import (
     status_of,
     unavailable,
 )
+from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.errors import (
     KeyRejected,
     PredictionNotFound,
@@ -115,6 +116,8 @@ class Cloud:
                 "The proxy or certificate settings of the environment cannot be used "
                 f"({type(error).__name__}): check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
             ) from error
+        self.documents = Documents(self._http, self._retries)
+        """What can be read without a key."""
         self.sandbox = False
         """Whether the answers come from the built-in emulator, as its answers say."""
 
@@ -156,6 +159,11 @@ class Cloud:
         """Names the account without telling the key: what is remembered for one must not be used for another."""
         key = self.require_key().get_secret_value()
         return hashlib.sha256(f"{self._http.base_url} {key}".encode()).hexdigest()[:16]
+
+    @property
+    def base_url(self) -> str:
+        """Where the API lives, without a trailing slash."""
+        return str(self._http.base_url).rstrip("/")
 
     def serves(self, url: str) -> bool:
         """Whether a URL is on the API's own host, so that the API can read it whatever its scheme."""

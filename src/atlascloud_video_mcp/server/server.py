@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer, tools
@@ -18,6 +18,7 @@ from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
 from atlascloud_video_mcp.server.answers import prediction_answer, saved_answer, upload_answer
 from atlascloud_video_mcp.server.calls import Call, Desk
 from atlascloud_video_mcp.server.guide import GUIDE_URI, add_guide
+from atlascloud_video_mcp.server.model_list import ModelList, model_list_answer
 from atlascloud_video_mcp.server.tools import Tool
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ async def animate_image(
     duration: Duration = None,
     model: Annotated[str, Field(description="Default: normally minimax/hailuo-2.3/i2v-standard")] = "",
     enable_prompt_expansion: Annotated[bool | None, Field(description="Let the model rewrite the prompt")] = None,
+    parameters: Annotated[
+        dict[str, Any] | None, Field(description="The model's further parameters: see list_models")
+    ] = None,
     wait_seconds: WaitSeconds = None,
     save_to: Annotated[str, Field(description="Absolute or ~ path of a directory or .mp4 file for the clip")] = "",
     force_new: Annotated[  # noqa: FBT002 - arguments of a tool are always named
@@ -93,6 +97,7 @@ async def animate_image(
         duration=duration,
         model=model,
         enable_prompt_expansion=enable_prompt_expansion,
+        parameters=parameters,
         save_to=save_to,
         force_new=force_new,
         deadline=call.deadline,
@@ -100,6 +105,16 @@ async def animate_image(
     )
     prediction = await call.finish(steps)
     return prediction_answer(prediction, call, is_error=prediction.status == "failed")
+
+
+async def list_models(
+    ctx: Context[Desk],
+    query: Annotated[str, Field(description="Words or an id; up to five matches come with their parameters")] = "",
+) -> Annotated[CallToolResult, ModelList]:
+    """Find models for animate_image, best match first, with list prices. Free, needs no key."""
+    call = Call(ctx)
+    studio = await call.studio()
+    return model_list_answer(await call.finish(studio.list_models(query)))
 
 
 async def get_prediction(
@@ -139,6 +154,7 @@ def _tools() -> list[tools.Tool]:
         Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
         # Not for the player to call: it spends nothing, and a host that keeps to this does not let it.
         Tool.of(animate_image, Prediction, title="Animate a picture", annotations=spends, meta=shown_in("model")),
+        Tool.of(list_models, ModelList, title="List the models", annotations=looks),
         Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=shown_in()),
         Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),
     ]

@@ -113,6 +113,10 @@ class _PlainSchema(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
     @override
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        return {"type": "object"}
+
+    @override
     def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
         return {"type": "integer"}
 

@@ -17,6 +17,7 @@ from atlascloud_video_mcp.predictions import Status
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
+    from atlascloud_video_mcp.catalogue import Listing
     from atlascloud_video_mcp.predictions import Report, SavedVideo, Upload
 
 
@@ -44,7 +45,7 @@ class News:
     """How much of the whole was done when this stage began, 0 to 1."""
     report: Report | None = None
     """What the API says; there from submission on."""
-    result: Upload | SavedVideo | None = None
+    result: Upload | SavedVideo | Listing | None = None
 
 
 @dataclass
@@ -55,6 +56,8 @@ class Facts:
     parameters: frozenset[str] = frozenset()
     """The names of all that the model takes, where they are known."""
     notes: tuple[str, ...] = ()
+    doubt: str | None = None
+    """What could not be checked of the request, as things stand."""
     submitted_at: datetime | None = None
     """When it was submitted, where that was seen."""
     picture: str | None = None

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from atlascloud_video_mcp.catalogue import model_called
+from anyio import to_thread
+
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.paths import unquoted
+from atlascloud_video_mcp.studio.jobs import Job, News
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from atlascloud_video_mcp.catalogue import Model
-    from atlascloud_video_mcp.studio.jobs import Job
+    from atlascloud_video_mcp.catalogue import Catalogue, Known, Model
+    from atlascloud_video_mcp.studio.jobs import Facts
+    from atlascloud_video_mcp.studio.running import Running
 
 _WEB_ADDRESS = re.compile(r"https://[^\s/]+(/\S*)?", re.IGNORECASE)
 
@@ -30,6 +34,8 @@ class Wish:
     model: str | None = None
     """None: the one of the settings."""
     enable_prompt_expansion: bool | None = None
+    parameters: Mapping[str, object] | None = None
+    """Further ones, by the model's own names."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +52,92 @@ class Orders:
     """Checks what calls ask for.
 
     Args:
+        catalogue: The models, and what each takes.
+        running: Where the catalogue is read without anybody waiting for it.
         model: The model used when a call names none.
         serves: Whether an address is on the API's own host.
     """
 
-    def __init__(self, *, model: str, serves: Callable[[str], bool]) -> None:
+    def __init__(self, catalogue: Catalogue, running: Running, *, model: str, serves: Callable[[str], bool]) -> None:
+        self._catalogue = catalogue
+        self._running = running
         self._model = model
         self._serves = serves
 
     async def check(self, job: Job, wish: Wish) -> Order:
         """Give a job its request, all but the picture.
 
+        What is at hand of the model's rules will do as long as the request fits them; only else is the network waited
+        for.
+
         Raises:
             InvalidInput: Nothing was sent.
+            ServiceUnavailable: It cannot be known what the model takes.
         """
         image = unquoted(wish.image)
         online = _WEB_ADDRESS.fullmatch(image) is not None
         if image.lower().startswith("https:") and not online:
             raise InvalidInput("image is no complete https URL: it needs a host and takes no blanks.")
-        model = model_called(wish.model or self._model)
-        job.facts.request = model.request(
-            prompt=wish.prompt, duration=wish.duration, enable_prompt_expansion=wish.enable_prompt_expansion
+        name = (wish.model or self._model).strip()
+        known = await self._catalogue.at_hand(name)
+        request = await self._fitting(known, wish) if known else None
+        if known is None or request is None:
+            job.tell(News(f"Reading what {name[:60]} takes", 0.005))
+            self._running.start(Job(), self._read_on(name))
+            known = await self._waited_for(name, wish)
+            request = await self._request(known.model, wish)
+        facts = job.facts
+        facts.request, facts.parameters = request, known.model.parameters
+        facts.doubt = await self._catalogue.doubt(name)
+        if not known.is_fresh:
+            self._running.start(Job(), partial(self._renew, name=name, facts=facts))
+        return Order(image=image, is_online=online or self._serves(image), model=known.model)
+
+    async def list_models(self, job: Job, *, query: str) -> None:
+        """Tell which models there are."""
+        job.tell(News("Reading the catalogue", 0.1))
+        self._running.start(Job(), self._read_on(self._model))
+        listing = await self._catalogue.listing(query, default=self._model)
+        job.tell(News(f"{len(listing.offers)} models", 0.99, result=listing))
+
+    def _read_on(self, name: str) -> Callable[[Job], Awaitable[None]]:
+        """Reads the catalogue to its end for the next call, where this one cannot wait so long."""
+        return lambda _: self._catalogue.renew(name)
+
+    async def _renew(self, _: Job, *, name: str, facts: Facts) -> None:
+        """Read the catalogue for the next call, and for what this one is told."""
+        await self._catalogue.renew(name)
+        facts.doubt = await self._catalogue.doubt(name)
+
+    async def _fitting(self, known: Known, wish: Wish) -> dict[str, Any] | None:
+        """The request by the rules at hand; None when it does not fit them and they may have changed."""
+        try:
+            return await self._request(known.model, wish)
+        except InvalidInput:
+            if known.is_fresh:
+                raise
+            return None
+
+    async def _waited_for(self, name: str, wish: Wish) -> Known:
+        try:
+            return await self._catalogue.model(name)
+        except InvalidInput as error:
+            if wish.model:
+                raise
+            raise InvalidInput(f"{error} ATLASCLOUD_MODEL makes it this server's default.") from error
+
+    async def _request(self, model: Model, wish: Wish) -> dict[str, Any]:
+        check = partial(
+            model.request,
+            prompt=wish.prompt,
+            duration=wish.duration,
+            enable_prompt_expansion=wish.enable_prompt_expansion,
+            parameters=wish.parameters,
+            serves=self._serves,
         )
-        job.facts.parameters = model.parameters
-        return Order(image=image, is_online=online or self._serves(image), model=model)
+        try:
+            return await to_thread.run_sync(check)  # the first check takes a tenth of a second
+        except InvalidInput as error:
+            if doubt := await self._catalogue.doubt(model.id):
+                raise InvalidInput(f"{error} {doubt}") from error
+            raise

@@ -12,6 +12,7 @@ from atlascloud_video_mcp.studio.jobs import SAVING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from atlascloud_video_mcp.catalogue import Listing
     from atlascloud_video_mcp.studio.jobs import Job, News
 
 
@@ -26,7 +27,7 @@ class Step:
     """One line for a person."""
     share: float
     """From 0 to 1, which it reaches only with the clip. An estimate that may repeat itself but does not fall."""
-    result: Prediction | Upload | SavedVideo | None = None
+    result: Prediction | Upload | SavedVideo | Listing | None = None
     """What there is to hand over by now."""
 
 
@@ -76,5 +77,5 @@ def _describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str]) 
         created_at=created,
         completed_at=report.completed_at,
         saved_path=facts.saved_path,
-        notes=(*facts.notes, *notes) or None,
+        notes=(*facts.notes, *filter(None, [facts.doubt]), *notes) or None,
     )

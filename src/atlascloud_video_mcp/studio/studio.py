@@ -31,10 +31,11 @@ from atlascloud_video_mcp.studio.uploads import Uploads
 from atlascloud_video_mcp.studio.watching import Watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from atlascloud_video_mcp.catalogue import Catalogue
     from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Journal
@@ -49,6 +50,7 @@ class Studio:
         cloud: The open API client.
         journal: What this and other processes remember.
         saver: Where clips are fetched and stored.
+        catalogue: The models, and what each takes.
         model: The model used when a call names none.
         allowed_dirs: Where local pictures may be read; empty means everywhere.
         download_dir: Where every finished clip is saved without being asked.
@@ -58,11 +60,12 @@ class Studio:
         history_patience: How long a submission whose answer was lost is searched for, seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one part or knob each
         self,
         cloud: Cloud,
         journal: Journal,
         saver: ClipSaver,
+        catalogue: Catalogue,
         *,
         model: str,
         allowed_dirs: Sequence[Path] = (),
@@ -81,7 +84,6 @@ class Studio:
         self._tasks = anyio.create_task_group()
         self._closing = AsyncExitStack()
         self._uploads = Uploads(cloud, journal, self._tasks, allowed_dirs=allowed_dirs)
-        self._orders = Orders(model=model, serves=cloud.serves)
         watching = Watching(
             cloud,
             journal,
@@ -92,6 +94,7 @@ class Studio:
         )
         self._saves: dict[tuple[str, str], Job] = {}
         self._running = Running(self._tasks, watching, self._durations)
+        self._orders = Orders(catalogue, self._running, model=model, serves=cloud.serves)
         self._animation = Animation(
             cloud,
             journal,
@@ -143,6 +146,7 @@ class Studio:
         duration: int | None = None,
         model: str | None = None,
         enable_prompt_expansion: bool | None = None,
+        parameters: Mapping[str, object] | None = None,
         save_to: str | None = None,
         force_new: bool = False,
         deadline: float,
@@ -158,6 +162,7 @@ class Studio:
             duration: Seconds of video.
             model: The model's id.
             enable_prompt_expansion: Whether the model may rewrite the prompt.
+            parameters: Further parameters by the model's own names, checked against its schema.
             save_to: The file or directory for the finished clip, whenever it is finished.
             force_new: Submit even if there is an identical request to join.
             deadline: Until when to wait for the clip, on the clock of `anyio.current_time`.
@@ -170,10 +175,14 @@ class Studio:
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
         self._cloud.require_key()
-        wish = Wish(image, prompt, duration, model, enable_prompt_expansion)
+        wish = Wish(image, prompt, duration, model, enable_prompt_expansion, parameters)
         job = Job(facts=Facts(save_to=save_to or None), durations=self._durations)
         work = partial(self._animate, wish=wish, force_new=force_new, answer_by=answer_by)
         return self._follow(job, deadline=deadline, answer_by=answer_by, work=work)
+
+    def list_models(self, query: str = "") -> AsyncGenerator[Step, None]:
+        """Find image-to-video models; the last step holds the Listing. It needs no key, and never fails."""
+        return self._follow(Job(), work=partial(self._orders.list_models, query=query))
 
     def get_prediction(
         self, prediction_id: str, *, deadline: float, answer_by: float = math.inf

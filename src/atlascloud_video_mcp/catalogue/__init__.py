@@ -1,0 +1,17 @@
+"""The image-to-video models: which there are, and what each takes.
+
+catalogue  what is at hand, what the network adds      shelf      documents, in memory and on disk
+offers     the list of models, and searching it        schema     what a schema document says
+model      what one model takes, and its requests      parameter  what one parameter takes, in words
+family     the models known without the network        faults     what is wrong with a value
+limits     what descriptions say about pictures
+"""
+
+from __future__ import annotations
+
+from atlascloud_video_mcp.catalogue.catalogue import Catalogue, Known, Listing
+from atlascloud_video_mcp.catalogue.model import Model
+from atlascloud_video_mcp.catalogue.offers import Offer
+from atlascloud_video_mcp.catalogue.parameter import Parameter
+
+__all__ = ["Catalogue", "Known", "Listing", "Model", "Offer", "Parameter"]

@@ -192,9 +192,17 @@ async def test_saving_that_outlasts_its_call_goes_on_and_is_found_by_the_same_ca
         sandbox.script(Fault(endpoint="file", action="delay", seconds=1.5))
         with pytest.raises(OutOfTime, match=f"Saving the clip of prediction {clip.prediction_id}: no result yet"):
             await result_of(studio.save_video(clip.prediction_id, str(tmp_path), answer_by=soon()))
-        saved = await result_of(studio.save_video(f" {clip.prediction_id}", str(tmp_path)))
+        results: list[object] = []
+        async with anyio.create_task_group() as tasks:
 
-    assert isinstance(saved, SavedVideo)
+            async def save(prediction_id: str) -> None:
+                results.append(await result_of(studio.save_video(prediction_id, str(tmp_path))))
+
+            tasks.start_soon(save, clip.prediction_id)
+            tasks.start_soon(save, f" {clip.prediction_id}")
+
+    assert isinstance(results[0], SavedVideo)
+    assert results[0] == results[1]
     assert requests_to(sandbox, "file") == 1
 
 

@@ -391,6 +391,7 @@ async def test_a_crash_of_ours_is_hidden_from_the_model(caplog: pytest.LogCaptur
         result = await client.call_tool("animate_image", {"image": ROCKET})
 
     assert result.is_error
+    assert text_of(result).startswith("This server made a mistake; its log on stderr says which.")
     assert "internal detail" not in text_of(result)
     assert "internal detail" in caplog.text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from mcp.types import ToolAnnotations
     from pydantic_core import core_schema
 
+_log = logging.getLogger(__name__)
+_CRASHED = (
+    "This server made a mistake; its log on stderr says which. A clip that was being made goes on: call again with the "
+    "same arguments, which joins it and does not pay twice."
+)
 _BLANK = frozenset({"", "null", "none", "undefined"})
 _KINDS = {
     "string": "text",
@@ -66,7 +72,7 @@ class Tool(tools.Tool):
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult:
-        """Run the tool; what a caller can expect to go wrong becomes an answer, anything else stays a crash."""
+        """Run the tool; what a caller can expect to go wrong becomes an answer, and a crash one without its details."""
         kinds = {name: schema.get("type") for name, schema in self.parameters["properties"].items()}
         given = {name: value for name, value in arguments.items() if not _left_out(value, kinds.get(name))}
         try:
@@ -78,7 +84,8 @@ class Tool(tools.Tool):
                 case AtlasError() as cause:
                     message = str(cause)
                 case _:
-                    raise
+                    _log.exception("The tool %s crashed", self.name)
+                    message = _CRASHED
             return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)
 
     def _faults(self, error: ValidationError, given: dict[str, Any]) -> str:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.predictions import Report
 
 _AN_ID = re.compile(r"(?!\.{1,2}$)[!-~]{1,200}")
 
@@ -221,11 +222,8 @@ class Studio:
         target = save_to or self._download_dir
         if target is None:
             raise InvalidInput("save_to is missing: give a file or a directory, or set ATLASCLOUD_DOWNLOAD_DIR.")
-        known = (prediction_id.strip(), target)
-        if saving := self._saves.get(known):
-            return self._follow(saving, answer_by=answer_by)
         of, looks = self._looked_at(prediction_id)
-        work = partial(self._save_video, of=of, looks=looks, known=known)
+        work = partial(self._save_video, of=of, looks=looks, target=target)
         return self._follow(Job(), answer_by=answer_by, work=work)
 
     def _looked_at(self, prediction_id: str) -> tuple[Job, int]:
@@ -270,7 +268,7 @@ class Studio:
             order = await self._orders.check(job, wish)
             await self._animation.make(job, order, force_new=force_new, answer_by=answer_by)
 
-    async def _save_video(self, job: Job, *, of: Job, looks: int, known: tuple[str, str]) -> None:
+    async def _save_video(self, job: Job, *, of: Job, looks: int, target: str) -> None:
         job.tell(News("Looking at the prediction", 0.01))
         async with aclosing(of.follow(deadline=0, heartbeat=math.inf, looks=looks)) as log:
             report = [news.report async for news in log][-1]
@@ -279,13 +277,21 @@ class Studio:
                 "There is no clip to save: the prediction is "
                 f"{report.status.value if report else 'unknown'}. Look at it with get_prediction."
             )
+        if saving := self._saves.get((report.prediction_id, target)):
+            async with aclosing(saving.follow(deadline=math.inf, heartbeat=math.inf)) as log:
+                async for news in log:
+                    job.tell(news)
+            return
+        job.committed, self._saves[report.prediction_id, target] = True, job
+        try:
+            await self._save(job, report, of, target)
+        finally:
+            del self._saves[report.prediction_id, target]
+
+    async def _save(self, job: Job, report: Report, of: Job, target: str) -> None:
         job.tell(News(f"Saving the clip of prediction {report.prediction_id}", 0.1))
         name = clip_name(of.facts.picture or picture_of(of.facts.request), report.prediction_id)
-        job.committed, self._saves[known] = True, job
-        try:
-            saved = await self._saver.save(report.outputs[0], known[1], name=name)
-        finally:
-            del self._saves[known]
+        saved = await self._saver.save(report.outputs[0], target, name=name)
         of.facts.saved_path = str(saved.path)
         await self._journal.saved(report.prediction_id, of.facts.saved_path)
         video = SavedVideo(saved_path=str(saved.path), size_bytes=saved.size_bytes, video_url=report.outputs[0])

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
 from mcp import Client
+from mcp.server.mcpserver import MCPServer
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field
 
+from atlascloud_video_mcp.predictions import SavedVideo
 from atlascloud_video_mcp.sandbox import Sandbox
 from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.server.tools import Tool
 from kit import REMOTE, ROCKET, studio_at, text_of
 
 if TYPE_CHECKING:
@@ -120,3 +125,14 @@ async def test_save_to_is_read_as_leniently_as_a_picture(tmp_path: Path) -> None
 
     assert result.structured_content
     assert result.structured_content["saved_path"].startswith(f"{tmp_path}/my clips/cat-")
+
+
+async def test_a_choice_is_refused_with_what_there_is_to_choose_from() -> None:
+    async def show(state: Annotated[Literal["new", "old"], Field(description="Which to show")]) -> CallToolResult:
+        raise AssertionError(state)
+
+    tool = Tool.of(show, SavedVideo, title="Show", annotations=ToolAnnotations(read_only_hint=True))
+    async with Client(MCPServer("choices", tools=[tool])) as client:
+        result = await client.call_tool("show", {"state": "odd"})
+
+    assert text_of(result).endswith('state takes new or old, not "odd" (Which to show).')

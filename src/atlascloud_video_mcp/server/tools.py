@@ -35,6 +35,7 @@ _KINDS = {
     "number": "a number",
     "boolean": "true or false",
     "object": "an object",
+    "array": "a list",
 }
 _QUOTED = 80  # characters of an argument in a message
 

@@ -131,8 +131,8 @@ OUTCOMES = [
     Outcome(
         still_rendering,
         is_error=False,
-        text=(r'^Still rendering: \d s of about 50 s \(Atlas Cloud says "created"\)\.$', "^cost: not known yet$", WAIT),
-        data={"status": "processing", "expected_seconds": 50, "next_step": WAIT, "reused": False, "video_url": None},
+        text=(r'^Still rendering: \d s of about 46 s \(Atlas Cloud says "created"\)\.$', "^cost: not known yet$", WAIT),
+        data={"status": "processing", "expected_seconds": 46, "next_step": WAIT, "reused": False, "video_url": None},
     ),
     Outcome(
         joined,
@@ -165,7 +165,7 @@ OUTCOMES = [
     Outcome(
         lost_and_found,
         is_error=False,
-        text=("^Still rendering: 0 s of about 50 s\\.$", "was lost; the prediction was found in the account's", WAIT),
+        text=("^Still rendering: 0 s of about 46 s\\.$", "was lost; the prediction was found in the account's", WAIT),
         data={"status": "processing", "notes": "was lost; the prediction was found", "next_step": WAIT},
     ),
     *(
@@ -267,6 +267,6 @@ async def test_what_is_unknown_is_said_where_a_reader_would_miss_it(sandbox: San
         running = text_of(await client.call_tool("get_prediction", {"prediction_id": "p1", "wait_seconds": 0}))
         completed = text_of(await client.call_tool("get_prediction", {"prediction_id": "p2"}))
 
-    assert re.match(r'Still rendering: \d+ s, usually 50 s \(Atlas Cloud says "queued"\)\.\n', running)
+    assert re.match(r'Still rendering: \d+ s, usually 46 s \(Atlas Cloud says "queued"\)\.\n', running)
     assert "cost: not reported by Atlas Cloud" in completed
     assert "Atlas Cloud deletes the clip after 14 days. To keep it: save_video with prediction_id p2." in completed

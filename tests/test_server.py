@@ -147,7 +147,9 @@ async def test_a_wait_that_is_over_is_no_error_and_names_the_next_call(base_url:
     assert clip["expected_seconds"]
     step = f"Next: get_prediction with prediction_id {clip['prediction_id']} and wait_seconds 1."
     assert clip["next_step"] == f"Not finished; do not submit again. {step}"
-    assert f"Still rendering: {clip['elapsed_seconds']:.0f} s, usually 0 s" in text_of(result)
+    # On a busy machine the second may be over as soon as it is submitted.
+    usually = " of about" if clip["elapsed_seconds"] <= clip["expected_seconds"] else ", usually"
+    assert f"Still rendering: {clip['elapsed_seconds']:.0f} s{usually} 0 s" in text_of(result)
     assert clip["next_step"] in text_of(result)
 
 

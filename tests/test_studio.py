@@ -92,8 +92,8 @@ async def test_each_stage_is_told_in_order_with_rising_shares_and_the_id_from_su
     assert isinstance(last, Prediction)
     assert last.status == "processing"
     assert last.prediction_id in steps[-1].message
-    assert "0 s of about 50 s" in steps[-1].message
-    assert last.expected_seconds == 50
+    assert "0 s of about 46 s" in steps[-1].message
+    assert last.expected_seconds == 46
 
 
 async def test_an_https_url_is_passed_on_as_it_is(sandbox: Sandbox, base_url: str) -> None:

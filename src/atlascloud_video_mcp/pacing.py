@@ -1,14 +1,16 @@
 """When to ask again, and how far along a generation probably is: both from how long generations take.
 
 With hazard rate h(t) - the chance per second that a generation still running at t ends now - a pause p costs p/2
-seconds of lag at the rate h, and one poll per p seconds. The sum is smallest at p = sqrt(2 c / h), c being the lag in
-seconds that one poll is worth.
+seconds of lag at the rate h, and one poll per p seconds. For a given number of polls the lag is smallest where p goes
+by the root of 1 / h. The number is that of a loop that asks every two seconds, be it clips of ten seconds or of ten
+minutes.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _STANDARD = NormalDist()
-# Set so that clips of 45 seconds (sigma 0.35) cost no more polls than a two-second loop, at 0.6 of its lag.
-_LAG_PER_POLL = 0.018
+# Planned polls for each second of a usual generation, and on top: a few more than a two-second loop makes, since those
+# planned for generations that take unusually long are seldom needed.
+_POLLS_A_SECOND, _POLLS_ON_TOP = 0.51, 3.0
+_SLICES, _REACH = 40, 3.5  # of the integral, and how far it goes in both directions on the scale of logarithms
 _LONGEST_PAUSE = 10.0
 _BEGINNING = 5  # observations that the numbers below are worth
 _NARROWEST = 0.1
@@ -31,9 +35,9 @@ class Durations:
     once or takes ten times as long, for which the narrow part alone would be sure of the wrong thing.
     """
 
-    median: float = 50.0
+    median: float = 46.0
     """Seconds."""
-    sigma: float = 0.38
+    sigma: float = 0.36
     """Spread of the logarithm."""
     wide_share: float = 0.1
     wide_median: float = 1.4
@@ -70,16 +74,37 @@ class Durations:
 
     def hazard(self, seconds: float) -> float:
         """The rate per second at which generations still running after so many seconds (above 0) end."""
+        ending, running = self._flow(seconds)
+        # Beyond the last digit of the arithmetic nearly all are finished: any rate will do, none divides by zero.
+        return ending / running if running > 0 else 0.0
+
+    def _flow(self, seconds: float) -> tuple[float, float]:
+        """The share of generations that ends per second at this age, and the share that is still running."""
         ending = running = 0.0
         for share, median, sigma in self._parts:
             score = math.log(seconds / median) / sigma
             ending += share * _STANDARD.pdf(score) / (sigma * seconds)
             running += share * _STANDARD.cdf(-score)
-        # Beyond the last digit of the arithmetic nearly all are finished: any rate will do, none divides by zero.
-        return ending / running if running > 0 else 0.0
+        return ending, running
+
+    @cached_property
+    def _pace(self) -> float:
+        """The pause at the rate of one end per second: with it polls and their planned number come out even.
+
+        Pauses of pace / sqrt(h) cost, on average, the integral of running * sqrt(h) / pace in polls.
+        """
+        width = 2 * _REACH / _SLICES
+        ages = (self.median * math.exp((index + 0.5) * width - _REACH) for index in range(_SLICES))
+        polls = sum(math.sqrt(math.prod(self._flow(age))) * age * width for age in ages)
+        usual = self.median * math.exp(self.sigma**2 / 2)
+        return polls / (_POLLS_A_SECOND * usual + _POLLS_ON_TOP)
 
     def pause(self, seconds: float, *, shortest: float) -> float:
         """How long to wait before asking again, for a generation submitted so many seconds ago."""
+        now = self._best_pause(seconds)
+        # In a long pause the hazard rises a good deal: half-way through it another pause would be best.
+        return max(shortest, (now + self._best_pause(seconds + now / 2)) / 2)
+
+    def _best_pause(self, seconds: float) -> float:
         hazard = self.hazard(seconds) if seconds > 0 else math.inf
-        best = math.sqrt(2 * _LAG_PER_POLL / hazard) if hazard > 0 else _LONGEST_PAUSE
-        return max(shortest, min(best, _LONGEST_PAUSE))
+        return min(self._pace / math.sqrt(hazard), _LONGEST_PAUSE) if hazard > 0 else _LONGEST_PAUSE

@@ -11,7 +11,10 @@ interface Part {
 
 const SUBMITTED = 0.05;
 const NEARLY_DONE = 0.98;
-const LAG_PER_POLL = 0.018; // seconds that one look is worth
+const USUAL = 0.36; // spread of the logarithm
+const POLLS_A_SECOND = 0.51;
+const POLLS_ON_TOP = 3;
+const POLLS_AT_PACE_ONE = 0.88692763; // where clips take a second; it grows with the root of the seconds
 const SHORTEST_PAUSE = 2; // seconds: each look is one of the server's at the API
 const LONGEST_PAUSE = 10;
 
@@ -22,14 +25,23 @@ export function shareDone(elapsed: number, expected: number): number {
 
 /** How many seconds to wait before asking again. */
 export function pause(elapsed: number, expected: number): number {
+  const now = bestPause(elapsed, expected);
+  return Math.max(SHORTEST_PAUSE, (now + bestPause(elapsed + now / 2, expected)) / 2);
+}
+
+function bestPause(elapsed: number, expected: number): number {
   const hazard = elapsed > 0 && expected > 0 ? hazardAt(elapsed, expected) : Number.POSITIVE_INFINITY;
-  const best = hazard > 0 ? Math.sqrt((2 * LAG_PER_POLL) / hazard) : LONGEST_PAUSE;
-  return Math.max(SHORTEST_PAUSE, Math.min(best, LONGEST_PAUSE));
+  return hazard > 0 ? Math.min(pace(expected) / Math.sqrt(hazard), LONGEST_PAUSE) : LONGEST_PAUSE;
+}
+
+function pace(expected: number): number {
+  const mean = expected * Math.exp(USUAL ** 2 / 2);
+  return (POLLS_AT_PACE_ONE * Math.sqrt(expected)) / (POLLS_A_SECOND * mean + POLLS_ON_TOP);
 }
 
 function parts(median: number): Part[] {
   return [
-    { weight: 0.9, median, sigma: 0.38 },
+    { weight: 0.9, median, sigma: USUAL },
     { weight: 0.1, median: 1.4 * median, sigma: 0.9 },
   ];
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import anyio
@@ -266,7 +267,12 @@ async def test_the_same_report_is_written_once(tmp_path: Path, ours: Journal) ->
 async def test_the_time_taken_is_recorded_once(journal: Journal) -> None:
     await paid(journal)
     finished = report(status="completed", created_at=BEGUN, completed_at=ENDED)
-    for each in (report(created_at=BEGUN), finished, finished, finished.model_copy(update={"cost_usd": 0.28})):
+    for each in (
+        report(created_at=BEGUN),
+        finished,
+        finished,
+        finished.model_copy(update={"cost_usd": Decimal("0.28")}),
+    ):
         await journal.reported("p1", each)
     assert await journal.durations("vendor/model", 6) == [45.0]
     assert await journal.durations("vendor/model", 10) == []

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlascloud_video_mcp.journal import Journal, Stage
+from atlascloud_video_mcp.errors import OverBudget
+from atlascloud_video_mcp.journal import Journal, PriceNeeded, Stage, Terms
 from atlascloud_video_mcp.predictions import Report, Status
 
 PROCESSES = st.integers(0, 1)
-CLAIMS = st.tuples(st.just("claim"), PROCESSES, st.sampled_from("ab"), st.booleans())
+PRICES = st.sampled_from([None, "0.30", "0.40"])
+CLAIMS = st.tuples(st.just("claim"), PROCESSES, st.sampled_from("abc"), st.booleans(), PRICES)
 STEPS = st.tuples(
     st.sampled_from(
         ["sending", "submitted", "unknown", "refused", "abandoned", "processing", "completed", "failed", "delivered"]
     ),
     PROCESSES,
     st.integers(0, 5),
+    st.sampled_from([None, "0.10"]),  # what the API reports as the price
 )
 RESTARTS = st.tuples(st.just("restart"), PROCESSES)
+BUDGET = Decimal("0.70")
+ACCOUNTS = {"a": "one", "b": "one", "c": "another"}  # by key
 
 
 @dataclass
@@ -35,9 +42,11 @@ class Known:
     intent_id: str
     key: str
     owner: Journal
+    quote: Decimal
     stage: Stage = Stage.INTENDED
     status: Status = Status.PROCESSING
     delivered: bool = False
+    billed: Decimal | None = None
 
     @property
     def blocks(self) -> bool:
@@ -45,6 +54,11 @@ class Known:
             unfinished = self.status is Status.PROCESSING
             return unfinished or (self.status is Status.COMPLETED and not self.delivered)
         return self.stage in {Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN}
+
+    @property
+    def spent(self) -> Decimal:
+        free = self.stage in {Stage.REFUSED, Stage.ABANDONED} or self.status is Status.FAILED
+        return Decimal(0) if free else self.billed or self.quote
 
 
 class Model:
@@ -54,6 +68,8 @@ class Model:
         self.directory = directory
         self.journals = [Journal(directory), Journal(directory)]
         self.known: list[Known] = []
+        self.revived = False
+        """Whether one that was given up was sent all the same, which our program does not do."""
 
     def expected(self, key: str) -> Known | None:
         """The newest that blocks; a dead owner's entries are settled up to there."""
@@ -68,13 +84,28 @@ class Model:
             submitted_later |= each.stage is Stage.SUBMITTED
         return None
 
-    async def claim(self, process: int, key: str, force_new: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
+    def spent(self, account: str) -> Decimal:
+        """What was spent by an account; dead owners' entries are settled."""
+        mine = [each for each in self.known if ACCOUNTS[each.key] == account]
+        for each in mine:
+            if each.owner not in self.journals and each.stage is Stage.INTENDED:
+                each.stage = Stage.ABANDONED
+            if each.owner not in self.journals and each.stage is Stage.SENDING:
+                each.stage = Stage.UNKNOWN
+        return sum((each.spent for each in mine), Decimal(0))
+
+    async def claim(self, process: int, key: str, force_new: bool, price: str | None) -> None:  # noqa: FBT001 - drawn
         journal = self.journals[process]
-        claim = await journal.claim(key, force_new=force_new)
+        terms = Terms(ACCOUNTS[key], Decimal(price) if price else None, BUDGET)
         expected = None if force_new else self.expected(key)
+        if expected is None and (price is None or self.spent(terms.account) + Decimal(price) > BUDGET):
+            with pytest.raises(OverBudget if price else PriceNeeded):
+                await journal.claim(key, force_new=force_new, terms=terms)
+            return
+        claim = await journal.claim(key, force_new=force_new, terms=terms)
         assert claim.won is (expected is None)
         if expected is None:
-            self.known.append(Known(claim.entry.intent_id, key, journal))
+            self.known.append(Known(claim.entry.intent_id, key, journal, Decimal(price or 0)))
         else:
             assert (claim.entry.intent_id, claim.entry.stage) == (expected.intent_id, expected.stage)
             assert claim.entry.mine is (expected.owner is journal)
@@ -84,7 +115,7 @@ class Model:
         await self.journals[process].__aexit__(None, None, None)
         self.journals[process] = Journal(self.directory)
 
-    async def step(self, action: str, process: int, number: int) -> None:
+    async def step(self, action: str, process: int, number: int, price: str | None) -> None:
         if not self.known:
             return
         journal, known = self.journals[process], self.known[number % len(self.known)]
@@ -96,10 +127,17 @@ class Model:
             await journal.delivered(known.intent_id)
             known.delivered = True
         elif action in {"processing", "completed", "failed"}:
-            await journal.reported(known.intent_id, told(known.intent_id, action))
-            known.status = known.status if action == "processing" else Status(action)
+            await journal.reported(known.intent_id, told(known.intent_id, action, price))
+            if action != "processing" or known.status is Status.PROCESSING:
+                known.status = Status(action)
+                known.billed = Decimal(price) if price else None
 
     async def before_the_id(self, action: str, journal: Journal, known: Known) -> None:
+        self.revived |= known.stage in {Stage.REFUSED, Stage.ABANDONED} and action in {
+            "sending",
+            "submitted",
+            "unknown",
+        }
         if action == "sending":
             await journal.sending(known.intent_id, {}, [])
         elif action == "submitted":
@@ -112,6 +150,9 @@ class Model:
 
     async def agrees(self) -> None:
         for journal in self.journals:
+            for account in set(ACCOUNTS.values()):
+                total = (await journal.spending(account)).total
+                assert total == self.spent(account)
             for known in self.known:
                 entry = await journal.entry(known.intent_id)
                 assert entry
@@ -120,9 +161,9 @@ class Model:
             assert journal.warnings == ()
 
 
-def told(prediction_id: str, status: str) -> Report:
+def told(prediction_id: str, status: str, price: str | None = None) -> Report:
     outputs = ["https://clips.example/1.mp4"] if status == "completed" else []
-    return Report.model_validate({"id": prediction_id, "status": status, "outputs": outputs})
+    return Report.model_validate({"id": prediction_id, "status": status, "outputs": outputs, "price": price})
 
 
 async def play(operations: list[tuple[Any, ...]]) -> None:
@@ -132,6 +173,7 @@ async def play(operations: list[tuple[Any, ...]]) -> None:
             for name, *arguments in operations:
                 do = getattr(model, name, None) or partial(model.step, name)
                 await do(*arguments)
+                assert model.revived or all(model.spent(account) <= BUDGET for account in ACCOUNTS.values())
             await model.agrees()
         finally:
             for process in (0, 1):

@@ -6,6 +6,7 @@ AtlasError
 │   └── InvalidPicture    ... with another picture
 ├── KeyRejected           set or renew ATLASCLOUD_API_KEY
 ├── BalanceTooLow         top up the account
+├── OverBudget            wait, or raise ATLASCLOUD_BUDGET_USD: nothing was sent
 ├── NotAllowed            use another model, or another key
 ├── PredictionNotFound    check the id
 ├── RequestRefused        the API said no: change what is asked for
@@ -51,6 +52,10 @@ class KeyRejected(AtlasError):
 
 class BalanceTooLow(AtlasError):
     """The account cannot pay for the request."""
+
+
+class OverBudget(AtlasError):
+    """The budget leaves no room for the request, or it cannot be known whether it does."""
 
 
 class NotAllowed(AtlasError):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from atlascloud_video_mcp.money import dollars
 
 KEPT_FOR = timedelta(days=14)
 """How long the API keeps a clip, counted from submission (Atlas Cloud docs, data retention)."""
@@ -114,7 +117,7 @@ class Report(BaseModel):
     predict_time_seconds: Annotated[float | None, BeforeValidator(_number)] = Field(
         None, validation_alias=AliasPath("metrics", "predict_time")
     )
-    cost_usd: Annotated[float | None, BeforeValidator(_number)] = Field(None, validation_alias="price")
+    cost_usd: Annotated[Decimal | None, BeforeValidator(dollars)] = Field(None, validation_alias="price")
 
     @model_validator(mode="before")
     @classmethod
@@ -137,6 +140,17 @@ class Report(BaseModel):
         if self.word.lower() in _DONE_WORDS:
             return "The API says the generation is completed but names no clip."
         return self.reason or f"The API gives no reason, only the status {self.word}."
+
+    def cost(self, quote: Decimal | None) -> Decimal | None:
+        """What it costs in US dollars: what the API reports, else its quote; None when neither is known, or it failed.
+
+        A price of zero for one that still runs says that it is not billed yet.
+        """
+        if self.status is Status.FAILED:
+            return None
+        if self.cost_usd is None or (self.status is Status.PROCESSING and not self.cost_usd):
+            return quote
+        return self.cost_usd
 
 
 def _body(value: object) -> dict[str, Any]:

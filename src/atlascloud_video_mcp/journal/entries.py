@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from atlascloud_video_mcp.journal.schema import Damaged
+from atlascloud_video_mcp.money import from_millionths, to_millionths
 from atlascloud_video_mcp.predictions import KEPT_FOR, Report, Status
 
 if TYPE_CHECKING:
@@ -57,6 +59,22 @@ class Entry:
     """Its completed result was handed over."""
     save_to: str | None
     saved_path: str | None
+    account: str = ""
+    """Who pays for it; empty where that is not known."""
+    quote: Decimal | None = None
+    """What the API said beforehand that it would cost, in US dollars."""
+
+    @property
+    def at(self) -> datetime:
+        """When it was submitted, or else intended."""
+        return self.submitted_at or self.created_at
+
+    @property
+    def spent(self) -> Decimal:
+        """What it counts in the books, in US dollars: also while it runs or may run, until it is known to be free."""
+        if self.stage in {Stage.REFUSED, Stage.ABANDONED}:
+            return Decimal(0)
+        return (self.report.cost(self.quote) if self.report else self.quote) or Decimal(0)
 
     @property
     def is_open(self) -> bool:
@@ -98,6 +116,8 @@ def to_row(entry: Entry, owner: str) -> dict[str, object]:
         "delivered": entry.delivered,
         "save_to": json.dumps(entry.save_to),
         "saved_path": json.dumps(entry.saved_path),
+        "account": entry.account,
+        "quote": None if entry.quote is None else to_millionths(entry.quote),
     }
 
 
@@ -123,6 +143,8 @@ def from_row(row: sqlite3.Row, *, mine: bool, owner_alive: bool) -> Entry:
             delivered=bool(row["delivered"]),
             save_to=json.loads(row["save_to"]),
             saved_path=json.loads(row["saved_path"]),
+            account=row["account"],
+            quote=None if row["quote"] is None else from_millionths(row["quote"]),
         )
     except (ValueError, TypeError) as error:
         raise Damaged("an entry cannot be read") from error

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import anyio.to_thread
 
+from atlascloud_video_mcp.journal.books import Spending, Terms, since
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage
 from atlascloud_video_mcp.journal.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from decimal import Decimal
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Report
 
 _T = TypeVar("_T")
+_NO_TERMS = Terms()
 
 
 class Journal:
@@ -48,13 +51,30 @@ class Journal:
         """Sentences for the caller about what is amiss; empty when all is well."""
         return self._store.warnings
 
-    async def claim(self, key: str, *, force_new: bool = False) -> Claim:
-        """The right to send a request, or the earlier identical one that is still open; `force_new` always wins.
+    async def claim(self, key: str, *, force_new: bool = False, terms: Terms = _NO_TERMS) -> Claim:
+        """The right to send a request, or the earlier identical one that is still open; `force_new` joins none.
 
         What dead processes left is settled on the way: an INTENDED entry is given up, a SENDING one becomes UNKNOWN.
-        An UNKNOWN entry stands in the way no longer once a newer one was submitted.
+        An UNKNOWN entry stands in the way no longer once a newer one was submitted. With the right, its price is held
+        against the budget; of two processes that ask at the same moment, the second finds the first one's price there.
+
+        Raises:
+            PriceNeeded: There is nothing to join, and a budget but no price.
+            OverBudget: There is nothing to join, and the budget has no room for the price.
         """
-        return await self._run(lambda ledger: ledger.claim(key, force_new=force_new))
+        return await self._run(lambda ledger: ledger.claim(key, force_new=force_new, terms=terms))
+
+    async def joinable(self, key: str) -> Entry | None:
+        """The entry that a claim would give without winning."""
+        return await self._run(lambda ledger: ledger.joinable(key))
+
+    async def quoted(self, intent_id: str, price: Decimal) -> None:
+        """What the API says that a request costs, in US dollars."""
+        await self._run(lambda ledger: ledger.quoted(intent_id, price))
+
+    async def spending(self, account: str) -> Spending:
+        """What an account spent in the last 24 hours through this journal."""
+        return await self._run(lambda ledger: ledger.spending(account, since()))
 
     async def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> None:
         """From now on the request may have been paid for; `request` is its body, without picture bytes."""

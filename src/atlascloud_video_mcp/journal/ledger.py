@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from atlascloud_video_mcp.bodies import duration_of
+from atlascloud_video_mcp.journal.books import Spending, Terms, require_room, since
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
 from atlascloud_video_mcp.predictions import Status
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from decimal import Decimal
 
     from atlascloud_video_mcp.journal.owners import Owners
     from atlascloud_video_mcp.predictions import Report
@@ -22,19 +24,22 @@ _NOBODYS_KEY = ""
 _BY_INTENT = "SELECT * FROM entries WHERE intent_id = ?"
 _BY_KEY = "SELECT * FROM entries WHERE key = ? ORDER BY seq DESC"
 _BY_PREDICTION = "SELECT * FROM entries WHERE prediction_id = ? ORDER BY seq DESC"
+_OF_ACCOUNT = """
+    SELECT * FROM entries WHERE account IN (?, '') AND key <> '' AND COALESCE(submitted_at, created_at) > ?
+"""
 _INSERT = """
     INSERT OR IGNORE INTO entries (
         intent_id, key, owner, stage, request, notes, created_at, submitted_at, prediction_id, report, delivered,
-        save_to, saved_path
+        save_to, saved_path, account, quote
     ) VALUES (
         :intent_id, :key, :owner, :stage, :request, :notes, :created_at, :submitted_at, :prediction_id, :report,
-        :delivered, :save_to, :saved_path
+        :delivered, :save_to, :saved_path, :account, :quote
     )
 """
 _UPDATE = """
     UPDATE entries SET stage = :stage, request = :request, notes = :notes, submitted_at = :submitted_at,
         prediction_id = :prediction_id, report = :report, delivered = :delivered, save_to = :save_to,
-        saved_path = :saved_path
+        saved_path = :saved_path, quote = :quote
     WHERE intent_id = :intent_id
 """
 
@@ -46,18 +51,23 @@ class Ledger:
         self._db = db
         self._me = me
         self._owners = owners
+        self._alive = {me: True}
         self.written: dict[str, Entry | None] = {}
 
-    def claim(self, key: str, *, force_new: bool) -> Claim:
+    def claim(self, key: str, *, force_new: bool, terms: Terms) -> Claim:
         """See Journal.claim."""
-        earlier = None if force_new else self._to_join(key)
+        earlier = None if force_new else self.joinable(key)
         if earlier:
             return Claim(won=False, entry=earlier)
+        if terms.budget is not None:
+            require_room(self.spending(terms.account, since()), terms)
         if self._owners:
             self._owners.hold()
-        return Claim(won=True, entry=self._insert(key, Stage.INTENDED))
+        entry = self._insert(key, Stage.INTENDED, account=terms.account, quote=terms.price)
+        return Claim(won=True, entry=entry)
 
-    def _to_join(self, key: str) -> Entry | None:
+    def joinable(self, key: str) -> Entry | None:
+        """See Journal.joinable."""
         overridden = False
         for entry in map(self._settled, self._entries(_BY_KEY, key)):
             # who forced a newer submission decided not to wait for word of an older one
@@ -77,6 +87,15 @@ class Ledger:
                 return self._change(entry, stage=Stage.UNKNOWN)
             case _:
                 return entry
+
+    def quoted(self, intent_id: str, price: Decimal) -> None:
+        """See Journal.quoted."""
+        for entry in self._entries(_BY_INTENT, intent_id):
+            self._change(entry, quote=price)
+
+    def spending(self, account: str, begin: datetime) -> Spending:
+        """What an account spent since then; where it is not known who paid, everybody did."""
+        return Spending.of(map(self._settled, self._entries(_OF_ACCOUNT, account, as_text(begin))))
 
     def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> None:
         """See Journal.sending."""
@@ -167,37 +186,24 @@ class Ledger:
         for entry in sorted(entries, key=lambda entry: entry.created_at):
             self._db.execute(_INSERT, to_row(entry, self._me))
 
-    def _entries(self, select: str, value: str) -> list[Entry]:
-        return [self._read(row) for row in self._db.execute(select, (value,)).fetchall()]
+    def _entries(self, select: str, *values: str) -> list[Entry]:
+        return [self._read(row) for row in self._db.execute(select, values).fetchall()]
 
     def _read(self, row: sqlite3.Row) -> Entry:
-        mine = row["owner"] == self._me
-        return from_row(row, mine=mine, owner_alive=mine or bool(self._owners and self._owners.is_alive(row["owner"])))
+        owner = row["owner"]
+        if owner not in self._alive:
+            self._alive[owner] = bool(self._owners and self._owners.is_alive(owner))
+        return from_row(row, mine=owner == self._me, owner_alive=self._alive[owner])
 
     def _about(self, prediction_id: str, since: datetime | None = None) -> list[Entry]:
         return self._entries(_BY_PREDICTION, prediction_id) or [
             self._insert(_NOBODYS_KEY, Stage.SUBMITTED, prediction_id=prediction_id, submitted_at=since)
         ]
 
-    def _insert(
-        self, key: str, stage: Stage, prediction_id: str | None = None, submitted_at: datetime | None = None
-    ) -> Entry:
-        entry = Entry(
-            intent_id=uuid4().hex,
-            key=key,
-            stage=stage,
-            mine=True,
-            owner_alive=True,
-            request={},
-            notes=(),
-            created_at=datetime.now(UTC),
-            submitted_at=submitted_at,
-            prediction_id=prediction_id,
-            report=None,
-            delivered=False,
-            save_to=None,
-            saved_path=None,
-        )
+    def _insert(self, key: str, stage: Stage, **fields: Any) -> Entry:  # noqa: ANN401 - as in _change
+        nothing: dict[str, Any] = dict.fromkeys(("submitted_at", "prediction_id", "report", "save_to", "saved_path"))
+        begun = nothing | {"request": {}, "notes": (), "created_at": datetime.now(UTC), "delivered": False}
+        entry = Entry(uuid4().hex, key, stage, mine=True, owner_alive=True, **begun | fields)
         self._db.execute(_INSERT, to_row(entry, self._me))
         self.written[entry.intent_id] = entry
         return entry

@@ -53,6 +53,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX durations_by_kind ON durations (model, duration)",
     ),
+    (
+        "ALTER TABLE entries ADD COLUMN account TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE entries ADD COLUMN quote INTEGER",  # millionths of a US dollar
+        "CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at))",
+    ),
 )
 
 BUSY_SECONDS = 10.0

@@ -1,0 +1,102 @@
+"""The books: what an account spent of late, and whether one more request fits into its budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.errors import OverBudget
+from atlascloud_video_mcp.money import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from atlascloud_video_mcp.journal.entries import Entry
+
+SPAN = timedelta(hours=24)
+"""How far back spending counts."""
+
+
+class PriceNeeded(Exception):
+    """There is a budget, and nothing to hold against it: the price of the request is not known."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a request may be submitted; amounts in US dollars."""
+
+    account: str = ""
+    """Who pays."""
+    price: Decimal | None = None
+    """What it costs, where that is known."""
+    budget: Decimal | None = None
+    """What the account may spend in 24 hours, this request included; None: any amount."""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What was spent in the last 24 hours: when and how many US dollars, the oldest first."""
+
+    items: tuple[tuple[datetime, Decimal], ...]
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Spending:
+        """Add up entries, of which several may be about one prediction."""
+        each = {entry.prediction_id or entry.intent_id: (entry.at, entry.spent) for entry in entries}
+        return cls(tuple(sorted(item for item in each.values() if item[1])))
+
+    @property
+    def total(self) -> Decimal:
+        """The sum."""
+        return sum((amount for _, amount in self.items), Decimal(0))
+
+    def objection(self, terms: Terms) -> str | None:
+        """Why the budget does not allow it, as a sentence that says when it will; None when it does.
+
+        Raises:
+            PriceNeeded: There is a budget but no price.
+        """
+        if terms.budget is None:
+            return None
+        if terms.price is None:
+            raise PriceNeeded
+        total, budget, price = self.total, terms.budget, terms.price
+        if total + price <= budget:
+            return None
+        free_at = self._free_at(budget - price)
+        when = (
+            f"there will be room for it at {free_at:%Y-%m-%d %H:%M} UTC"
+            if free_at
+            else "it alone costs more than the whole budget"
+        )
+        return (
+            f"It costs {in_words(price)}, and {in_words(total)} of the {in_words(budget)} that ATLASCLOUD_BUDGET_USD "
+            f"allows in 24 hours are spent: {when}"
+        )
+
+    def _free_at(self, left: Decimal) -> datetime | None:
+        """When no more than so much of it will be counted, to the minute."""
+        total = self.total
+        for at, amount in self.items:
+            total -= amount
+            if total <= left:
+                return at + SPAN + timedelta(minutes=1)
+        return None
+
+
+def since() -> datetime:
+    """From when on spending counts at this moment."""
+    return datetime.now(UTC) - SPAN
+
+
+def require_room(spending: Spending, terms: Terms) -> None:
+    """Let a request pass that fits.
+
+    Raises:
+        PriceNeeded: There is a budget but no price.
+        OverBudget: It does not fit.
+    """
+    if objection := spending.objection(terms):
+        raise OverBudget(f"Nothing was sent or paid. {objection}. Wait, or ask the user to raise the budget.")

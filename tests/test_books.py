@@ -1,0 +1,270 @@
+"""What the journal counts as spent, and whom its budget lets through; two journals stand for two processes."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from atlascloud_video_mcp.errors import OverBudget
+from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, Spending, Stage, Terms
+from atlascloud_video_mcp.predictions import Report
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+NOW = datetime.now(UTC)
+BUDGET = Decimal("1.00")
+STEP_1 = Path(__file__).parent / "journals" / "step-1.sql"
+
+
+def report(prediction_id: str = "p1", status: str = "processing", **fields: object) -> Report:
+    outputs = ["https://clips.example/1.mp4"] if status == "completed" else []
+    return Report.model_validate({"id": prediction_id, "status": status, "outputs": outputs, **fields})
+
+
+def terms(price: str | None, budget: str | Decimal | None = BUDGET, account: str = "mine") -> Terms:
+    return Terms(account, Decimal(price) if price else None, Decimal(budget) if budget else None)
+
+
+@pytest.fixture(params=["file", "memory"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal, None]:
+    async with Journal(tmp_path / "state" if request.param == "file" else None) as journal:
+        yield journal
+        assert journal.warnings == ()
+
+
+async def spent(journal: Journal, account: str = "mine") -> Decimal:
+    return (await journal.spending(account)).total
+
+
+async def paid(journal: Journal, key: str, price: str | None = "0.30", at: datetime = NOW) -> str:
+    """A running prediction, whose id is its key."""
+    claim = await journal.claim(key, terms=terms(price, None))
+    assert claim.won
+    await journal.sending(claim.entry.intent_id, {}, [])
+    await journal.submitted(claim.entry.intent_id, report(key), at)
+    return claim.entry.intent_id
+
+
+async def test_a_claim_holds_its_price_from_the_first_moment(journal: Journal) -> None:
+    won = (await journal.claim("a", terms=terms("0.30"))).entry
+
+    assert (won.quote, won.account) == (Decimal("0.30"), "mine")
+    assert await spent(journal) == Decimal("0.30")
+    assert await journal.entry(won.intent_id) == won
+
+
+async def test_what_fits_alone_but_not_together_is_refused_with_all_figures(journal: Journal) -> None:
+    await journal.claim("a", terms=terms("0.60"))
+    with pytest.raises(OverBudget) as caught:
+        await journal.claim("b", terms=terms("0.60"))
+
+    said = str(caught.value)
+    assert said.startswith(
+        "Nothing was sent or paid. It costs $0.60, and $0.60 of the $1.00 that ATLASCLOUD_BUDGET_USD"
+    )
+    assert f"there will be room for it at {NOW + timedelta(days=1):%Y-%m-%d}" in said
+    assert await spent(journal) == Decimal("0.60")
+
+
+async def test_a_budget_is_used_to_the_last_cent(journal: Journal) -> None:
+    for number in range(10):
+        assert (await journal.claim(str(number), terms=terms("0.10"))).won
+    with pytest.raises(OverBudget):
+        await journal.claim("one more", terms=terms("0.000001"))
+    assert (await journal.claim("free of charge", terms=terms("0"))).won
+    assert await spent(journal) == BUDGET
+
+
+async def test_without_a_price_a_budget_lets_nothing_through_but_joining(journal: Journal) -> None:
+    with pytest.raises(PriceNeeded):
+        await journal.claim("a", terms=terms(None))
+    first = await journal.claim("a", terms=terms("1.00"))
+    joined = await journal.claim("a", terms=terms(None))
+
+    assert (joined.won, joined.entry.intent_id) == (False, first.entry.intent_id)
+    assert await spent(journal) == Decimal("1.00")
+
+
+async def test_what_costs_more_than_the_budget_itself_is_never_told_to_wait(journal: Journal) -> None:
+    with pytest.raises(OverBudget, match="it alone costs more than the whole budget"):
+        await journal.claim("a", terms=terms("1.01"))
+
+
+@pytest.mark.parametrize("stage", [Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN, Stage.SUBMITTED])
+async def test_what_is_unfinished_or_unknown_counts(journal: Journal, stage: Stage) -> None:
+    intent_id = (await journal.claim("a", terms=terms("0.30"))).entry.intent_id
+    if stage is not Stage.INTENDED:
+        await journal.sending(intent_id, {}, [])
+    if stage is Stage.UNKNOWN:
+        await journal.unknown(intent_id)
+    if stage is Stage.SUBMITTED:
+        await journal.submitted(intent_id, report(), NOW)
+
+    assert await spent(journal) == Decimal("0.30")
+
+
+async def test_what_was_refused_or_given_up_or_failed_frees_its_room(journal: Journal) -> None:
+    await journal.refused((await journal.claim("a", terms=terms("1.00"))).entry.intent_id)
+    await journal.abandoned((await journal.claim("b", terms=terms("1.00"))).entry.intent_id)
+    await paid(journal, "c", "1.00")
+    await journal.reported("c", report("c", "failed", price="1.00"))
+
+    assert await spent(journal) == 0
+    assert (await journal.claim("d", terms=terms("1.00"))).won
+
+
+@pytest.mark.parametrize(
+    ("quote", "fields", "counts"),
+    [
+        ("0.30", {}, "0.30"),
+        ("0.30", {"price": "0.55"}, "0.55"),
+        ("0.30", {"price": "0"}, "0.30"),
+        ("0.30", {"price": "nan"}, "0.30"),
+        ("0.30", {"status": "completed", "price": 0.1}, "0.10"),
+        ("0.30", {"status": "completed", "price": 0}, "0"),
+        ("0.30", {"status": "completed"}, "0.30"),
+        ("0.30", {"status": "completed", "price": -1}, "0.30"),
+        (None, {"status": "completed", "price": "0.28"}, "0.28"),
+        (None, {}, "0"),
+    ],
+)
+async def test_a_price_that_is_reported_later_corrects_the_books(
+    journal: Journal, quote: str | None, fields: dict[str, str], counts: str
+) -> None:
+    await paid(journal, "a", quote)
+    await journal.reported("a", report("a", **fields))
+
+    assert await spent(journal) == Decimal(counts)
+
+
+async def test_a_price_that_is_told_after_the_submission_counts(journal: Journal) -> None:
+    intent_id = await paid(journal, "a", None)
+    await journal.quoted(intent_id, Decimal("0.30"))
+
+    assert await spent(journal) == Decimal("0.30")
+
+
+async def test_room_comes_free_24_hours_after_what_took_it(journal: Journal) -> None:
+    await paid(journal, "yesterday", "0.50", NOW - timedelta(hours=24, seconds=1))
+    await paid(journal, "oldest", "0.20", NOW - timedelta(hours=23))
+    await paid(journal, "older", "0.20", NOW - timedelta(hours=2))
+    await paid(journal, "old", "0.60", NOW - timedelta(hours=1))
+    spending = await journal.spending("mine")
+
+    assert spending.total == BUDGET
+    # to the minute, and rather later than too early
+    free_at = NOW - timedelta(hours=2) + timedelta(days=1, minutes=1)
+    assert f"room for it at {free_at:%Y-%m-%d %H:%M} UTC" in (spending.objection(terms("0.40")) or "")
+    assert spending.objection(terms("0.40", "1.40")) is None
+    assert spending.objection(terms(None, None)) is None
+
+
+async def test_what_a_prediction_costs_counts_once_whoever_found_it(journal: Journal) -> None:
+    await paid(journal, "a", "0.30")
+    again = (await journal.claim("b", terms=terms("0.30"))).entry.intent_id
+    await journal.submitted(again, report("a"), NOW)
+
+    assert await spent(journal) == Decimal("0.30")
+
+
+async def test_accounts_do_not_pay_for_each_other_and_strangers_for_nobody(journal: Journal) -> None:
+    assert (await journal.claim("a", terms=terms("1.00"))).won
+    assert (await journal.claim("b", terms=terms("1.00", account="yours"))).won
+    await journal.reported("foreign", report("foreign", "completed", price="5.00"))
+
+    assert [await spent(journal, account) for account in ("mine", "yours", "another")] == [1, 1, 0]
+
+
+async def test_a_dead_process_holds_no_room_for_what_it_had_not_sent(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as ours:
+        async with Journal(tmp_path) as gone:
+            intended = (await gone.claim("a", terms=terms("0.40"))).entry.intent_id
+            sending = (await gone.claim("b", terms=terms("0.60"))).entry.intent_id
+            await gone.sending(sending, {}, [])
+            with pytest.raises(OverBudget):
+                await ours.claim("c", terms=terms("0.40"))
+        assert (await ours.claim("c", terms=terms("0.40"))).won
+        entries = [await ours.entry(intent_id) for intent_id in (intended, sending)]
+
+    assert [entry.stage for entry in entries if entry] == [Stage.ABANDONED, Stage.UNKNOWN]
+
+
+async def test_of_many_tasks_of_two_processes_exactly_as_many_win_as_the_budget_pays_for(tmp_path: Path) -> None:
+    won: list[Claim] = []
+    refused: list[OverBudget] = []
+
+    async def claim(journal: Journal, key: str) -> None:
+        try:
+            won.append(await journal.claim(key, terms=terms("0.07")))
+        except OverBudget as error:
+            refused.append(error)
+
+    async with Journal(tmp_path) as ours, Journal(tmp_path) as theirs:
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(claim, ours if number % 2 else theirs, str(number))
+        sums = [await spent(journal) for journal in (ours, theirs)]
+
+    assert (len(won), len(refused)) == (14, 6)
+    assert sums == [Decimal("0.98")] * 2
+
+
+async def test_a_file_that_fails_later_does_not_hide_what_this_process_spent(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as journal:
+        await paid(journal, "a", "0.70")
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as onlooker:
+            onlooker.execute("ALTER TABLE entries RENAME TO elsewhere")
+        with pytest.raises(OverBudget):
+            await journal.claim("b", terms=terms("0.40"))
+        assert journal.warnings
+
+
+async def test_what_could_be_joined_is_shown_without_claiming(journal: Journal) -> None:
+    assert await journal.joinable("a") is None
+    intent_id = await paid(journal, "a")
+    joinable = await journal.joinable("a")
+
+    assert joinable is not None
+    assert joinable.intent_id == intent_id
+
+
+async def test_a_journal_of_the_first_version_is_carried_over_whole(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
+        database.executescript(STEP_1.read_text(encoding="utf-8"))
+        database.execute("PRAGMA user_version = 1")
+        before = database.execute("SELECT * FROM entries ORDER BY seq").fetchall()
+
+    async with Journal(tmp_path) as journal:
+        completed, unknown = await journal.prediction("p1"), await journal.joinable("unknown")
+        assert await journal.upload("digest", within=timedelta(days=9999), host="account")
+        assert await journal.durations("minimax/hailuo-2.3/i2v-standard", 6) == [45.0]
+        assert journal.warnings == ()
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
+        version = database.execute("PRAGMA user_version").fetchone()
+        after = database.execute("SELECT * FROM entries ORDER BY seq").fetchall()
+        database.execute("UPDATE entries SET created_at = ?, submitted_at = ?", (2 * (NOW.isoformat(),)))
+        database.commit()
+    async with Journal(tmp_path) as journal:
+        # who paid was not written down then, so everybody did; the failed, the refused and the foreign cost nothing
+        assert await spent(journal, "anybody") == Decimal("0.30")
+
+    assert version == (2,)
+    assert [row[:14] for row in after] == before
+    assert {row[14:] for row in after} == {("", None)}
+    assert completed
+    assert completed.report
+    assert (completed.report.cost_usd, completed.saved_path) == (Decimal("0.30"), "/clips/cat-p1.mp4")
+    assert unknown
+    assert unknown.stage is Stage.UNKNOWN
+
+
+def test_nothing_spent_is_nothing() -> None:
+    assert Spending(()).total == 0

@@ -7,6 +7,7 @@ import os
 import time
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,7 @@ async def studio_at(  # noqa: PLR0913 - one knob each, all by name
     durations: Durations = QUICK,
     directory: Path | None = None,
     download_dir: Path | None = None,
+    budget: str | None = None,
     patience: Patience = HASTY,
     history_patience: float = 0.5,
     model: str = STANDARD,
@@ -104,6 +106,7 @@ async def studio_at(  # noqa: PLR0913 - one knob each, all by name
             allowed_dirs=allowed_dirs,
             durations=durations,
             download_dir=download_dir,
+            budget=Decimal(budget) if budget else None,
             history_patience=history_patience,
         ) as studio,
     ):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
     assert settings.download_dir is None
     assert settings.poll_interval == 0.5
     assert settings.allowed_dirs == ()
+    assert settings.budget_usd is None
     assert not settings.sandbox
     assert settings.log_level == "WARNING"
 
@@ -34,6 +36,7 @@ def test_what_is_set_is_read(tmp_path: Path) -> None:
             "ATLASCLOUD_MAX_WAIT": "0",
             "ATLASCLOUD_POLL_INTERVAL": "2.5",
             "ATLASCLOUD_ALLOWED_DIRS": os.pathsep.join([str(tmp_path), "~", ""]),
+            "ATLASCLOUD_BUDGET_USD": "2.50",
             "ATLASCLOUD_SANDBOX": "1",
             "ATLASCLOUD_LOG_LEVEL": "debug",
             "PATH": "/usr/bin",
@@ -46,6 +49,7 @@ def test_what_is_set_is_read(tmp_path: Path) -> None:
     assert settings.model == "minimax/hailuo-2.3/fast"
     assert (settings.max_wait, settings.poll_interval) == (0, 2.5)
     assert settings.allowed_dirs == (tmp_path, Path.home())
+    assert settings.budget_usd == Decimal("2.5")
     assert settings.sandbox
     assert settings.log_level == "DEBUG"
 
@@ -88,6 +92,11 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("ATLASCLOUD_POLL_INTERVAL", "0"),
         ("ATLASCLOUD_POLL_INTERVAL", "nan"),
         ("ATLASCLOUD_ALLOWED_DIRS", "pictures"),
+        ("ATLASCLOUD_BUDGET_USD", "$5"),
+        ("ATLASCLOUD_BUDGET_USD", "-1"),
+        ("ATLASCLOUD_BUDGET_USD", "nan"),
+        ("ATLASCLOUD_BUDGET_USD", "inf"),
+        ("ATLASCLOUD_BUDGET_USD", "1e400"),
         ("ATLASCLOUD_SANDBOX", "perhaps"),
         ("ATLASCLOUD_LOG_LEVEL", "LOUD"),
     ],

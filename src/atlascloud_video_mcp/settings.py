@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
@@ -93,6 +94,11 @@ class Settings(BaseModel):
             alias="ATLASCLOUD_ALLOWED_DIRS",
             description=f"absolute directories with {os.pathsep!r} between them",
         )
+    )
+    budget_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = Field(
+        None,
+        alias="ATLASCLOUD_BUDGET_USD",
+        description="US dollars that may be spent in 24 hours, a number from 0 to 1000000",
     )
     sandbox: bool = Field(default=False, alias="ATLASCLOUD_SANDBOX", description="1 or 0")
     log_level: Annotated[

@@ -105,6 +105,7 @@ async def _studio(
             model=settings.model,
             allowed_dirs=settings.allowed_dirs,
             download_dir=settings.download_dir,
+            budget=settings.budget_usd,
             poll_interval=settings.poll_interval,
             heartbeat=heartbeat,
             durations=Durations().faster(speed),

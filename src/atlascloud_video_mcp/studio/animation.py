@@ -7,6 +7,7 @@ import json
 import math
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
@@ -14,19 +15,22 @@ from anyio import to_thread
 from atlascloud_video_mcp.bodies import duration_of
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.predictions import Status
-from atlascloud_video_mcp.studio.jobs import News
+from atlascloud_video_mcp.studio.jobs import Job, News
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Entry, Journal
     from atlascloud_video_mcp.predictions import Report
-    from atlascloud_video_mcp.studio.jobs import Job
     from atlascloud_video_mcp.studio.orders import Order
     from atlascloud_video_mcp.studio.running import Running
     from atlascloud_video_mcp.studio.submissions import Submissions
     from atlascloud_video_mcp.studio.uploads import Uploads
     from atlascloud_video_mcp.studio.watching import Watching
+
+
+# A price is asked for before the picture has a URL. What a clip costs does not depend on what is to be seen in it.
+_ANY_PICTURE = "https://example.com/picture.jpg"
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,16 @@ class Animation:
             if picture:
                 open_until_uploaded.enter_context(picture)
             key = _key(self.cloud.account, facts.request, digest)
-            entry = await self.submissions.claim(job, key, force_new=force_new, answer_by=answer_by)
+            at = await self.uploads.url_of(digest) if picture else order.image
+            priced = order.model.with_picture(facts.request, at or _ANY_PICTURE)
+            entry = await self.submissions.claim(job, key, priced, force_new=force_new, answer_by=answer_by)
             if entry.stage is Stage.INTENDED:
                 open_until_uploaded.pop_all()
+                facts.quote = entry.quote
+                if facts.quote is None:
+                    self.running.start(
+                        Job(), partial(self.submissions.price, of=job, intent_id=entry.intent_id, body=priced)
+                    )
                 try:
                     url = (await self.uploads.upload(job, picture, digest)).url if picture else order.image
                     facts.request = order.model.with_picture(facts.request, url)
@@ -106,6 +117,7 @@ class Animation:
             async for news in log:
                 job.facts, job.durations, job.looks = mine or other.facts, other.durations, other.looks
                 if mine and news.report:
+                    mine.quote = other.facts.quote
                     await self.watching.save(job, news.report)
                 job.tell(news)
 

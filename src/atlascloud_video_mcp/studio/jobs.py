@@ -16,6 +16,7 @@ from atlascloud_video_mcp.predictions import Status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
+    from decimal import Decimal
 
     from atlascloud_video_mcp.catalogue import Listing
     from atlascloud_video_mcp.predictions import Report, SavedVideo, Upload
@@ -60,6 +61,8 @@ class Facts:
     """What could not be checked of the request, as things stand."""
     submitted_at: datetime | None = None
     """When it was submitted, where that was seen."""
+    quote: Decimal | None = None
+    """What the API said beforehand that it would cost, in US dollars."""
     picture: str | None = None
     """The name of the picture, for the clip's."""
     save_to: str | None = None

@@ -56,6 +56,7 @@ def _describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str]) 
     running, failed = report.status is Status.PROCESSING, report.status is Status.FAILED
     facts = job.facts
     created = report.created_at or facts.submitted_at
+    cost = report.cost(facts.quote)
     return Prediction(
         prediction_id=report.prediction_id,
         status=report.status.value,
@@ -69,7 +70,7 @@ def _describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str]) 
         error=report.error,
         expected_seconds=round(job.durations.median, 1) if running else None,
         predict_time_seconds=report.predict_time_seconds,
-        cost_usd=None if failed else report.cost_usd,
+        cost_usd=None if cost is None else float(cost),
         model=facts.request.get("model") or report.model,
         prompt=prompt_of(facts.request),
         duration=duration_of(facts.request),

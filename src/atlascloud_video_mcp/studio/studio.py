@@ -32,6 +32,7 @@ from atlascloud_video_mcp.studio.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from decimal import Decimal
     from pathlib import Path
     from types import TracebackType
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Report
 
 _AN_ID = re.compile(r"(?!\.{1,2}$)[!-~]{1,200}")
+_COUNTS_LITTLE = "The budget of ATLASCLOUD_BUDGET_USD counts only what is left in the journal."
 
 
 class Studio:
@@ -55,6 +57,7 @@ class Studio:
         model: The model used when a call names none.
         allowed_dirs: Where local pictures may be read; empty means everywhere.
         download_dir: Where every finished clip is saved without being asked.
+        budget: What the account may spend in 24 hours, US dollars; None: any amount.
         poll_interval: Shortest pause between two looks at one prediction, seconds.
         heartbeat: Longest silence between two steps of a call, seconds.
         durations: How long generations take, before any were seen.
@@ -71,6 +74,7 @@ class Studio:
         model: str,
         allowed_dirs: Sequence[Path] = (),
         download_dir: Path | None = None,
+        budget: Decimal | None = None,
         poll_interval: float = 0.5,
         heartbeat: float = 5.0,
         durations: Durations | None = None,
@@ -80,6 +84,7 @@ class Studio:
         self._journal = journal
         self._saver = saver
         self._download_dir = f"{download_dir}{os.sep}" if download_dir else None
+        self._budget = budget
         self._heartbeat = heartbeat
         self._durations = durations or Durations()
         self._tasks = anyio.create_task_group()
@@ -101,7 +106,7 @@ class Studio:
             journal,
             saver,
             self._uploads,
-            Submissions(cloud, journal, patience=history_patience),
+            Submissions(cloud, journal, patience=history_patience, budget=budget),
             watching,
             self._running,
             poll_interval,
@@ -173,6 +178,7 @@ class Studio:
             InvalidInput: Nothing was sent.
             OutOfTime: The id is not known by `answer_by`. An upload goes on; what was not sent is not sent any more.
             SubmissionUnknown: The request was sent, now or earlier, and its answer lost.
+            OverBudget: The budget has no room for it, or its price cannot be had; nothing was sent.
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
         self._cloud.require_key()
@@ -250,13 +256,19 @@ class Studio:
             following = job.follow(deadline=deadline, heartbeat=self._heartbeat, looks=looks, answer_by=answer_by)
             async with aclosing(following) as log:
                 async for news in log:
-                    yield step(job, news, sandbox=self._cloud.sandbox, warnings=self._journal.warnings)
+                    yield step(job, news, sandbox=self._cloud.sandbox, warnings=self._warnings)
             # Whoever takes the last step and asks for more was not cancelled: the result is handed over.
             if job.report and job.report.status is Status.COMPLETED:
                 await self._journal.delivered(job.report.prediction_id)
         finally:
             if not job.committed:
                 job.scope.cancel()
+
+    @property
+    def _warnings(self) -> tuple[str, ...]:
+        """What is amiss with the journal, and what that means."""
+        warnings = self._journal.warnings
+        return (*warnings, _COUNTS_LITTLE) if warnings and self._budget is not None else warnings
 
     async def _only_upload(self, job: Job, *, image: str) -> None:
         picture, digest = await self._uploads.check(job, image, PictureRules())

@@ -9,16 +9,18 @@ import anyio
 import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud import ASK_FIRST
-from atlascloud_video_mcp.errors import AtlasError, SubmissionUnknown
-from atlascloud_video_mcp.journal import Stage
+from atlascloud_video_mcp.errors import AtlasError, OverBudget, SubmissionUnknown
+from atlascloud_video_mcp.journal import PriceNeeded, Stage, Terms
 from atlascloud_video_mcp.predictions import Report
 from atlascloud_video_mcp.studio.jobs import News
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
+    from decimal import Decimal
 
     from atlascloud_video_mcp.cloud import Cloud
-    from atlascloud_video_mcp.journal import Entry, Journal
+    from atlascloud_video_mcp.journal import Claim, Entry, Journal
+    from atlascloud_video_mcp.money import Quote
     from atlascloud_video_mcp.predictions import Record
     from atlascloud_video_mcp.studio.jobs import Job
 
@@ -36,23 +38,39 @@ class Submissions:
         cloud: The open API client.
         journal: Where intents are written before they are acted on.
         patience: How long a lost submission is searched for in the account's history, whose rows may lag; seconds.
+        budget: What the account may spend in 24 hours, US dollars; None: any amount.
     """
 
-    def __init__(self, cloud: Cloud, journal: Journal, *, patience: float) -> None:
+    def __init__(self, cloud: Cloud, journal: Journal, *, patience: float, budget: Decimal | None) -> None:
         self._cloud = cloud
         self._journal = journal
         self._patience = patience
+        self._budget = budget
 
-    async def claim(self, job: Job, key: str, *, force_new: bool, answer_by: float) -> Entry:
+    async def claim(self, job: Job, key: str, body: Mapping[str, Any], *, force_new: bool, answer_by: float) -> Entry:
         """The right to submit, as an entry that is INTENDED, or the SUBMITTED entry of an identical request to join.
 
         An identical request that is on its way is waited for, as long as anybody follows the job.
 
+        Args:
+            job: Told what is going on.
+            key: What makes requests identical.
+            body: A request that costs the same; its price is asked for when there is a budget and nothing to join.
+            force_new: Join nothing.
+            answer_by: By when a lost request must be found, on the clock of `anyio.current_time`.
+
         Raises:
             SubmissionUnknown: An identical request may be running and paid, and cannot be found.
+            OverBudget: The budget has no room for it, or no price could be had.
         """
+        quote: Quote | None = None
         while True:
-            claim = await self._journal.claim(key, force_new=force_new)
+            try:
+                claim = await self._claim(key, quote, force_new=force_new)
+            except PriceNeeded:
+                job.tell(News("Asking for the price", 0.015))
+                quote = await self._cloud.quote(body)
+                continue
             entry = claim.entry
             if claim.won or entry.stage is Stage.SUBMITTED:
                 return entry
@@ -69,6 +87,25 @@ class Submissions:
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
+
+    async def _claim(self, key: str, quote: Quote | None, *, force_new: bool) -> Claim:
+        terms = Terms(self._cloud.account, quote.price if quote else None, self._budget)
+        try:
+            return await self._journal.claim(key, force_new=force_new, terms=terms)
+        except PriceNeeded as error:
+            if quote is None:
+                raise
+            raise OverBudget(
+                "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and without a price nothing is submitted: "
+                f"{quote.reason}"
+            ) from error
+
+    async def price(self, _: Job, *, of: Job, intent_id: str, body: Mapping[str, Any]) -> None:
+        """Ask what a submission costs that did not wait for the price, and write it down."""
+        quote = await self._cloud.quote(body)
+        if quote.price is not None:
+            of.facts.quote = quote.price
+            await self._journal.quoted(intent_id, quote.price)
 
     async def submit(self, job: Job, intent_id: str) -> Report:
         """Send the paid request of a job, once; where its answer is lost, look for it.

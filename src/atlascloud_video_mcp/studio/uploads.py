@@ -78,6 +78,10 @@ class Uploads:
         job.facts.notes, job.facts.picture = picture.notes, picture.filename
         return picture, digest
 
+    async def url_of(self, digest: str) -> str | None:
+        """Where bytes with this digest lie already."""
+        return await self._journal.upload(digest, within=_KEPT_FOR, host=self._cloud.account)
+
     async def upload(self, job: Job, picture: Picture, digest: str) -> Upload:
         """Put an open picture where the models can read it, unless the same bytes are there already or on their way.
 
@@ -85,7 +89,7 @@ class Uploads:
         """
         with ExitStack() as open_until_uploaded:
             open_until_uploaded.enter_context(picture)
-            url = await self._journal.upload(digest, within=_KEPT_FOR, host=self._cloud.account)
+            url = await self.url_of(digest)
             if url is None and digest not in self._under_way:
                 open_until_uploaded.pop_all()
                 self._under_way[digest] = _Transfer(picture)

@@ -62,6 +62,7 @@ class Watching:
                 request=entry.request,
                 notes=entry.notes,
                 submitted_at=entry.submitted_at,
+                quote=entry.quote,
                 save_to=entry.save_to,
                 saved_path=entry.saved_path,
             )

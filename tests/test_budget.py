@@ -1,0 +1,282 @@
+"""The price of a clip and the budget of the last 24 hours, through the studio and in several processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import AsyncExitStack, aclosing
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from atlascloud_video_mcp.errors import OverBudget, RequestRefused, SubmissionUnknown
+from atlascloud_video_mcp.journal import Journal
+from atlascloud_video_mcp.predictions import Prediction
+from atlascloud_video_mcp.sandbox import Fault, Sandbox
+from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, studio_at, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from atlascloud_video_mcp.studio import Step
+
+NOW = 0.0
+LATER = 1e12
+PRICE = Decimal("0.30")  # of six seconds of the standard model in the sandbox
+NO_PRICES = Fault(endpoint="calculate", action="status", status=404, times=99)
+
+
+async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
+    result = None
+    with anyio.fail_after(30):
+        async with aclosing(steps):
+            async for step in steps:
+                result = step.result
+    assert isinstance(result, Prediction)
+    return result
+
+
+def counted(sandbox: Sandbox, endpoint: str) -> int:
+    return sum(request.endpoint == endpoint for request in sandbox.received)
+
+
+async def spent(base_url: str, directory: Path, key: str = CANARY) -> Decimal:
+    async with cloud_at(base_url, key) as cloud, Journal(directory) as journal:
+        return (await journal.spending(cloud.account)).total
+
+
+async def test_a_prediction_costs_what_the_api_quotes_until_it_reports_a_price(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    unpriced = json.dumps({"data": {"status": "processing"}})
+    sandbox.script(Fault(endpoint="prediction", action="status", status=200, body=unpriced, times=9999))
+
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        made = await last_of(studio.animate_image(ROCKET, duration=10, deadline=NOW))
+        await until(lambda: counted(sandbox, "calculate"))
+        seen = made
+        while seen.cost_usd is None:
+            seen = await last_of(studio.get_prediction(made.prediction_id, deadline=NOW))
+    async with studio_at(base_url, directory=tmp_path) as restarted:
+        again = await last_of(restarted.get_prediction(made.prediction_id, deadline=NOW))
+
+    assert seen.cost_usd == again.cost_usd == 0.5
+    assert await spent(base_url, tmp_path) == Decimal("0.5")
+
+
+async def test_a_price_that_cannot_be_had_neither_delays_nor_fails_a_submission(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(Fault(endpoint="calculate", action="delay", seconds=30, times=9))
+
+    async with studio_at(base_url) as studio:
+        with anyio.fail_after(10):
+            made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.finish(made.prediction_id)
+        clip = await last_of(studio.get_prediction(made.prediction_id, deadline=LATER))
+
+    assert clip.status == "completed"
+    assert clip.cost_usd == 0.3
+
+
+async def test_a_crash_while_the_price_is_asked_for_is_nobodys_trouble(sandbox: Sandbox, base_url: str) -> None:
+    sandbox.script(Fault(endpoint="calculate", action="malformed", times=99))
+
+    async with studio_at(base_url) as studio:
+        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        await until(lambda: counted(sandbox, "calculate") == 4)
+        assert (await last_of(studio.get_prediction(made.prediction_id, deadline=NOW))).status == "processing"
+
+
+async def test_what_would_break_the_budget_is_refused_before_upload_and_submission(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path, budget="0.50") as studio:
+        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        with pytest.raises(OverBudget) as caught:
+            await last_of(studio.animate_image(ROCKET, deadline=NOW))
+        joined = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    said = str(caught.value)
+    assert "Nothing was sent or paid" in said
+    assert "costs $0.30, and $0.30 of the $0.50 that ATLASCLOUD_BUDGET_USD allows in 24 hours are spent" in said
+    assert "there will be room for it at " in said
+    assert joined.reused
+    assert made.cost_usd == joined.cost_usd == 0.3
+    assert len(sandbox.submissions) == 1
+    assert counted(sandbox, "upload") == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(endpoint="calculate", action="status", status=404, times=9),
+        Fault(endpoint="calculate", action="status", status=503, times=9),
+        Fault(endpoint="calculate", action="status", status=200, body='{"data": {"price": -1}}', times=9),
+        Fault(endpoint="calculate", action="status", status=200, body='{"data": {"price": "NaN"}}', times=9),
+        Fault(endpoint="calculate", action="empty", times=9),
+    ],
+    ids=lambda fault: f"{fault.action}-{fault.status}",
+)
+async def test_without_a_price_a_budget_lets_nothing_be_sent(
+    sandbox: Sandbox, base_url: str, tmp_path: Path, fault: Fault
+) -> None:
+    sandbox.script(fault)
+
+    async with studio_at(base_url, directory=tmp_path, budget="100") as studio:
+        for image in (ROCKET, REMOTE):
+            with pytest.raises(OverBudget, match="without a price nothing is submitted: Atlas Cloud "):
+                await last_of(studio.animate_image(image, deadline=NOW))
+
+    assert {request.endpoint for request in sandbox.received} == {"calculate"}
+    assert await spent(base_url, tmp_path) == 0
+
+
+async def test_an_identical_request_is_joined_though_no_price_can_be_had(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path, budget="0.30") as studio:
+        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.script(NO_PRICES)
+        joined = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert (joined.prediction_id, joined.reused) == (first.prediction_id, True)
+
+
+async def test_failed_and_refused_clips_free_their_room_and_unknown_ones_do_not(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path, budget="0.30") as studio:
+        failing = await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        with pytest.raises(OverBudget):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.finish(failing.prediction_id)
+        failed = await last_of(studio.get_prediction(failing.prediction_id, deadline=LATER))
+        sandbox.script(Fault(endpoint="generate", action="status", status=400))
+        with pytest.raises(RequestRefused):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        sandbox.script(Fault(endpoint="generate", action="reset_before"))
+        with pytest.raises(SubmissionUnknown):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        with pytest.raises(OverBudget):
+            await last_of(studio.animate_image(REMOTE, force_new=True, deadline=NOW))
+
+    assert failed.cost_usd is None
+    assert await spent(base_url, tmp_path) == PRICE
+
+
+@pytest.mark.parametrize(("billed", "cost", "fits"), [(0.5, "0.15", True), (2.0, "0.60", False)])
+async def test_an_actual_price_that_is_reported_later_corrects_the_books(
+    tmp_path: Path, billed: float, cost: str, *, fits: bool
+) -> None:
+    sandbox = Sandbox(seconds=3600, short_side=64, billed=billed)
+    with sandbox.running() as base_url:
+        async with studio_at(base_url, directory=tmp_path, budget="0.60") as studio:
+            first = await last_of(studio.animate_image(REMOTE, prompt="one", deadline=NOW))
+            sandbox.finish(first.prediction_id)
+            clip = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
+            assert await spent(base_url, tmp_path) == Decimal(cost)
+            if fits:
+                await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
+            else:
+                with pytest.raises(OverBudget, match=r"\$0\.60 of the \$0\.60"):
+                    await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
+
+    assert clip.cost_usd == float(cost)
+
+
+async def test_each_account_has_a_budget_of_its_own(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
+    for key in (CANARY, "another"):
+        async with studio_at(base_url, directory=tmp_path, budget="0.30", key=key) as studio:
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert len(sandbox.submissions) == 2
+    assert await spent(base_url, tmp_path) == await spent(base_url, tmp_path, "another") == PRICE
+
+
+async def test_without_a_file_the_budget_counts_in_memory_and_says_so(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_bytes(b"not a directory")
+
+    async with studio_at(base_url, directory=tmp_path / "state", budget="0.50") as studio:
+        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        with pytest.raises(OverBudget):
+            await last_of(studio.animate_image(REMOTE, prompt="wind", deadline=NOW))
+
+    assert made.notes
+    assert "forgets what it did" in made.notes[0]
+    assert "counts only what is left in the journal" in made.notes[1]
+    assert len(sandbox.submissions) == 1
+
+
+async def test_a_shorter_clip_may_fit_where_a_longer_one_does_not(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url, budget="0.40") as studio:
+        with pytest.raises(OverBudget, match=r"costs \$0\.50, .* it alone costs more than the whole budget"):
+            await last_of(studio.animate_image(REMOTE, duration=10, deadline=NOW))
+        await last_of(studio.animate_image(REMOTE, duration=6, deadline=NOW))
+
+    assert [body["duration"] for body in sandbox.submissions] == [6]
+
+
+MANY_CALLS = """
+import sys, anyio
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from atlascloud_video_mcp.errors import OverBudget
+from kit import REMOTE, studio_at
+
+async def animate(studio, prompt, told):
+    try:
+        async for step in studio.animate_image(REMOTE, prompt=prompt, deadline=0):
+            result = step.result
+    except OverBudget:
+        told.append("refused")
+    else:
+        told.append(result.prediction_id)
+
+async def main():
+    told = []
+    async with studio_at(sys.argv[2], directory=Path(sys.argv[3]), budget=sys.argv[4]) as studio:
+        sys.stdin.readline()
+        async with anyio.create_task_group() as tasks:
+            for number in range(25):
+                tasks.start_soon(animate, studio, f"{sys.argv[5]} {number}", told)
+    print(*told, flush=True)
+
+anyio.run(main)
+"""
+
+
+async def test_the_budget_holds_to_the_cent_under_50_calls_at_once_from_two_processes(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    budget = Decimal("2.23")
+    told: list[str] = []
+
+    async with AsyncExitStack() as stack:
+        processes = []
+        for name in ("one", "two"):
+            arguments = [str(Path(__file__).parent), base_url, str(tmp_path), str(budget), name]
+            command = [sys.executable, "-c", MANY_CALLS, *arguments]
+            process = await anyio.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None)
+            processes.append(await stack.enter_async_context(process))
+        for process in processes:
+            assert process.stdin
+            await process.stdin.send(b"\n")
+        for process in processes:
+            assert process.stdout
+            told += b"".join([part async for part in process.stdout]).decode().split()
+
+    assert len(told) == 50
+    accepted = sorted(word for word in told if word != "refused")
+    assert len(accepted) == budget // PRICE == 7
+    assert accepted == sorted(prediction_id for prediction_id, _ in sandbox.accepted)
+    assert await spent(base_url, tmp_path) == 7 * PRICE
+    async with cloud_at(base_url) as cloud:
+        assert await cloud.balance() == 100 - 7 * PRICE
+        assert (await cloud.quote({"model": STANDARD, "image": REMOTE})).price == PRICE

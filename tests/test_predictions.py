@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from atlascloud_video_mcp.predictions import Record, Report, Status
+from atlascloud_video_mcp.predictions import Report, Status
+from atlascloud_video_mcp.records import Record
 
 CLIP = "https://storage.example/clip.mp4"
 

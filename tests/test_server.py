@@ -379,6 +379,7 @@ async def test_without_a_key_every_tool_says_how_to_get_one(base_url: str, era: 
             ("animate_image", {"image": ROCKET}),
             ("upload_image", {"image": ROCKET}),
             ("get_prediction", {"prediction_id": "p1"}),
+            ("get_balance", {}),
         ):
             result = await client.call_tool(tool, arguments)
             assert result.is_error

@@ -117,7 +117,15 @@ async def test_tools_are_listed_without_key_network_or_path(server_command: list
     async with client_of(server_command, era=era, PATH="", HOME="/nonexistent") as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
 
-    assert names == ["upload_image", "animate_image", "list_models", "get_prediction", "save_video"]
+    assert names == [
+        "upload_image",
+        "animate_image",
+        "list_models",
+        "get_prediction",
+        "save_video",
+        "list_predictions",
+        "get_balance",
+    ]
 
 
 @ERAS

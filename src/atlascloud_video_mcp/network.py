@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 
 def is_loopback(host: str | None) -> bool:
@@ -28,6 +30,11 @@ def retry_after(value: str) -> float | None:
         return None
     # The parser gives a date of zone -0000 without any.
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def sound(body: Any) -> Any:  # noqa: ANN401 - JSON is of any type
+    """The same JSON without lone surrogates, which no answer of ours could carry."""
+    return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)

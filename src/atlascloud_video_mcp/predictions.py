@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -80,6 +79,10 @@ def _moment(value: object) -> datetime | None:
     return moment
 
 
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
 NO_WORD = "unknown"
 """What stands for the API's word where it gave none."""
 
@@ -95,6 +98,11 @@ def _identifier(value: object) -> object:
     return "".join(filter(str.isprintable, value)) if isinstance(value, str) else value
 
 
+Identifier = Annotated[str, BeforeValidator(_identifier), Field(min_length=1)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Text = Annotated[str | None, BeforeValidator(_text)]
+
+
 class Report(BaseModel):
     """One answer of the API about a prediction, read leniently: a field of an unexpected type counts as absent.
 
@@ -103,7 +111,7 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    prediction_id: Annotated[str, BeforeValidator(_identifier), Field(min_length=1)] = Field(
+    prediction_id: Identifier = Field(
         validation_alias=AliasChoices("id", "prediction_id", "request_id", "predictionId")
     )
     word: Annotated[str, BeforeValidator(_word)] = Field(NO_WORD, validation_alias="status")
@@ -111,9 +119,9 @@ class Report(BaseModel):
         (), validation_alias=AliasChoices("outputs", "output")
     )
     reason: Annotated[str | None, BeforeValidator(_sentence)] = Field(None, validation_alias="error")
-    model: Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = None
-    created_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
-    completed_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    model: Text = None
+    created_at: Moment = None
+    completed_at: Moment = None
     predict_time_seconds: Annotated[float | None, BeforeValidator(_number)] = Field(
         None, validation_alias=AliasPath("metrics", "predict_time")
     )
@@ -127,17 +135,21 @@ class Report(BaseModel):
     @property
     def status(self) -> Status:
         """The API's word in our three; a word we do not know counts as running, completed without a clip as failed."""
-        word = self.word.lower()
-        if word in _FAILED_WORDS or (word in _DONE_WORDS and not self.outputs):
+        if self.word.lower() in _FAILED_WORDS or self.names_no_clip:
             return Status.FAILED
-        return Status.COMPLETED if word in _DONE_WORDS else Status.PROCESSING
+        return Status.COMPLETED if self.word.lower() in _DONE_WORDS else Status.PROCESSING
+
+    @property
+    def names_no_clip(self) -> bool:
+        """Whether it is done, by its word, and not with what."""
+        return self.word.lower() in _DONE_WORDS and not self.outputs
 
     @property
     def error(self) -> str | None:
         """Why there is no clip; present exactly when failed."""
         if self.status is not Status.FAILED:
             return None
-        if self.word.lower() in _DONE_WORDS:
+        if self.names_no_clip:
             return "The API says the generation is completed but names no clip."
         return self.reason or f"The API gives no reason, only the status {self.word}."
 
@@ -151,35 +163,6 @@ class Report(BaseModel):
         if self.cost_usd is None or (self.status is Status.PROCESSING and not self.cost_usd):
             return quote
         return self.cost_usd
-
-
-def _body(value: object) -> dict[str, Any]:
-    """A request body comes as JSON text or as the object; anything else is a request like no other."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, dict) else {}
-
-
-class Record(BaseModel):
-    """One row of the account's history, read as leniently as a report.
-
-    Source: the shapes that the vendor's own tools accept; there is no page about it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    prediction_id: Annotated[str, BeforeValidator(_identifier), Field(min_length=1)] = Field(
-        validation_alias=AliasChoices("ID", "id", "prediction_id")
-    )
-    created_at: Annotated[datetime | None, BeforeValidator(_moment)] = Field(
-        None, validation_alias=AliasChoices("createdAt", "created_at")
-    )
-    request: Annotated[dict[str, Any], BeforeValidator(_body)] = Field(
-        default_factory=dict, validation_alias=AliasChoices("requestBody", "request_body")
-    )
 
 
 class Upload(BaseModel):
@@ -242,3 +225,24 @@ class Prediction(BaseModel):
     notes: tuple[str, ...] | None = None
     next_step: str | None = None
     """What to call next, in words a model can follow."""
+
+
+class PredictionList(BaseModel):
+    """What was made, the newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    predictions: tuple[Prediction, ...]
+    notes: tuple[str, ...]
+
+
+class Balance(BaseModel):
+    """The money of an account, in US dollars. None means that there is no budget, or nothing to note."""
+
+    model_config = ConfigDict(frozen=True)
+
+    available_usd: float
+    spent_24h_usd: float
+    """By the journal."""
+    budget_usd: float | None = None
+    notes: tuple[str, ...] | None = None

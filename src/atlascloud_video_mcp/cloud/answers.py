@@ -22,6 +22,7 @@ from atlascloud_video_mcp.errors import (
     RequestRefused,
     ServiceUnavailable,
 )
+from atlascloud_video_mcp.network import sound
 from atlascloud_video_mcp.predictions import Report, Status
 from atlascloud_video_mcp.settings import KEYS_PAGE
 
@@ -90,7 +91,7 @@ def read_answer(status: int, content: bytes) -> Answer:
         ValueError: A success whose body is not the JSON object it should be.
     """
     try:
-        body = _sound(json.loads(content))
+        body = sound(json.loads(content))
         code = body.get("code")
         code = status if code is None else int(code)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -191,11 +192,6 @@ def meaning(refusal: Refusal) -> AtlasError:
 def _speaks_of_the_balance(refusal: Refusal) -> bool:
     client_error = HTTPStatus.BAD_REQUEST <= refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR
     return client_error and _NO_MONEY.search(refusal.words) is not None
-
-
-def _sound(body: Any) -> Any:  # noqa: ANN401 - JSON is of any type
-    """The same JSON without lone surrogates, which no answer of ours could carry."""
-    return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _words_of_no_json(content: bytes) -> str:

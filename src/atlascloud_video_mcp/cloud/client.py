@@ -25,7 +25,8 @@ from atlascloud_video_mcp.errors import (
     SubmissionUnknown,
 )
 from atlascloud_video_mcp.money import Quote, dollars
-from atlascloud_video_mcp.predictions import Record, Report, Status
+from atlascloud_video_mcp.predictions import Report, Status
+from atlascloud_video_mcp.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,6 +117,10 @@ class Cloud(Connection):
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
         return [record for row in rows for record in _records(row)]
 
+    def report_in(self, record: Record) -> Report | None:
+        """What a row of the history says of a prediction; None when that is too little."""
+        return record.report and self._safe(record.report)
+
     async def quote(self, body: Mapping[str, Any]) -> Quote:
         """What a generation with this body would cost; asking is free, and no answer is an answer, too.
 
@@ -143,7 +148,10 @@ class Cloud(Connection):
         return available
 
     def _report(self, payload: Mapping[str, Any]) -> Report:
-        report = Report.model_validate(payload)
+        return self._safe(Report.model_validate(payload))
+
+    def _safe(self, report: Report) -> Report:
+        """The same with the API's own words made safe to show."""
         safe = partial(shown, secret=self.require_key().get_secret_value())
         return report.model_copy(
             update={

@@ -123,6 +123,14 @@ class Journal:
         """The newest entry about a prediction."""
         return await self._run(lambda ledger: ledger.prediction(prediction_id))
 
+    async def made(self, account: str | None, ids: Collection[str], most: int) -> list[Entry]:
+        """The newest predictions of an account, or of all for None, and those with these ids; one entry for each."""
+        return await self._run(lambda ledger: ledger.made(account, ids, most))
+
+    async def lost(self, account: str | None, *, within: timedelta) -> list[Entry]:
+        """The submissions of late of which it is not known whether they arrived, the newest first."""
+        return await self._run(lambda ledger: ledger.lost(account, datetime.now(UTC) - within))
+
     async def knows(self, prediction_ids: Collection[str]) -> set[str]:
         """Those of the ids that are in the journal."""
         return await self._run(lambda ledger: ledger.knows(prediction_ids))

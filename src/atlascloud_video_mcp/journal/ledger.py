@@ -27,6 +27,14 @@ _BY_PREDICTION = "SELECT * FROM entries WHERE prediction_id = ? ORDER BY seq DES
 _OF_ACCOUNT = """
     SELECT * FROM entries WHERE account IN (?, '') AND key <> '' AND COALESCE(submitted_at, created_at) > ?
 """
+_MADE = """
+    SELECT * FROM entries WHERE stage = 'submitted' AND (? IS NULL OR account IN (?, ''))
+    ORDER BY COALESCE(submitted_at, created_at) DESC LIMIT ?
+"""
+_LOST = """
+    SELECT * FROM entries WHERE stage IN ('sending', 'unknown') AND (? IS NULL OR account IN (?, ''))
+    AND COALESCE(submitted_at, created_at) > ? ORDER BY seq DESC
+"""
 _INSERT = """
     INSERT OR IGNORE INTO entries (
         intent_id, key, owner, stage, request, notes, created_at, submitted_at, prediction_id, report, delivered,
@@ -160,6 +168,18 @@ class Ledger:
         """The newest entry about a prediction."""
         return next(iter(self._entries(_BY_PREDICTION, prediction_id)), None)
 
+    def made(self, account: str | None, ids: Collection[str], most: int) -> list[Entry]:
+        """See Journal.made."""
+        newest = self._entries(_MADE, account, account, most)
+        known = {entry.prediction_id: entry for entry in reversed(newest)}
+        others = (self.prediction(each) for each in ids if each not in known)
+        return [*known.values(), *(entry for entry in others if entry)]
+
+    def lost(self, account: str | None, begin: datetime) -> list[Entry]:
+        """See Journal.lost."""
+        entries = map(self._settled, self._entries(_LOST, account, account, as_text(begin)))
+        return [entry for entry in entries if entry.stage is Stage.UNKNOWN]
+
     def knows(self, prediction_ids: Collection[str]) -> set[str]:
         """See Journal.knows."""
         one = "SELECT 1 FROM entries WHERE prediction_id = ?"
@@ -186,7 +206,7 @@ class Ledger:
         for entry in sorted(entries, key=lambda entry: entry.created_at):
             self._db.execute(_INSERT, to_row(entry, self._me))
 
-    def _entries(self, select: str, *values: str) -> list[Entry]:
+    def _entries(self, select: str, *values: object) -> list[Entry]:
         return [self._read(row) for row in self._db.execute(select, values).fetchall()]
 
     def _read(self, row: sqlite3.Row) -> Entry:

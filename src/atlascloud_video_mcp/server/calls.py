@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
     from mcp.server.mcpserver import Context
 
-    from atlascloud_video_mcp.catalogue import Listing
-    from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
     from atlascloud_video_mcp.studio import Step, Studio
 
 _MOST_A_SECOND = 4
 _NUDGE = 0.001  # of what is left: progress must rise even where there is nothing new to say
 
-ResultT = TypeVar("ResultT", "Prediction", "Upload", "SavedVideo", "Listing")
+ResultT = TypeVar("ResultT")
 
 
 class Desk:

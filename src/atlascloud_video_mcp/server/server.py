@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer, tools
@@ -14,7 +14,8 @@ from pydantic import BeforeValidator, Field
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.player import player_app, shown_in
-from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
+from atlascloud_video_mcp.predictions import Balance, Prediction, SavedVideo, Status, Upload
+from atlascloud_video_mcp.server.account import Predictions, balance_answer, list_answer
 from atlascloud_video_mcp.server.answers import prediction_answer, saved_answer, upload_answer
 from atlascloud_video_mcp.server.calls import Call, Desk
 from atlascloud_video_mcp.server.guide import GUIDE_URI, add_guide
@@ -103,7 +104,7 @@ async def animate_image(
         deadline=call.deadline,
         answer_by=call.answer_by,
     )
-    prediction = await call.finish(steps)
+    prediction: Prediction = await call.finish(steps)
     return prediction_answer(prediction, call, is_error=prediction.status == "failed")
 
 
@@ -144,6 +145,25 @@ async def save_video(
     return saved_answer(await call.finish(steps))
 
 
+async def list_predictions(
+    ctx: Context[Desk],
+    limit: Annotated[int, Field(ge=1, le=50, description="1 to 50; default 10")] = 10,
+    status: Annotated[Literal["processing", "completed", "failed"] | None, Field(description="Only these")] = None,
+) -> Annotated[CallToolResult, Predictions]:
+    """List what was made, newest first. Free."""
+    call = Call(ctx)
+    studio = await call.studio()
+    steps = studio.list_predictions(limit=limit, status=Status(status) if status else None)
+    return list_answer(await call.finish(steps))
+
+
+async def get_balance(ctx: Context[Desk]) -> Annotated[CallToolResult, Balance]:
+    """Money left, and spent in 24 hours. Free."""
+    call = Call(ctx)
+    studio = await call.studio()
+    return balance_answer(await call.finish(studio.get_balance()))
+
+
 def _tools() -> list[tools.Tool]:
     # None says openWorldHint: it is true where it is left out, and VS Code asks to confirm each result where it is not.
     spends = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False)
@@ -157,6 +177,8 @@ def _tools() -> list[tools.Tool]:
         Tool.of(list_models, ModelList, title="List the models", annotations=looks),
         Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=shown_in()),
         Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),
+        Tool.of(list_predictions, Predictions, title="List predictions", annotations=looks),
+        Tool.of(get_balance, Balance, title="Look at the balance", annotations=looks),
     ]
 
 

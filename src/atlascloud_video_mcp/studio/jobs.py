@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from decimal import Decimal
 
-    from atlascloud_video_mcp.catalogue import Listing
-    from atlascloud_video_mcp.predictions import Report, SavedVideo, Upload
+    from atlascloud_video_mcp.predictions import Report
 
 
 SAVING = "Saving the clip"
@@ -46,7 +45,7 @@ class News:
     """How much of the whole was done when this stage began, 0 to 1."""
     report: Report | None = None
     """What the API says; there from submission on."""
-    result: Upload | SavedVideo | Listing | None = None
+    result: object = None
 
 
 @dataclass

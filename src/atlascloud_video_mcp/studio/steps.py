@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from atlascloud_video_mcp.bodies import duration_of, picture_of, prompt_of
-from atlascloud_video_mcp.predictions import KEPT_FOR, Prediction, Report, SavedVideo, Status, Upload
+from atlascloud_video_mcp.predictions import KEPT_FOR, Prediction, Report, Status
 from atlascloud_video_mcp.studio.jobs import SAVING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlascloud_video_mcp.catalogue import Listing
     from atlascloud_video_mcp.studio.jobs import Job, News
 
 
@@ -27,7 +26,7 @@ class Step:
     """One line for a person."""
     share: float
     """From 0 to 1, which it reaches only with the clip. An estimate that may repeat itself but does not fall."""
-    result: Prediction | Upload | SavedVideo | Listing | None = None
+    result: object = None
     """What there is to hand over by now."""
 
 
@@ -37,7 +36,7 @@ def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -
         return Step(news.doing, news.share, news.result)
     # A call whose time is up before the clip is on disk is told its URL all the same.
     notes = (*warnings, _STILL_SAVING) if news.doing == SAVING else warnings
-    prediction = _describe(job, news.report, sandbox=sandbox, notes=notes)
+    prediction = describe(job, news.report, sandbox=sandbox, notes=notes)
     age, expected, share = prediction.elapsed_seconds, job.durations.median, news.share
     match news.report.status:
         case Status.PROCESSING:
@@ -52,7 +51,8 @@ def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -
     return Step(f"{doing}, prediction {prediction.prediction_id}", share, prediction)
 
 
-def _describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str]) -> Prediction:
+def describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str] = ()) -> Prediction:
+    """A prediction as we tell of it, from what the API says and what a job knows beside that."""
     running, failed = report.status is Status.PROCESSING, report.status is Status.FAILED
     facts = job.facts
     created = report.created_at or facts.submitted_at

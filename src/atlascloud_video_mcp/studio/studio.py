@@ -20,9 +20,10 @@ from atlascloud_video_mcp.clips import clip_name
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.pictures import PictureRules
-from atlascloud_video_mcp.predictions import SavedVideo, Status
+from atlascloud_video_mcp.predictions import Balance, SavedVideo, Status
 from atlascloud_video_mcp.studio.animation import Animation
 from atlascloud_video_mcp.studio.jobs import Facts, Job, News, nothing_paid_yet
+from atlascloud_video_mcp.studio.listing import Listing
 from atlascloud_video_mcp.studio.orders import Orders, Wish
 from atlascloud_video_mcp.studio.running import Running
 from atlascloud_video_mcp.studio.steps import Step, step
@@ -111,6 +112,7 @@ class Studio:
             self._running,
             poll_interval,
         )
+        self._listing = Listing(cloud, journal, self._durations)
 
     async def __aenter__(self) -> Self:
         await self._closing.enter_async_context(self._tasks)
@@ -232,6 +234,26 @@ class Studio:
         work = partial(self._save_video, of=of, looks=looks, target=target)
         return self._follow(Job(), answer_by=answer_by, work=work)
 
+    def list_predictions(self, *, limit: int = 10, status: Status | None = None) -> AsyncGenerator[Step, None]:
+        """What was made, by the journal and the account's history; the last step holds the PredictionList.
+
+        It needs no key, and says in its notes what could not be read.
+
+        Args:
+            limit: How many at most, the newest ones.
+            status: Only those that stand so.
+        """
+        return self._follow(Job(), work=partial(self._listing.tell, limit=limit, status=status))
+
+    def get_balance(self) -> AsyncGenerator[Step, None]:
+        """The money left and spent; the last step holds the Balance.
+
+        Raises:
+            AtlasError: The account could not be asked.
+        """
+        self._cloud.require_key()
+        return self._follow(Job(), work=self._balance)
+
     def _looked_at(self, prediction_id: str) -> tuple[Job, int]:
         """The job that watches a prediction, and how many looks will be over when one is that begins only now."""
         self._cloud.require_key()
@@ -269,6 +291,18 @@ class Studio:
         """What is amiss with the journal, and what that means."""
         warnings = self._journal.warnings
         return (*warnings, _COUNTS_LITTLE) if warnings and self._budget is not None else warnings
+
+    async def _balance(self, job: Job) -> None:
+        job.tell(News("Asking for the balance", 0.1))
+        available = await self._cloud.balance()
+        spent = (await self._journal.spending(self._cloud.account)).total
+        balance = Balance(
+            available_usd=float(available),
+            spent_24h_usd=float(spent),
+            budget_usd=None if self._budget is None else float(self._budget),
+            notes=self._warnings or None,
+        )
+        job.tell(News("Told the balance", 0.99, result=balance))
 
     async def _only_upload(self, job: Job, *, image: str) -> None:
         picture, digest = await self._uploads.check(job, image, PictureRules())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Claim, Entry, Journal
     from atlascloud_video_mcp.money import Quote
-    from atlascloud_video_mcp.predictions import Record
+    from atlascloud_video_mcp.records import Record
     from atlascloud_video_mcp.studio.jobs import Job
 
 _MOST_PAGES = 20

@@ -1,0 +1,136 @@
+"""What was made: the journal's entries joined with the account's history, each prediction once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.bodies import prompt_of
+from atlascloud_video_mcp.cloud import ASK_FIRST
+from atlascloud_video_mcp.errors import AtlasError, KeyRejected
+from atlascloud_video_mcp.predictions import PredictionList, Report, Status
+from atlascloud_video_mcp.studio.jobs import Facts, Job, News
+from atlascloud_video_mcp.studio.steps import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from atlascloud_video_mcp.cloud import Cloud
+    from atlascloud_video_mcp.journal import Entry, Journal
+    from atlascloud_video_mcp.pacing import Durations
+    from atlascloud_video_mcp.predictions import Prediction
+    from atlascloud_video_mcp.records import Record
+
+_MOST_PAGES = 4
+_MOST_ENTRIES = 500
+_LOST_OF_LATE = timedelta(days=14)
+_LOST_TOLD = 3
+_PROMPT_OF_A_LOST_ONE = 80  # characters
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Listing:
+    """Lists predictions.
+
+    Args:
+        cloud: The open API client.
+        journal: What this and other processes remember.
+        durations: How long generations take, before any were seen.
+    """
+
+    def __init__(self, cloud: Cloud, journal: Journal, durations: Durations) -> None:
+        self._cloud = cloud
+        self._journal = journal
+        self._durations = durations
+
+    async def tell(self, job: Job, *, limit: int, status: Status | None) -> None:
+        """End a job with the newest predictions, those of one status where one is asked for."""
+        job.tell(News("Reading the account's history", 0.1))
+        records, notes = await self._history(limit, status)
+        try:
+            account = self._cloud.account
+        except KeyRejected:
+            account = None
+        entries = {entry.prediction_id: entry for entry in await self._journal.made(account, records, _MOST_ENTRIES)}
+        ids = dict.fromkeys((*entries, *records))
+        told = [await self._told(str(each), entries.get(each), records.get(str(each))) for each in ids]
+        wanted = [prediction for prediction in told if status in {None, prediction.status}]
+        wanted.sort(key=lambda prediction: prediction.created_at or _LONG_AGO, reverse=True)
+        notes += _of_lost(await self._journal.lost(account, within=_LOST_OF_LATE))
+        listed = PredictionList(predictions=tuple(wanted[:limit]), notes=(*self._journal.warnings, *notes))
+        job.tell(News("Listed", 0.99, result=listed))
+
+    async def _history(self, limit: int, status: Status | None) -> tuple[dict[str, Record], list[str]]:
+        """The rows of the account's history, by id, until enough are of the status, and what is amiss with them."""
+        records: dict[str, Record] = {}
+        for page in range(1, _MOST_PAGES + 1):
+            try:
+                rows = await self._cloud.history(page)
+            except AtlasError as error:
+                return records, [f"The account's history was not read; the journal of this machine was. {error}"]
+            records |= {row.prediction_id: row for row in rows}
+            reports = map(self._cloud.report_in, records.values())
+            found = [report for report in reports if status in {None, report.status if report else None}]
+            if not rows or len(found) >= limit:
+                return records, []
+        return records, [f"Of the account's history only the newest {len(records)} were searched."]
+
+    async def _told(self, prediction_id: str, entry: Entry | None, record: Record | None) -> Prediction:
+        """One prediction as both know it; where the history knows more, the journal learns it."""
+        facts, known = Facts(), None
+        if entry:
+            known = entry.report
+            facts = Facts(
+                request=entry.request,
+                notes=entry.notes,
+                submitted_at=entry.submitted_at,
+                quote=entry.quote,
+                saved_path=entry.saved_path,
+            )
+        if record and isinstance(record.request.get("model"), str):
+            facts.request = facts.request or record.request
+        if record:
+            facts.submitted_at = facts.submitted_at or record.created_at
+        learned = _learned(known, self._cloud.report_in(record) if record else None)
+        if entry and learned and _teaches_no_wrong_time(known, learned):
+            await self._journal.reported(prediction_id, learned)
+        report = learned or known or Report(id=prediction_id, model=record.model if record else None)
+        return describe(_ended(facts, report, self._durations), report, sandbox=self._cloud.sandbox)
+
+
+def _learned(known: Report | None, row: Report | None) -> Report | None:
+    """What the history knows and the journal does not."""
+    if row is None or known == row:
+        return None
+    if known is None or known.status is Status.PROCESSING:
+        return row
+    if known.cost_usd is None and row.cost_usd is not None and known.status is row.status:
+        return known.model_copy(update={"cost_usd": row.cost_usd})
+    return None
+
+
+def _teaches_no_wrong_time(known: Report | None, learned: Report) -> bool:
+    """Whether the journal will not take the moment in which it hears of a clip for the one in which it was ready."""
+    was_ready = known is not None and known.status is Status.COMPLETED
+    return was_ready or learned.status is not Status.COMPLETED or learned.completed_at is not None
+
+
+def _ended(facts: Facts, report: Report, durations: Durations) -> Job:
+    """A job as if it had followed a prediction so far."""
+    job = Job(facts=facts, durations=durations)
+    job.tell(News("Listed", 1.0, report))
+    begun = facts.submitted_at or report.created_at
+    if report.status is not Status.PROCESSING and begun:
+        job.ended_at = begun + timedelta(seconds=report.predict_time_seconds or 0)
+    return job
+
+
+def _of_lost(entries: list[Entry]) -> Iterable[str]:
+    for entry in entries[:_LOST_TOLD]:
+        what = f"{entry.request.get('model')} {prompt_of(entry.request) or ''}".strip()[:_PROMPT_OF_A_LOST_ONE]
+        yield (
+            f"Of a request at {entry.at:%Y-%m-%d %H:%M} UTC ({what}) it is not known whether it arrived: "
+            f"it may be running and paid. {ASK_FIRST}"
+        )
+    if len(entries) > _LOST_TOLD:
+        yield f"The same is true of {len(entries) - _LOST_TOLD} more."

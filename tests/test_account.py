@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList, Status
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, STANDARD, cloud_at, studio_at, text_of
+from kit import CANARY, REMOTE, STANDARD, cloud_at, result_of, studio_at, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -26,30 +26,21 @@ if TYPE_CHECKING:
 
     from mcp.types import CallToolResult
 
-    from atlascloud_video_mcp.studio import Step, Studio
+    from atlascloud_video_mcp.studio import Studio
 
 NOW = 0.0
 LATER = 1e12
 UNREADABLE = Fault(endpoint="history", action="status", status=404, times=99)
 
 
-async def last_of(steps: AsyncGenerator[Step, None]) -> object:
-    result = None
-    with anyio.fail_after(30):
-        async with aclosing(steps):
-            async for step in steps:
-                result = step.result
-    return result
-
-
 async def animated(studio: Studio, prompt: str, **arguments: Any) -> str:  # noqa: ANN401 - those of animate_image
-    made = await last_of(studio.animate_image(REMOTE, prompt=prompt, deadline=NOW, **arguments))
+    made = await result_of(studio.animate_image(REMOTE, prompt=prompt, deadline=NOW, **arguments))
     assert isinstance(made, Prediction)
     return made.prediction_id
 
 
 async def listed(studio: Studio, limit: int = 10, status: Status | None = None) -> PredictionList:
-    told = await last_of(studio.list_predictions(limit=limit, status=status))
+    told = await result_of(studio.list_predictions(limit=limit, status=status))
     assert isinstance(told, PredictionList)
     return told
 
@@ -164,13 +155,24 @@ async def test_a_history_that_cannot_be_read_is_said_and_the_journal_told(
     async with studio_at(base_url, directory=tmp_path) as studio:
         made = await animated(studio, "one")
         sandbox.finish(made)
-        await last_of(studio.get_prediction(made, deadline=LATER))
+        await result_of(studio.get_prediction(made, deadline=LATER))
         sandbox.script(UNREADABLE)
         told = await listed(studio)
 
     assert [(each.prediction_id, each.status) for each in told.predictions] == [(made, "completed")]
     (note,) = told.notes
     assert note.startswith("The account's history was not read; the journal of this machine was.")
+
+
+async def test_a_history_that_takes_too_long_is_left(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        await animated(studio, "one")
+        sandbox.script(Fault(endpoint="history", action="delay", seconds=30, times=9))
+        told = await result_of(studio.list_predictions(answer_by=anyio.current_time() + 1))
+
+    assert isinstance(told, PredictionList)
+    assert prompts(told) == ["one"]
+    assert told.notes == ("The account's history did not answer in time; the journal of this machine did.",)
 
 
 async def test_without_a_key_the_journal_is_told_and_nothing_is_sent(
@@ -254,7 +256,7 @@ async def test_a_row_without_a_clip_does_not_undo_what_is_known(
         sandbox.script(history({"ID": made, "status": "succeeded"}))
         (running,) = (await listed(studio)).predictions
         sandbox.finish(made)
-        await last_of(studio.get_prediction(made, deadline=LATER))
+        await result_of(studio.get_prediction(made, deadline=LATER))
         (clip,) = (await listed(studio)).predictions
 
     assert running.status == "processing"
@@ -268,7 +270,7 @@ async def test_a_price_that_only_the_history_has_is_learned(base_url: str, sandb
     sandbox.script(looked, *rows)
 
     async with studio_at(base_url, directory=tmp_path) as studio:
-        await last_of(studio.get_prediction("p1", deadline=LATER))
+        await result_of(studio.get_prediction("p1", deadline=LATER))
         (told,) = (await listed(studio, 1)).predictions
     async with studio_at(base_url, directory=tmp_path) as studio:
         (again,) = (await listed(studio, 1)).predictions
@@ -308,7 +310,7 @@ async def test_the_list_says_the_same_as_text_and_as_data(sandbox: Sandbox, base
 
     text = text_of(result)
     known = clip.structured_content or {}
-    assert "2 predictions, the newest first." in text
+    assert "Predictions, the newest first:" in text
     for field in ("prediction_id", "video_url", "saved_path"):
         assert known[field] in text
         assert known[field] in [each.get(field) for each in data["predictions"]]
@@ -348,8 +350,8 @@ async def test_a_list_stays_short_however_much_there_is_to_tell(sandbox: Sandbox
 
 
 async def test_one_that_is_too_long_to_be_told_is_left_out(sandbox: Sandbox, base_url: str) -> None:
-    url = f"https://x.example/{'y' * 20_000}.mp4"
-    sandbox.script(history(row(1, result={"status": "completed", "outputs": [url]})))
+    urls = [f"https://x.example/{number}{'y' * 1900}.mp4" for number in range(11)]
+    sandbox.script(history(row(1, result={"status": "completed", "outputs": urls})))
 
     async with client_of(base_url) as client:
         result = await client.call_tool("list_predictions", {})
@@ -393,7 +395,7 @@ async def test_an_overdrawn_account_is_told_as_it_is(sandbox: Sandbox, base_url:
     sandbox.script(Fault(endpoint="balance", action="status", status=200, body=body))
 
     async with studio_at(base_url) as studio:
-        told = await last_of(studio.get_balance())
+        told = await result_of(studio.get_balance())
 
     assert told == Balance(available_usd=-1.5, spent_24h_usd=0)
 

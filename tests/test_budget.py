@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ import pytest
 
 from atlascloud_video_mcp.errors import OverBudget, RequestRefused, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.predictions import Prediction
+from atlascloud_video_mcp.predictions import DryRun, Prediction
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, studio_at, until
+from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, result_of, studio_at, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -31,11 +31,7 @@ NO_PRICES = Fault(endpoint="calculate", action="status", status=404, times=99)
 
 
 async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
-    result = None
-    with anyio.fail_after(30):
-        async with aclosing(steps):
-            async for step in steps:
-                result = step.result
+    result = await result_of(steps)
     assert isinstance(result, Prediction)
     return result
 
@@ -167,6 +163,37 @@ async def test_failed_and_refused_clips_free_their_room_and_unknown_ones_do_not(
 
     assert failed.cost_usd is None
     assert await spent(base_url, tmp_path) == PRICE
+
+
+async def test_clips_that_nobody_watches_any_more_are_looked_at_before_anything_is_refused(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path, budget="0.60") as gone:
+        failing = await last_of(gone.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        await last_of(gone.animate_image(REMOTE, prompt="running", deadline=NOW))
+    sandbox.finish(failing.prediction_id)
+    async with studio_at(base_url, directory=tmp_path, budget="0.60") as studio:
+        rehearsed = await result_of(studio.animate_image(REMOTE, dry_run=True, deadline=NOW))
+        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        with pytest.raises(OverBudget):
+            await last_of(studio.animate_image(REMOTE, prompt="wind", deadline=NOW))
+
+    assert isinstance(rehearsed, DryRun)
+    assert rehearsed.notes == ("The budget allows it: $0.30 of $0.60 for 24 hours are left before it.",)
+    assert made.status == "processing"
+    assert await spent(base_url, tmp_path) == 2 * PRICE
+
+
+async def test_clips_that_cannot_be_looked_at_go_on_counting(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
+    async with studio_at(base_url, directory=tmp_path, budget="0.30") as gone:
+        failing = await last_of(gone.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+    sandbox.finish(failing.prediction_id)
+    sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=99))
+    async with studio_at(base_url, directory=tmp_path, budget="0.30") as studio:
+        with pytest.raises(OverBudget):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert len(sandbox.submissions) == 1
 
 
 @pytest.mark.parametrize(("billed", "cost", "fits"), [(0.5, "0.15", True), (2.0, "0.60", False)])

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from atlascloud_video_mcp.money import dollars, from_millionths, in_words, to_millionths
+from atlascloud_video_mcp.money import dollars, from_millionths, in_dollars, to_millionths
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_an_amount_survives_being_written_as_a_whole_number() -> None:
     [("0.28", "$0.28"), ("0.300000", "$0.30"), ("12", "$12.00"), ("0.0475", "$0.0475"), ("-1.5", "-$1.50")],
 )
 def test_an_amount_is_told_as_people_write_it(amount: str, words: str) -> None:
-    assert in_words(Decimal(amount)) == words
+    assert in_dollars(Decimal(amount)) == words

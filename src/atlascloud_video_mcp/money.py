@@ -57,7 +57,7 @@ def from_millionths(count: int) -> Decimal:
     return Decimal(count).scaleb(-6)
 
 
-def in_words(amount: Decimal) -> str:
+def in_dollars(amount: Decimal) -> str:
     """As people write it: two decimals, and more only where they say something."""
     whole, _, part = f"{abs(amount):f}".partition(".")
     return f"{'-' if amount < 0 else ''}${whole}.{part.rstrip('0'):0<2}"

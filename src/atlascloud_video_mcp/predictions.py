@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -190,13 +190,13 @@ class SavedVideo(BaseModel):
     video_url: str
 
 
-class Prediction(BaseModel):
-    """A prediction as we tell of it: the object of every tool's answer. None means unknown or not applicable."""
+class Outcome(BaseModel):
+    """What a request for a clip led to, or would lead to. None means unknown or not applicable."""
 
     model_config = ConfigDict(frozen=True)
 
-    prediction_id: str
-    status: Literal["processing", "completed", "failed"]
+    prediction_id: str | None = None
+    status: Literal["processing", "completed", "failed", "dry_run"]
     provider_status: str
     """The API's own word."""
     elapsed_seconds: float
@@ -225,6 +225,20 @@ class Prediction(BaseModel):
     notes: tuple[str, ...] | None = None
     next_step: str | None = None
     """What to call next, in words a model can follow."""
+
+
+class Prediction(Outcome):
+    """A prediction as we tell of it: the object of every tool's answer."""
+
+    prediction_id: str
+    status: Literal["processing", "completed", "failed"]
+
+
+class DryRun(Outcome):
+    """What a request would be and cost. Its schema fits predictions, too."""
+
+    request: dict[str, Any] | None = None
+    """The body that would be sent."""
 
 
 class PredictionList(BaseModel):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import OverBudget
-from atlascloud_video_mcp.money import in_words
+from atlascloud_video_mcp.money import in_dollars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,8 +72,8 @@ class Spending:
             else "it alone costs more than the whole budget"
         )
         return (
-            f"It costs {in_words(price)}, and {in_words(total)} of the {in_words(budget)} that ATLASCLOUD_BUDGET_USD "
-            f"allows in 24 hours are spent: {when}"
+            f"It costs {in_dollars(price)}, and {in_dollars(total)} of the {in_dollars(budget)} that "
+            f"ATLASCLOUD_BUDGET_USD allows in 24 hours are spent: {when}"
         )
 
     def _free_at(self, left: Decimal) -> datetime | None:

@@ -83,8 +83,13 @@ class Entry:
             return self.stage in {Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN}
         if self.submitted_at and self.submitted_at < datetime.now(UTC) - KEPT_FOR:
             return False  # the API has deleted the clip by now
-        status = self.report.status if self.report else Status.PROCESSING
-        return status is Status.PROCESSING or (status is Status.COMPLETED and not self.delivered)
+        done = self.report is not None and self.report.status is Status.COMPLETED
+        return self.is_unfinished or (done and not self.delivered)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it was not seen to end."""
+        return self.report is None or self.report.status is Status.PROCESSING
 
 
 @dataclass(frozen=True)

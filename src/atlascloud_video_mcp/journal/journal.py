@@ -123,6 +123,10 @@ class Journal:
         """The newest entry about a prediction."""
         return await self._run(lambda ledger: ledger.prediction(prediction_id))
 
+    async def orphans(self, account: str) -> list[str]:
+        """The ids of an account's unfinished predictions of the last 24 hours whose processes have ended."""
+        return await self._run(lambda ledger: ledger.orphans(account, since()))
+
     async def made(self, account: str | None, ids: Collection[str], most: int) -> list[Entry]:
         """The newest predictions of an account, or of all for None, and those with these ids; one entry for each."""
         return await self._run(lambda ledger: ledger.made(account, ids, most))

@@ -105,6 +105,12 @@ class Ledger:
         """What an account spent since then; where it is not known who paid, everybody did."""
         return Spending.of(map(self._settled, self._entries(_OF_ACCOUNT, account, as_text(begin))))
 
+    def orphans(self, account: str, begin: datetime) -> list[str]:
+        """See Journal.orphans."""
+        entries = self._entries(_OF_ACCOUNT, account, as_text(begin))
+        left = (entry for entry in entries if entry.is_unfinished and not entry.owner_alive)
+        return [entry.prediction_id for entry in left if entry.prediction_id]
+
     def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> None:
         """See Journal.sending."""
         for entry in self._entries(_BY_INTENT, intent_id):

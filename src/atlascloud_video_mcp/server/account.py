@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
-from atlascloud_video_mcp.money import in_words
+from atlascloud_video_mcp.money import in_dollars
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList
@@ -53,7 +53,7 @@ def _list_answer(listed: PredictionList, prompt_limit: int, left_out: frozenset[
     cut = any(each.prompt != whole.prompt for each, whole in zip(told, listed.predictions, strict=True))
     notes = (*listed.notes, *((_CUT,) if cut else ()), *((_BRIEF,) if left_out else ()))
     lines = [
-        f"{len(told)} predictions, the newest first." if told else "There are no such predictions.",
+        "Predictions, the newest first:" if told else "There are no such predictions.",
         *map(_paragraph, told),
         *notes,
     ]
@@ -72,7 +72,7 @@ def _shortened(prediction: Prediction, prompt_limit: int, left_out: frozenset[st
 def _paragraph(prediction: Prediction) -> str:
     facts = (
         prediction.status,
-        prediction.cost_usd is not None and in_words(Decimal(str(prediction.cost_usd))),
+        prediction.cost_usd is not None and in_dollars(Decimal(str(prediction.cost_usd))),
         prediction.created_at and f"{prediction.created_at:%Y-%m-%d %H:%M} UTC",
         prediction.model,
         prediction.duration and f"{prediction.duration} s",
@@ -92,13 +92,13 @@ def balance_answer(balance: Balance) -> CallToolResult:
     """The answer of get_balance."""
     available, spent = Decimal(str(balance.available_usd)), Decimal(str(balance.spent_24h_usd))
     lines = [
-        f"Available on the account: {in_words(available)}.",
-        f"Spent in the last 24 hours through this server, unfinished clips included: {in_words(spent)}.",
+        f"Available on the account: {in_dollars(available)}.",
+        f"Spent in the last 24 hours through this server, unfinished clips included: {in_dollars(spent)}.",
     ]
     if balance.budget_usd is not None:
         budget = Decimal(str(balance.budget_usd))
         left = max(budget - spent, Decimal(0))
-        lines.append(f"The budget for 24 hours is {in_words(budget)}, of which {in_words(left)} are left.")
+        lines.append(f"The budget for 24 hours is {in_dollars(budget)}, of which {in_dollars(left)} are left.")
     lines += balance.notes or ()
     return _answer("\n".join(lines), balance)
 

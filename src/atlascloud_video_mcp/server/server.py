@@ -14,12 +14,13 @@ from pydantic import BeforeValidator, Field
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.player import player_app, shown_in
-from atlascloud_video_mcp.predictions import Balance, Prediction, SavedVideo, Status, Upload
+from atlascloud_video_mcp.predictions import Balance, DryRun, Prediction, SavedVideo, Status, Upload
 from atlascloud_video_mcp.server.account import Predictions, balance_answer, list_answer
 from atlascloud_video_mcp.server.answers import prediction_answer, saved_answer, upload_answer
 from atlascloud_video_mcp.server.calls import Call, Desk
 from atlascloud_video_mcp.server.guide import GUIDE_URI, add_guide
 from atlascloud_video_mcp.server.model_list import ModelList, model_list_answer
+from atlascloud_video_mcp.server.rehearsed import dry_run_answer
 from atlascloud_video_mcp.server.tools import Tool
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ Duration = Annotated[
 ]
 WaitSeconds = Annotated[
     float | None,
-    Field(ge=0, allow_inf_nan=False, description="0 or more; default: as long as this client allows"),
+    Field(ge=0, allow_inf_nan=False, description="0 or more; default: what this client allows"),
     BeforeValidator(_without_unit),
 ]
 
@@ -60,7 +61,7 @@ async def upload_image(
     ctx: Context[Desk],
     image: Annotated[str, Field(description="Absolute or ~ path, file:// or base64 data: URI")],
 ) -> Annotated[CallToolResult, Upload]:
-    """Upload a local picture and get its URL. Free, and not needed before animate_image."""
+    """Upload a local picture for its URL. Free; not needed before animate_image."""
     call = Call(ctx)
     studio = await call.studio()
     return upload_answer(await call.finish(studio.upload_image(image, answer_by=call.answer_by)))
@@ -70,7 +71,7 @@ async def animate_image(
     ctx: Context[Desk],
     image: Annotated[str, Field(description="Absolute or ~ path, file:// or base64 data: URI, or https URL")],
     prompt: Annotated[
-        str, Field(description="Motion to add: one or two sentences with camera verbs, at most 2000 characters")
+        str, Field(description="Motion: one or two sentences with camera verbs, at most 2000 characters")
     ] = "",
     duration: Duration = None,
     model: Annotated[str, Field(description="Default: normally minimax/hailuo-2.3/i2v-standard")] = "",
@@ -79,12 +80,13 @@ async def animate_image(
         dict[str, Any] | None, Field(description="The model's further parameters: see list_models")
     ] = None,
     wait_seconds: WaitSeconds = None,
-    save_to: Annotated[str, Field(description="Absolute or ~ path of a directory or .mp4 file for the clip")] = "",
+    save_to: Annotated[str, Field(description="Directory or .mp4 file: absolute or ~ path")] = "",
     force_new: Annotated[  # noqa: FBT002 - arguments of a tool are always named
         bool,
-        Field(description="Pay again even if an identical request is unfinished, unknown or undelivered"),
+        Field(description="Pay again even if an identical request is unfinished, unknown, undelivered"),
     ] = False,
-) -> Annotated[CallToolResult, Prediction]:
+    dry_run: Annotated[bool, Field(description="Only show request and price; free")] = False,  # noqa: FBT002
+) -> Annotated[CallToolResult, DryRun]:
     """Make a video clip from a picture and wait for it. COSTS MONEY.
 
     Takes 30 s to 5 min. If it is still rendering, do not call this again: call get_prediction with the prediction_id
@@ -101,18 +103,21 @@ async def animate_image(
         parameters=parameters,
         save_to=save_to,
         force_new=force_new,
+        dry_run=dry_run,
         deadline=call.deadline,
         answer_by=call.answer_by,
     )
-    prediction: Prediction = await call.finish(steps)
-    return prediction_answer(prediction, call, is_error=prediction.status == "failed")
+    result: Prediction | DryRun = await call.finish(steps)
+    if isinstance(result, DryRun):
+        return dry_run_answer(result)
+    return prediction_answer(result, call, is_error=result.status == "failed")
 
 
 async def list_models(
     ctx: Context[Desk],
-    query: Annotated[str, Field(description="Words or an id; up to five matches come with their parameters")] = "",
+    query: Annotated[str, Field(description="Words or an id; up to five matches show their parameters")] = "",
 ) -> Annotated[CallToolResult, ModelList]:
-    """Find models for animate_image, best match first, with list prices. Free, needs no key."""
+    """Find models for animate_image, best match first, with list prices. Free, without key."""
     call = Call(ctx)
     studio = await call.studio()
     return model_list_answer(await call.finish(studio.list_models(query)))
@@ -120,7 +125,7 @@ async def list_models(
 
 async def get_prediction(
     ctx: Context[Desk],
-    prediction_id: Annotated[str, Field(description="The id that animate_image gave")],
+    prediction_id: Annotated[str, Field(description="The id from animate_image")],
     wait_seconds: WaitSeconds = None,
 ) -> Annotated[CallToolResult, Prediction]:
     """Look at a prediction, or wait for it: its status and the finished clip's URL. Free."""
@@ -133,12 +138,12 @@ async def get_prediction(
 
 async def save_video(
     ctx: Context[Desk],
-    prediction_id: Annotated[str, Field(description="The id that animate_image gave")],
+    prediction_id: Annotated[str, Field(description="The id from animate_image")],
     save_to: Annotated[
-        str, Field(description="Absolute or ~ path of a directory or .mp4 file; default: ATLASCLOUD_DOWNLOAD_DIR")
+        str, Field(description="Directory or .mp4 file: absolute or ~ path; default: ATLASCLOUD_DOWNLOAD_DIR")
     ] = "",
 ) -> Annotated[CallToolResult, SavedVideo]:
-    """Save a finished clip to disk; no file is overwritten. Free."""
+    """Save a finished clip to disk; overwrites nothing. Free."""
     call = Call(ctx)
     studio = await call.studio()
     steps = studio.save_video(prediction_id, save_to or None, answer_by=call.answer_by)
@@ -148,12 +153,13 @@ async def save_video(
 async def list_predictions(
     ctx: Context[Desk],
     limit: Annotated[int, Field(ge=1, le=50, description="1 to 50; default 10")] = 10,
-    status: Annotated[Literal["processing", "completed", "failed"] | None, Field(description="Only these")] = None,
+    status: Literal["processing", "completed", "failed"] | None = None,
 ) -> Annotated[CallToolResult, Predictions]:
-    """List what was made, newest first. Free."""
+    """What was made, newest first. Free."""
     call = Call(ctx)
     studio = await call.studio()
-    steps = studio.list_predictions(limit=limit, status=Status(status) if status else None)
+    wanted = Status(status) if status else None
+    steps = studio.list_predictions(limit=limit, status=wanted, answer_by=call.answer_by)
     return list_answer(await call.finish(steps))
 
 
@@ -161,7 +167,7 @@ async def get_balance(ctx: Context[Desk]) -> Annotated[CallToolResult, Balance]:
     """Money left, and spent in 24 hours. Free."""
     call = Call(ctx)
     studio = await call.studio()
-    return balance_answer(await call.finish(studio.get_balance()))
+    return balance_answer(await call.finish(studio.get_balance(answer_by=call.answer_by)))
 
 
 def _tools() -> list[tools.Tool]:
@@ -173,12 +179,12 @@ def _tools() -> list[tools.Tool]:
     return [
         Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
         # Not for the player to call: it spends nothing, and a host that keeps to this does not let it.
-        Tool.of(animate_image, Prediction, title="Animate a picture", annotations=spends, meta=shown_in("model")),
-        Tool.of(list_models, ModelList, title="List the models", annotations=looks),
+        Tool.of(animate_image, DryRun, title="Animate a picture", annotations=spends, meta=shown_in("model")),
+        Tool.of(list_models, ModelList, title="List models", annotations=looks),
         Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=shown_in()),
         Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),
         Tool.of(list_predictions, Predictions, title="List predictions", annotations=looks),
-        Tool.of(get_balance, Balance, title="Look at the balance", annotations=looks),
+        Tool.of(get_balance, Balance, title="Balance", annotations=looks),
     ]
 
 

@@ -66,7 +66,10 @@ class Tool(tools.Tool):
         made = cls.from_function(function, title=title, description=description, annotations=annotations, meta=meta)
         tool = cast("Tool", made)  # the SDK's constructor makes what it is called on, but does not say so
         tool.parameters = _plain_schema(tool.fn_metadata.arg_model)
-        tool.fn_metadata.output_schema = _plain_schema(output)
+        # What is always there stands in docs/contract.md: said here too, it would be a tenth of all that is published.
+        tool.fn_metadata.output_schema = {
+            key: value for key, value in _plain_schema(output).items() if key != "required"
+        }
         return tool
 
     @override

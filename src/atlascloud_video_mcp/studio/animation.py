@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.watching import Watching
 
 
-# A price is asked for before the picture has a URL. What a clip costs does not depend on what is to be seen in it.
-_ANY_PICTURE = "https://example.com/picture.jpg"
+ANY_PICTURE = "https://example.com/picture.jpg"
+"""Stands for a picture without a URL where a price is asked for: what is to be seen in it does not change the price."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class Animation:
         with ExitStack() as open_until_uploaded:
             if picture:
                 open_until_uploaded.enter_context(picture)
-            key = _key(self.cloud.account, facts.request, digest)
+            key = key_of(self.cloud.account, facts.request, digest)
             at = await self.uploads.url_of(digest) if picture else order.image
-            priced = order.model.with_picture(facts.request, at or _ANY_PICTURE)
+            priced = order.model.with_picture(facts.request, at or ANY_PICTURE)
             entry = await self.submissions.claim(job, key, priced, force_new=force_new, answer_by=answer_by)
             if entry.stage is Stage.INTENDED:
                 open_until_uploaded.pop_all()
@@ -122,6 +122,6 @@ class Animation:
                 job.tell(news)
 
 
-def _key(account: str, request: dict[str, Any], picture: str) -> str:
+def key_of(account: str, request: dict[str, Any], picture: str) -> str:
     """What makes two requests identical: account, picture bytes or URL, model, prompt, parameters."""
     return hashlib.sha256(json.dumps([account, picture, request], sort_keys=True).encode()).hexdigest()

@@ -23,8 +23,10 @@ from atlascloud_video_mcp.pictures import PictureRules
 from atlascloud_video_mcp.predictions import Balance, SavedVideo, Status
 from atlascloud_video_mcp.studio.animation import Animation
 from atlascloud_video_mcp.studio.jobs import Facts, Job, News, nothing_paid_yet
-from atlascloud_video_mcp.studio.listing import Listing
 from atlascloud_video_mcp.studio.orders import Orders, Wish
+from atlascloud_video_mcp.studio.orphans import look_at_orphans
+from atlascloud_video_mcp.studio.past import Past
+from atlascloud_video_mcp.studio.rehearsal import Rehearsal
 from atlascloud_video_mcp.studio.running import Running
 from atlascloud_video_mcp.studio.steps import Step, step
 from atlascloud_video_mcp.studio.submissions import Submissions
@@ -112,7 +114,7 @@ class Studio:
             self._running,
             poll_interval,
         )
-        self._listing = Listing(cloud, journal, self._durations)
+        self._past = Past(cloud, journal, self._durations)
 
     async def __aenter__(self) -> Self:
         await self._closing.enter_async_context(self._tasks)
@@ -157,6 +159,7 @@ class Studio:
         parameters: Mapping[str, object] | None = None,
         save_to: str | None = None,
         force_new: bool = False,
+        dry_run: bool = False,
         deadline: float,
         answer_by: float = math.inf,
     ) -> AsyncGenerator[Step, None]:
@@ -173,6 +176,7 @@ class Studio:
             parameters: Further parameters by the model's own names, checked against its schema.
             save_to: The file or directory for the finished clip, whenever it is finished.
             force_new: Submit even if there is an identical request to join.
+            dry_run: Only tell what would be sent, at what price.
             deadline: Until when to wait for the clip, on the clock of `anyio.current_time`.
             answer_by: Until when to wait for the submission, on the same clock.
 
@@ -187,6 +191,8 @@ class Studio:
         wish = Wish(image, prompt, duration, model, enable_prompt_expansion, parameters)
         job = Job(facts=Facts(save_to=save_to or None), durations=self._durations)
         work = partial(self._animate, wish=wish, force_new=force_new, answer_by=answer_by)
+        if dry_run:
+            work = partial(self._rehearse, wish=wish, force_new=force_new)
         return self._follow(job, deadline=deadline, answer_by=answer_by, work=work)
 
     def list_models(self, query: str = "") -> AsyncGenerator[Step, None]:
@@ -234,7 +240,9 @@ class Studio:
         work = partial(self._save_video, of=of, looks=looks, target=target)
         return self._follow(Job(), answer_by=answer_by, work=work)
 
-    def list_predictions(self, *, limit: int = 10, status: Status | None = None) -> AsyncGenerator[Step, None]:
+    def list_predictions(
+        self, *, limit: int = 10, status: Status | None = None, answer_by: float = math.inf
+    ) -> AsyncGenerator[Step, None]:
         """What was made, by the journal and the account's history; the last step holds the PredictionList.
 
         It needs no key, and says in its notes what could not be read.
@@ -242,17 +250,23 @@ class Studio:
         Args:
             limit: How many at most, the newest ones.
             status: Only those that stand so.
+            answer_by: When to answer at the latest, on the clock of `anyio.current_time`.
         """
-        return self._follow(Job(), work=partial(self._listing.tell, limit=limit, status=status))
+        work = partial(self._past.tell, limit=limit, status=status, answer_by=answer_by)
+        return self._follow(Job(), answer_by=answer_by, work=work)
 
-    def get_balance(self) -> AsyncGenerator[Step, None]:
+    def get_balance(self, *, answer_by: float = math.inf) -> AsyncGenerator[Step, None]:
         """The money left and spent; the last step holds the Balance.
 
+        Args:
+            answer_by: When to answer at the latest, on the clock of `anyio.current_time`.
+
         Raises:
+            OutOfTime: The account did not answer by then.
             AtlasError: The account could not be asked.
         """
         self._cloud.require_key()
-        return self._follow(Job(), work=self._balance)
+        return self._follow(Job(), answer_by=answer_by, work=self._balance)
 
     def _looked_at(self, prediction_id: str) -> tuple[Job, int]:
         """The job that watches a prediction, and how many looks will be over when one is that begins only now."""
@@ -295,6 +309,7 @@ class Studio:
     async def _balance(self, job: Job) -> None:
         job.tell(News("Asking for the balance", 0.1))
         available = await self._cloud.balance()
+        await look_at_orphans(self._cloud, self._journal)
         spent = (await self._journal.spending(self._cloud.account)).total
         balance = Balance(
             available_usd=float(available),
@@ -313,6 +328,12 @@ class Studio:
         with nothing_paid_yet(job):
             order = await self._orders.check(job, wish)
             await self._animation.make(job, order, force_new=force_new, answer_by=answer_by)
+
+    async def _rehearse(self, job: Job, *, wish: Wish, force_new: bool) -> None:
+        rehearsal = Rehearsal(self._cloud, self._journal, self._saver, self._uploads, self._budget)
+        with nothing_paid_yet(job):
+            order = await self._orders.check(job, wish)
+            await rehearsal.tell(job, order, force_new=force_new)
 
     async def _save_video(self, job: Job, *, of: Job, looks: int, target: str) -> None:
         job.tell(News("Looking at the prediction", 0.01))

@@ -13,6 +13,7 @@ from atlascloud_video_mcp.errors import AtlasError, OverBudget, SubmissionUnknow
 from atlascloud_video_mcp.journal import PriceNeeded, Stage, Terms
 from atlascloud_video_mcp.predictions import Report
 from atlascloud_video_mcp.studio.jobs import News
+from atlascloud_video_mcp.studio.orphans import look_at_orphans
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -64,12 +65,17 @@ class Submissions:
             OverBudget: The budget has no room for it, or no price could be had.
         """
         quote: Quote | None = None
+        looked = False
         while True:
             try:
                 claim = await self._claim(key, quote, force_new=force_new)
             except PriceNeeded:
                 job.tell(News("Asking for the price", 0.015))
                 quote = await self._cloud.quote(body)
+                continue
+            except OverBudget:
+                if looked or not (looked := await look_at_orphans(self._cloud, self._journal)):
+                    raise
                 continue
             entry = claim.entry
             if claim.won or entry.stage is Stage.SUBMITTED:

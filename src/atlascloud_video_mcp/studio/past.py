@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+
 from atlascloud_video_mcp.bodies import prompt_of
 from atlascloud_video_mcp.cloud import ASK_FIRST
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected
@@ -26,11 +28,12 @@ _MOST_ENTRIES = 500
 _LOST_OF_LATE = timedelta(days=14)
 _LOST_TOLD = 3
 _PROMPT_OF_A_LOST_ONE = 80  # characters
+_NOT_IN_TIME = "The account's history did not answer in time; the journal of this machine did."
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Listing:
-    """Lists predictions.
+class Past:
+    """Tells what was made.
 
     Args:
         cloud: The open API client.
@@ -43,10 +46,16 @@ class Listing:
         self._journal = journal
         self._durations = durations
 
-    async def tell(self, job: Job, *, limit: int, status: Status | None) -> None:
-        """End a job with the newest predictions, those of one status where one is asked for."""
+    async def tell(self, job: Job, *, limit: int, status: Status | None, answer_by: float) -> None:
+        """End a job with the newest predictions, those of one status where one is asked for.
+
+        The account's history is left where it takes more than half of the time there is.
+        """
         job.tell(News("Reading the account's history", 0.1))
-        records, notes = await self._history(limit, status)
+        records: dict[str, Record] = {}
+        notes = [_NOT_IN_TIME]
+        with anyio.move_on_after((answer_by - anyio.current_time()) / 2):
+            notes = await self._read_history(records, limit, status)
         try:
             account = self._cloud.account
         except KeyRejected:
@@ -60,20 +69,19 @@ class Listing:
         listed = PredictionList(predictions=tuple(wanted[:limit]), notes=(*self._journal.warnings, *notes))
         job.tell(News("Listed", 0.99, result=listed))
 
-    async def _history(self, limit: int, status: Status | None) -> tuple[dict[str, Record], list[str]]:
-        """The rows of the account's history, by id, until enough are of the status, and what is amiss with them."""
-        records: dict[str, Record] = {}
+    async def _read_history(self, records: dict[str, Record], limit: int, status: Status | None) -> list[str]:
+        """Gather rows of the account's history by their ids, until enough are of the status; returns what is amiss."""
         for page in range(1, _MOST_PAGES + 1):
             try:
                 rows = await self._cloud.history(page)
             except AtlasError as error:
-                return records, [f"The account's history was not read; the journal of this machine was. {error}"]
+                return [f"The account's history was not read; the journal of this machine was. {error}"]
             records |= {row.prediction_id: row for row in rows}
             reports = map(self._cloud.report_in, records.values())
             found = [report for report in reports if status in {None, report.status if report else None}]
             if not rows or len(found) >= limit:
-                return records, []
-        return records, [f"Of the account's history only the newest {len(records)} were searched."]
+                return []
+        return [f"Of the account's history only the newest {len(records)} were searched."]
 
     async def _told(self, prediction_id: str, entry: Entry | None, record: Record | None) -> Prediction:
         """One prediction as both know it; where the history knows more, the journal learns it."""

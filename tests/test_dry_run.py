@@ -1,0 +1,216 @@
+"""A dry run tells what would be sent and paid, and sends nothing but the question for the price."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import jsonschema
+import pytest
+from mcp import Client
+from PIL import Image
+
+from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture, KeyRejected, SubmissionUnknown
+from atlascloud_video_mcp.predictions import DryRun, Prediction
+from atlascloud_video_mcp.sandbox import Fault, Sandbox
+from atlascloud_video_mcp.server import build_server
+from kit import PHOTOS, REMOTE, ROCKET, STANDARD, result_of, studio_at, text_of, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from atlascloud_video_mcp.studio import Step, Studio
+
+NOW = 0.0
+
+
+async def made_by(steps: AsyncGenerator[Step, None]) -> Prediction:
+    result = await result_of(steps)
+    assert isinstance(result, Prediction)
+    return result
+
+
+async def rehearsed(studio: Studio, image: str = REMOTE, **arguments: Any) -> DryRun:  # noqa: ANN401 - of animate_image
+    result = await result_of(studio.animate_image(image, dry_run=True, deadline=NOW, **arguments))
+    assert isinstance(result, DryRun)
+    return result
+
+
+def sent(sandbox: Sandbox) -> list[str]:
+    return [request.endpoint for request in sandbox.received]
+
+
+def notes_of(told: DryRun) -> str:
+    return " ".join(told.notes or ())
+
+
+async def test_a_dry_run_shows_just_what_would_be_sent_and_its_price(sandbox: Sandbox, base_url: str) -> None:
+    wanted: dict[str, Any] = {"prompt": "wind", "duration": 10, "enable_prompt_expansion": True}
+    async with studio_at(base_url) as studio:
+        told = await rehearsed(studio, **wanted)
+        assert sent(sandbox) == ["calculate"]
+        assert sandbox.received[0].body == told.request
+        await made_by(studio.animate_image(REMOTE, deadline=NOW, **wanted))
+
+    assert sandbox.submissions == [told.request]
+    assert told == DryRun(
+        status="dry_run",
+        provider_status="not submitted",
+        elapsed_seconds=0,
+        reused=False,
+        sandbox=True,
+        outputs=(),
+        request={"model": STANDARD, "image": REMOTE, **wanted},
+        cost_usd=0.5,
+        model=STANDARD,
+        prompt="wind",
+        duration=10,
+        image_url=REMOTE,
+    )
+
+
+async def test_a_local_picture_is_checked_and_not_uploaded(sandbox: Sandbox, base_url: str) -> None:
+    async with studio_at(base_url) as studio:
+        told = await rehearsed(studio, ROCKET)
+        assert sent(sandbox) == ["calculate"]
+        await made_by(studio.animate_image(ROCKET, deadline=NOW))
+        again = await rehearsed(studio, ROCKET, force_new=True)
+
+    assert told.request == {"model": STANDARD, "image": "(upload of rocket.jpg)"}
+    assert told.image_url is None
+    assert told.cost_usd == 0.3
+    assert "its URL then stands where (upload of rocket.jpg) stands" in notes_of(told)
+    # the same bytes lie there already
+    assert again.request == sandbox.submissions[0]
+    assert again.image_url == sandbox.submissions[0]["image"]
+    assert again.notes is None
+
+
+async def test_what_would_be_refused_is_refused_and_nothing_is_sent(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url) as studio:
+        with pytest.raises(InvalidPicture, match="300 px"):
+            await rehearsed(studio, str(PHOTOS / "chelsea.png"))
+        with pytest.raises(InvalidInput, match="6 or 10 seconds"):
+            await rehearsed(studio, duration=7)
+        with pytest.raises(InvalidInput):
+            await rehearsed(studio, save_to="clips")
+        assert sandbox.received == []
+        await rehearsed(studio, save_to=str(tmp_path / "clips"))
+    async with studio_at(base_url, key=None) as studio:
+        with pytest.raises(KeyRejected):
+            await rehearsed(studio)
+
+    assert sent(sandbox) == ["calculate"]
+    assert not (tmp_path / "clips").exists()
+
+
+async def test_what_would_be_changed_in_the_picture_is_told(base_url: str, tmp_path: Path) -> None:
+    Image.linear_gradient("L").resize((400, 400)).save(tmp_path / "cat.webp")
+
+    async with studio_at(base_url) as studio:
+        told = await rehearsed(studio, str(tmp_path / "cat.webp"))
+
+    assert "WebP" in notes_of(told)
+
+
+async def test_a_dry_run_says_what_the_budget_would_do(base_url: str) -> None:
+    async with studio_at(base_url, budget="0.70") as studio:
+        before = await rehearsed(studio, prompt="one")
+        await made_by(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
+        after = await rehearsed(studio, prompt="one", duration=10)
+        fits = await rehearsed(studio, prompt="one")
+
+    assert before.notes == ("The budget allows it: $0.70 of $0.70 for 24 hours are left before it.",)
+    assert "The budget would refuse it. It costs $0.50, and $0.30 of the $0.70" in notes_of(after)
+    assert after.cost_usd == 0.5
+    assert "$0.40 of $0.70" in notes_of(fits)
+
+
+@pytest.mark.parametrize("budget", [None, "5"])
+async def test_a_dry_run_says_that_no_price_could_be_had(sandbox: Sandbox, base_url: str, budget: str | None) -> None:
+    sandbox.script(Fault(endpoint="calculate", action="status", status=404))
+
+    async with studio_at(base_url, budget=budget) as studio:
+        told = await rehearsed(studio)
+
+    assert told.cost_usd is None
+    assert "No price could be had: Atlas Cloud refused the request" in notes_of(told)
+    assert ("without a price nothing would be submitted" in notes_of(told)) is (budget is not None)
+
+
+async def test_an_estimate_is_called_one(sandbox: Sandbox, base_url: str) -> None:
+    body = '{"data": {"price": "0.28", "estimated": true}}'
+    sandbox.script(Fault(endpoint="calculate", action="status", status=200, body=body))
+
+    async with studio_at(base_url) as studio:
+        assert "an estimate" in notes_of(await rehearsed(studio))
+
+
+async def test_a_dry_run_says_whom_the_call_would_join(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
+    async with studio_at(base_url, directory=tmp_path, budget="0.30") as studio:
+        made = await made_by(studio.animate_image(ROCKET, deadline=NOW))
+        joining = await rehearsed(studio, ROCKET)
+        forced = await rehearsed(studio, ROCKET, force_new=True)
+
+    assert joining.reused is False
+    assert joining.prediction_id is None
+    assert f"(prediction {made.prediction_id}) is unfinished, or its clip was never handed over" in notes_of(joining)
+    assert "would join it and cost nothing" in notes_of(joining)
+    assert "budget" not in notes_of(joining)
+    assert "join" not in notes_of(forced)
+    assert "The budget would refuse it." in notes_of(forced)
+    assert len(sandbox.submissions) == 1
+
+
+async def test_a_dry_run_knows_of_a_request_on_its_way_and_of_one_that_was_lost(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(
+        Fault(endpoint="generate", action="reset_before"), Fault(endpoint="upload", action="delay", seconds=9)
+    )
+
+    async with studio_at(base_url) as studio:
+        with pytest.raises(SubmissionUnknown):
+            await made_by(studio.animate_image(REMOTE, deadline=NOW))
+        lost = await rehearsed(studio)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(made_by, studio.animate_image(ROCKET, deadline=NOW))
+            await until(lambda: "upload" in sent(sandbox))
+            coming = await rehearsed(studio, ROCKET)
+            tasks.cancel_scope.cancel()
+
+    assert f"was sent at {datetime.now(UTC):%Y-%m-%d}" in notes_of(lost)
+    assert "submit nothing without force_new" in notes_of(lost)
+    assert "(on its way) is unfinished" in notes_of(coming)
+
+
+@pytest.mark.parametrize("priced", [True, False])
+async def test_the_text_and_the_data_of_a_dry_run_both_say_everything(
+    sandbox: Sandbox, base_url: str, *, priced: bool
+) -> None:
+    if not priced:
+        sandbox.script(Fault(endpoint="calculate", action="status", status=404))
+    arguments = {"image": ROCKET, "prompt": "wind über alles", "dry_run": "true", "wait_seconds": 60}
+    async with Client(build_server(lambda: studio_at(base_url, budget="5"))) as client:
+        result = await client.call_tool("animate_image", arguments)
+        schema = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}["animate_image"]
+
+    data, text = result.structured_content, text_of(result)
+    assert schema is not None
+    assert data is not None
+    jsonschema.validate(data, schema)
+    assert not result.is_error
+    assert (data["status"], "prediction_id" in data, data["outputs"]) == ("dry_run", False, [])
+    assert json.dumps(data["request"], ensure_ascii=False) in text
+    assert data["next_step"] in text
+    assert "ask the user" in data["next_step"]
+    assert all(note in text for note in data["notes"])
+    assert ("for $0.30:" if priced else "at a price not known:") in text
+    assert data.get("cost_usd") == (0.3 if priced else None)
+    assert "nothing was uploaded, submitted or paid" in text
+    assert "sandbox's, not Atlas Cloud's" in text

@@ -22,7 +22,7 @@ import trustme
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.doctor import clients, house, packages, service
+from atlascloud_video_mcp.doctor import account, clients, house, packages, service
 from atlascloud_video_mcp.doctor import start as starting
 from atlascloud_video_mcp.doctor.commands import checks, tell
 from atlascloud_video_mcp.doctor.findings import Check, Finding, State, ok
@@ -32,14 +32,28 @@ from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.settings import Settings, read_settings
 from installing_kit import machine_at, prepared
 from installing_kit import run as typed
-from kit import CANARY, HASTY
+from kit import CANARY, HASTY, STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from atlascloud_video_mcp.sandbox.faults import Action
+    from atlascloud_video_mcp.sandbox.faults import Action, FaultEndpoint
 
-LINES = {"python", "packages", "settings", "state", "network", "TLS", "API", "key", "sandbox", "start", "clients"}
+LINES = {
+    "python",
+    "packages",
+    "settings",
+    "state",
+    "network",
+    "TLS",
+    "API",
+    "key",
+    "catalogue",
+    "sandbox",
+    "start",
+    "clients",
+}
+WAY = ["network", "TLS", "API"]
 SETTINGS_PAGE = "https://www.atlascloud.ai/console/api-keys"
 
 
@@ -415,13 +429,14 @@ async def test_a_certificate_that_is_believed_is_told_with_its_end() -> None:
 async def test_a_base_url_at_which_something_else_answers_is_told(path: str, base_url: str) -> None:
     wrong = base_url.removesuffix("/api/v1") + path
 
-    _, _, api, key = await service.online(understood(BASE_URL=wrong, API_KEY=CANARY))
+    _, _, api, key, catalogue = await account.online(understood(BASE_URL=wrong, API_KEY=CANARY))
 
     assert api.state is State.FAIL
     assert f"{wrong}/models answers with status 401" in api.said
     assert api.fix == "Unset ATLASCLOUD_BASE_URL, or set it to https://api.atlascloud.ai/api/v1."
     assert key == Finding("key", State.SKIP, "it can only be tried when that is mended")
-    assert len(await service.online(understood(BASE_URL=wrong))) == 3
+    assert catalogue.state is State.SKIP
+    assert [finding.name for finding in await account.online(understood(BASE_URL=wrong))] == [*WAY, "catalogue"]
 
 
 @pytest.mark.parametrize(
@@ -451,9 +466,14 @@ async def test_in_the_place_of_the_usual_api_no_other_address_is_proposed() -> N
     assert "login page" in finding.fix
 
 
-async def test_a_key_that_is_accepted_is_told(base_url: str) -> None:
-    assert await service.key(understood(BASE_URL=base_url, API_KEY=CANARY)) == [ok("key", "it is accepted")]
-    assert await service.key(understood(BASE_URL=base_url)) == []
+async def test_a_key_that_is_accepted_and_a_model_that_is_offered_are_told(base_url: str) -> None:
+    with_key = await account.online(understood(BASE_URL=base_url, API_KEY=CANARY))
+    without = await account.online(understood(BASE_URL=base_url))
+
+    assert line(with_key, "key") == ok("key", "it is accepted")
+    offered = f"{STANDARD} is offered, and what it takes can be read"
+    assert line(with_key, "catalogue") == ok("catalogue", offered)
+    assert [finding.name for finding in without] == [*WAY, "catalogue"]
 
 
 @pytest.mark.parametrize(
@@ -465,11 +485,32 @@ async def test_a_key_that_is_not_accepted_is_told_with_what_to_do(
 ) -> None:
     sandbox.script(Fault(endpoint="history", action="status", status=status, times=9))
 
-    (finding,) = await service.key(understood(BASE_URL=base_url, API_KEY=CANARY), patience=HASTY)
+    key = line(await account.online(understood(BASE_URL=base_url, API_KEY=CANARY), patience=HASTY), "key")
+
+    assert key.state is state
+    assert fix in key.fix
+    assert CANARY not in key.said + key.fix
+
+
+@pytest.mark.parametrize(
+    ("model", "faults", "state", "said"),
+    [
+        ("minimax/hailuo-2.3/i2v-standart", [], State.FAIL, f"Did you mean {STANDARD} or"),
+        ("somebody/else", [("models", 503)], State.WARN, "cannot be known"),
+        (STANDARD, [("schema", 404)], State.WARN, "It was checked against the rules built into this server"),
+    ],
+)
+async def test_a_model_that_is_not_offered_or_not_known_is_told(
+    model: str, faults: list[tuple[FaultEndpoint, int]], state: State, said: str, sandbox: Sandbox, base_url: str
+) -> None:
+    for endpoint, status in faults:
+        sandbox.script(Fault(endpoint=endpoint, action="status", status=status, times=99))
+
+    finding = line(await account.online(understood(BASE_URL=base_url, MODEL=model), patience=HASTY), "catalogue")
 
     assert finding.state is state
-    assert fix in finding.fix
-    assert CANARY not in finding.said + finding.fix
+    assert said in finding.said
+    assert finding.fix
 
 
 # --- the sandbox ---

@@ -64,7 +64,7 @@ def _say(text: str) -> None:
 
 def checks(now: Situation, machine: Machine, sandbox_port: int) -> Sequence[Check]:
     """Everything there is to look at, in the order of a person's questions."""
-    online = Check("network", _late("service", "online", now.settings), seconds=30)
+    online = Check("network", _late("account", "online", now.settings), seconds=45)
     return (
         Check("python", _late("packages", "python")),
         Check("packages", _late("packages", "packages")),

@@ -1,4 +1,4 @@
-"""The way to the API: network, TLS, what answers there, the key. Nothing is asked that costs anything."""
+"""The way to the API: network, TLS, what answers there."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.cloud import Cloud, Patience
-from atlascloud_video_mcp.doctor.findings import State, fail, ok, skip, warn
-from atlascloud_video_mcp.errors import AtlasError, KeyRejected, RateLimited, ServiceUnavailable
+from atlascloud_video_mcp.doctor.findings import fail, ok, skip, warn
 from atlascloud_video_mcp.network import is_loopback
-from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, Settings
+from atlascloud_video_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,18 +20,9 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.doctor.findings import Finding
 
 USUAL = str(Settings.model_fields["base_url"].default)
-_PATIENCE = Patience(tries=2, altogether=10, connect=5, silence=8, answer=10)
+_TIMEOUT = httpx.Timeout(8, connect=5)  # seconds
 _SUCCESS = 200
 _NOT_REACHED = (skip("TLS", "the API was not reached"), skip("API", "it was not reached"))
-
-
-async def online(settings: Settings) -> Sequence[Finding]:
-    """The way to the API, and the account there."""
-    found = await way(settings)
-    if any(finding.state is State.FAIL for finding in found):
-        # What answers in the API's place, or at a wrong path, refuses the best of keys.
-        return [*found, *([skip("key", "it can only be tried when that is mended")] if settings.api_key else [])]
-    return [*found, *await key(settings)]
 
 
 async def way(settings: Settings, *, trust: ssl.SSLContext | None = None) -> Sequence[Finding]:
@@ -67,7 +56,7 @@ def _client(url: httpx.URL, trust: ssl.SSLContext | None) -> httpx.AsyncClient:
     """A client as the server itself has it: a proxy of the environment cannot reach this machine's own address."""
     return httpx.AsyncClient(
         headers={"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"},
-        timeout=httpx.Timeout(_PATIENCE.silence, connect=_PATIENCE.connect),
+        timeout=_TIMEOUT,
         trust_env=not is_loopback(url.host),
         verify=trust or True,
     )
@@ -150,25 +139,3 @@ def _has_models(response: httpx.Response) -> bool:
         return False
     data = body.get("data", body) if isinstance(body, dict) else body
     return bool(data) and isinstance(data, list | dict)
-
-
-async def key(settings: Settings, *, patience: Patience = _PATIENCE) -> Sequence[Finding]:
-    """Whether the API takes the key, by a look at the account's history."""
-    if settings.api_key is None:
-        return []
-    async with Cloud(settings.base_url, settings.api_key, patience=patience) as cloud:
-        try:
-            await cloud.history()
-        except AtlasError as error:
-            return [_refused(error)]
-    return [ok("key", "it is accepted")]
-
-
-def _refused(error: AtlasError) -> Finding:
-    match error:
-        case KeyRejected():
-            return fail("key", "Atlas Cloud does not accept it", f"Renew it at {KEYS_PAGE} and set {KEY_VARIABLE}.")
-        case RateLimited() | ServiceUnavailable():
-            return skip("key", f"it could not be tried: {error}")
-        case _:
-            return fail("key", str(error), f"Look at your account: {KEYS_PAGE}")

@@ -1,0 +1,59 @@
+"""What the API says of the key, the money and the model. Nothing is asked that costs anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.catalogue import Catalogue
+from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.doctor.findings import State, fail, ok, skip, warn
+from atlascloud_video_mcp.doctor.service import way
+from atlascloud_video_mcp.errors import AtlasError, InvalidInput, KeyRejected, RateLimited, ServiceUnavailable
+from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlascloud_video_mcp.doctor.findings import Finding
+    from atlascloud_video_mcp.settings import Settings
+
+_PATIENCE = Patience(tries=2, altogether=8, connect=5, silence=8, answer=8)
+_NOT_TRIED = "it can only be tried when that is mended"
+
+
+async def online(settings: Settings, *, patience: Patience = _PATIENCE) -> Sequence[Finding]:
+    """The way to the API, and what there is at its end."""
+    found = await way(settings)
+    if any(finding.state is State.FAIL for finding in found):
+        # What answers in the API's place, or at a wrong path, refuses the best of keys.
+        names = [*(["key"] if settings.api_key else []), "catalogue"]
+        return [*found, *(skip(name, _NOT_TRIED) for name in names)]
+    async with Cloud(settings.base_url, settings.api_key, patience=patience) as cloud:
+        return [*found, *([await _key(cloud)] if settings.api_key else []), await _catalogue(cloud, settings.model)]
+
+
+async def _key(cloud: Cloud) -> Finding:
+    """Whether the API takes the key, by a look at the account's history."""
+    try:
+        await cloud.history()
+    except KeyRejected:
+        return fail("key", "Atlas Cloud does not accept it", f"Renew it at {KEYS_PAGE} and set {KEY_VARIABLE}.")
+    except (RateLimited, ServiceUnavailable) as error:
+        return skip("key", f"it could not be tried: {error}")
+    except AtlasError as error:
+        return fail("key", str(error), f"Look at your account: {KEYS_PAGE}")
+    return ok("key", "it is accepted")
+
+
+async def _catalogue(cloud: Cloud, model: str) -> Finding:
+    """Whether the model that is used when a call names none is offered, and its rules can be read."""
+    catalogue = Catalogue(cloud.documents.get, base_url=cloud.base_url, patience=_PATIENCE.altogether)
+    try:
+        known = await catalogue.model(model)
+    except InvalidInput as error:
+        return fail("catalogue", str(error), "Set ATLASCLOUD_MODEL to a model that is offered, or unset it.")
+    except ServiceUnavailable as error:
+        return warn("catalogue", str(error), "Try again later.")
+    if doubt := await catalogue.doubt(model):
+        return warn("catalogue", doubt, "Nothing needs to be done: the API itself checks every request too.")
+    return ok("catalogue", f"{known.model.id} is offered, and what it takes can be read")

@@ -278,7 +278,7 @@ async def test_rules_at_hand_that_refuse_are_read_anew_before_the_caller_is_refu
         with pytest.raises(AtlasError):  # the sandbox knows nothing of this, but it was asked
             await last_of(studio.animate_image(REMOTE, duration=15, parameters={"style": "ink"}, deadline=NOW))
 
-    assert asked(sandbox) == ["models", "schema", "generate"]
+    assert [endpoint for endpoint in asked(sandbox) if endpoint != "calculate"] == ["models", "schema", "generate"]
 
 
 async def test_old_rules_will_do_where_the_request_fits_them(sandbox: Sandbox, base_url: str) -> None:

@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CHROMIUM ?= /usr/bin/chromium
+CLIENTS := langchain openai-agents pydantic-ai
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test test-ui check wheel-test player soak lock clean
+.PHONY: demo test test-ui test-clients check wheel-test player soak lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -62,6 +63,19 @@ mcpb: .venv/dev.stamp .venv/mcpb.stamp  ## the Claude Desktop bundle, checked an
 install-test: dist mcpb
 	$(BIN)/pytest -p no:cacheprovider distribution/tests
 
+# Each with the versions that its own package asks for.
+test-clients: .venv/dev.stamp $(CLIENTS:%=.venv/clients/%.stamp) clients/node_modules/.package-lock.json  ## a few minutes
+	$(BIN)/pytest clients
+
+.venv/clients/%.stamp: requirements/client-%.txt
+	$(PYTHON) -m venv .venv/clients/$*
+	.venv/clients/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+clients/node_modules/.package-lock.json: clients/package-lock.json clients/.npmrc
+	cd clients && npm ci --silent
+	touch $@
+
 soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
 	$(BIN)/python soak/soak.py
 
@@ -100,6 +114,9 @@ lock: .venv/dev.stamp  ## renew the pinned versions
 		--all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
 		--extra heif --constraint requirements/dev.txt pyproject.toml -o requirements/server.txt
+	for client in $(CLIENTS); do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-strip-extras --group pyproject.toml:$$client -o requirements/client-$$client.txt || exit 1; done
+	cd clients && npm update --silent --package-lock-only
 
 clean:
-	rm -rf .venv ui/node_modules ui/.out build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv ui/node_modules ui/.out clients/node_modules build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from atlascloud_video_mcp.clients import client_called
@@ -29,3 +32,29 @@ def test_each_client_gets_the_seconds_of_the_contract(
     client = client_called(name, shows_progress=shows_progress)
 
     assert (client.wait_seconds, client.resource_link) == (seconds, resource_link)
+
+
+def test_the_page_about_clients_says_how_long_a_call_waits() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "clients.md").read_text(encoding="utf-8")
+    written = dict(re.findall(r"^\| ([\w ,]+) \| (\d+ s|until finished)", page, re.MULTILINE))
+    names = {
+        "Claude Code": "claude-code",
+        "VS Code": "Visual Studio Code",
+        "Goose": "goose",
+        "Gemini CLI": "gemini-cli-mcp-client",
+        "Codex": "codex-mcp-client",
+        "Claude Desktop": "claude-ai",
+        "Cursor": "cursor-vscode",
+        "Cline, Roo Code": "Cline",
+        "Zed": "Zed",
+        "opencode": "opencode",
+        "LibreChat": "@librechat/api-client",
+        "JetBrains with Copilot": "JetBrains-IU-copilot-intellij",
+        "a host on the Python SDK": "mcp",
+        "any other": "",
+    }
+
+    waits = {title: client_called(name, shows_progress=False).wait_seconds for title, name in names.items()}
+    assert written == {
+        title: f"{seconds} s" if seconds < 1200 else "until finished" for title, seconds in waits.items()
+    }

@@ -1,0 +1,243 @@
+"""Puts one client through its paces: a clip, a call that its user stops, a call that it has no patience for."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections import Counter
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from reader import Reading, read_structured, read_text
+from roster import HERE
+from wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from anyio.abc import Process
+
+    from atlascloud_video_mcp.sandbox import Sandbox
+    from roster import Client
+
+PICTURE = HERE.parent / "tests" / "photos" / "rocket.jpg"
+THINKING = 2.0  # seconds a model takes between two calls
+LONGEST = 600.0  # seconds for all of it
+
+
+class Unexpected(Exception):
+    """A client, or the server, did what it should not."""
+
+
+@dataclass
+class Course:
+    """The way to a clip."""
+
+    calls: int = 0
+    heard: int = 0
+    """How many progress notifications the user was shown."""
+    seconds: float = 0.0
+    reading: Reading = field(default_factory=Reading)
+    """What the last answer says."""
+
+
+@dataclass
+class Outcome:
+    """What came of it all."""
+
+    client: Client
+    version: str = ""
+    course: Course = field(default_factory=Course)
+    """The way to the clip that nobody stopped."""
+    shown: set[str] = field(default_factory=set)
+    """What of a result a model sees: `text`, `structured`, or both, which leaves the choice to the host."""
+    paid: dict[str, int] = field(default_factory=dict)
+    """How many generations were paid, by what was wanted."""
+    stopped: str = ""
+    """The client's own error for a call that its user stopped, where that is one."""
+    too_long: str = ""
+    """The client's own error for a call that it had no patience for."""
+    failure: str = ""
+    """What went wrong."""
+    wire: Wire | None = None
+
+
+class Hands:
+    """A driver at work: orders in, answers out."""
+
+    def __init__(self, process: Process) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise Unexpected("the driver has no pipes")
+        self._orders = process.stdin
+        self._answers = BufferedByteReceiveStream(process.stdout)
+
+    async def answer(self) -> dict[str, Any]:
+        """The next answer."""
+        answer: dict[str, Any] = json.loads(await self._answers.receive_until(b"\n", 1_000_000))
+        return answer
+
+    async def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Have a tool called."""
+        await self._send({"tool": tool, "arguments": arguments})
+        return await self.answer()
+
+    async def stop(self) -> None:
+        """Have the call that is under way given up; whoever made it gets the answer."""
+        await self._send({"stop": True})
+
+    async def _send(self, order: dict[str, Any]) -> None:
+        await self._orders.send(json.dumps(order).encode() + b"\n")
+
+
+class Turn:
+    """One client's turn.
+
+    Args:
+        client: The client.
+        sandbox: The account, where every generation takes 90 seconds.
+        base_url: Where it is.
+        directory: Is made, and holds all that client and server write.
+    """
+
+    def __init__(self, client: Client, sandbox: Sandbox, base_url: str, directory: Path) -> None:
+        self.outcome = Outcome(client)
+        self._sandbox, self._directory = sandbox, directory
+        self._wire = directory / "wire"
+        self._wire.mkdir(parents=True)
+        tap = [sys.executable, "-I", "-S", str(HERE / "tap.py"), str(self._wire)]
+        self._command = [*client.driver, "--", *tap, sys.executable, "-m", "atlascloud_video_mcp"]
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "ATLASCLOUD_BASE_URL": base_url,
+            "ATLASCLOUD_API_KEY": "a-key",
+            "ATLASCLOUD_STATE_DIR": str(directory / "state"),
+        }
+
+    async def run(self, starting: anyio.Semaphore) -> None:
+        """Run it all; what goes wrong is in the outcome, for the others are to go on."""
+        try:
+            with anyio.fail_after(LONGEST):
+                await self._run(starting)
+        except Exception:  # noqa: BLE001 - in a driver of somebody else's client anything may happen
+            self.outcome.failure = traceback.format_exc() + (self._directory / "stderr").read_text()[-2000:]
+        accepted = Counter(body["prompt"] for _, body in self._sandbox.accepted)
+        self.outcome.paid = {what: accepted[self._prompt(what)] for what in self.outcome.client.wants}
+        self.outcome.wire = Wire(self._wire)
+
+    async def _run(self, starting: anyio.Semaphore) -> None:
+        outcome = self.outcome
+        async with AsyncExitStack() as stack:
+            # On a machine of two cores the start of all at once would be what is measured.
+            async with starting:
+                hands = await stack.enter_async_context(self._hands())
+                outcome.version = (await hands.answer())["version"]
+                picture = self._read(await hands.call("upload_image", {"image": str(PICTURE)})).upload
+            await self._clip(hands, {"image": picture, "prompt": self._prompt("clip")})
+            await self._stopped(hands, {"image": picture, "prompt": self._prompt("stop")})
+            if outcome.client.too_long:
+                await self._outlived(hands, {"image": picture, "prompt": self._prompt("too long")})
+
+    @asynccontextmanager
+    async def _hands(self) -> AsyncGenerator[Hands, None]:
+        with (self._directory / "stderr").open("wb") as stderr:
+            # Its pipes are stdin and stdout; the servers inherit its stderr.
+            process = await anyio.open_process(self._command, stderr=stderr, env=self._env, cwd="/")
+            async with process:
+                yield Hands(process)
+
+    async def _clip(self, hands: Hands, arguments: dict[str, Any]) -> None:
+        """The clip within the client's own limits, which is there to be fetched, and can be looked at again."""
+        wait = self.outcome.client.wait_seconds
+        self.outcome.course = await self._obey(hands, arguments | ({} if wait is None else {"wait_seconds": wait}))
+        reading = self.outcome.course.reading
+        async with httpx.AsyncClient(trust_env=False) as http:
+            fetched = await http.get(reading.clip or "", timeout=60)
+        if fetched.content[4:8] != b"ftyp":
+            raise Unexpected(f"{reading.clip} is no MP4")
+        await self._look(hands, reading.prediction_id)
+
+    async def _stopped(self, hands: Hands, arguments: dict[str, Any]) -> None:
+        """The user stops a call whose generation has just begun, and asks for the same again."""
+        answers = []
+
+        async def ask() -> None:
+            answers.append(await hands.call("animate_image", arguments | {"wait_seconds": 30}))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            prediction_id = await self._accepted(arguments["prompt"])
+            await hands.stop()
+        if not answers[0]["stopped"] or "text" in answers[0]:
+            raise Unexpected(f"the call was stopped, but: {answers[0]}")
+        self.outcome.stopped = answers[0].get("error", "")
+        await self._again(hands, arguments, prediction_id)
+
+    async def _outlived(self, hands: Hands, arguments: dict[str, Any]) -> None:
+        """The model asks for a longer wait than the client has patience for, and then for the same again."""
+        answer = await hands.call("animate_image", arguments | {"wait_seconds": 600})
+        if "error" not in answer:
+            raise Unexpected(f"the client was patient: {answer}")
+        self.outcome.too_long = answer["error"]
+        await self._again(hands, arguments, await self._accepted(arguments["prompt"]))
+
+    async def _again(self, hands: Hands, arguments: dict[str, Any], prediction_id: str) -> None:
+        self._sandbox.finish(prediction_id)
+        joined = await self._obey(hands, arguments)
+        if joined.reading.prediction_id != prediction_id:
+            raise Unexpected(f"{joined.reading} is not of {prediction_id}, which was paid")
+        await self._look(hands, prediction_id)
+
+    async def _obey(self, hands: Hands, arguments: dict[str, Any]) -> Course:
+        """Ask for a clip, and do as the answers say until it is there."""
+        course, began, tool = Course(), anyio.current_time(), "animate_image"
+        while True:
+            answer = await hands.call(tool, arguments)
+            course.reading = self._read(answer)
+            course.calls += 1
+            course.heard += answer["heard"]
+            if course.reading.clip:
+                course.seconds = anyio.current_time() - began
+                return course
+            step = course.reading.step
+            if not step:
+                raise Unexpected(f"the answer does not say what to do next: {answer}")
+            await anyio.sleep(step.pause or THINKING)
+            tool, arguments = step.tool, step.arguments
+
+    async def _look(self, hands: Hands, prediction_id: str | None) -> None:
+        reading = self._read(await hands.call("get_prediction", {"prediction_id": prediction_id}))
+        if not reading.clip:
+            raise Unexpected(f"{prediction_id} cannot be looked at: {reading}")
+
+    def _read(self, answer: dict[str, Any]) -> Reading:
+        if "error" in answer:
+            raise Unexpected(answer["error"])
+        readings = {}
+        if answer.get("text"):
+            readings["text"] = read_text(answer["text"])
+        if answer.get("structured"):
+            readings["structured"] = read_structured(answer["structured"])
+        if len(set(readings.values())) != 1:
+            raise Unexpected(f"text and structured content do not say the same: {readings} in {answer}")
+        self.outcome.shown.add(" and ".join(readings))
+        return next(iter(readings.values()))
+
+    async def _accepted(self, prompt: str) -> str:
+        """The id of the generation, as soon as it is paid."""
+        while True:
+            for prediction_id, body in self._sandbox.accepted:
+                if body["prompt"] == prompt:
+                    return prediction_id
+            await anyio.sleep(0.02)
+
+    def _prompt(self, what: str) -> str:
+        return f"[Push in] {what}, for {self.outcome.client.key}"

@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -228,3 +228,51 @@ async def test_a_journal_that_is_deleted_while_in_use_is_begun_anew(tmp_path: Pa
         other = await theirs.claim("other")
         assert (other.won, other.entry.intent_id, other.entry.owner_alive) == (False, second, True)
         assert ours.warnings == theirs.warnings == ()
+
+
+def settings_of_commits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How sure SQLite was told to make each transaction, as they come."""
+    seen: list[str] = []
+    now = [""]
+    connect = sqlite3.connect
+
+    def trace(statement: str) -> None:
+        if "PRAGMA synchronous" in statement:
+            now[0] = statement.rpartition(" ")[2]
+        elif statement == "COMMIT":
+            seen.append(now[0])
+
+    def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 - as sqlite3.connect
+        db: sqlite3.Connection = connect(*arguments, **options)
+        db.set_trace_callback(trace)
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    return seen
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+async def test_what_was_or_may_be_paid_outlasts_a_power_cut_and_the_rest_does_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, on_disk: bool
+) -> None:
+    settings = settings_of_commits(monkeypatch)
+    report = Report.model_validate({"id": "p", "status": "completed"})
+    sure: dict[str, str] = {}
+    async with Journal(tmp_path if on_disk else None) as journal:
+        intent_id = (await journal.claim("key")).entry.intent_id
+        sure["claim"] = settings[-1]
+        for name, work in {
+            "uploaded": journal.uploaded("digest", "https://files.example/a.jpg", host="host"),
+            "sending": journal.sending(intent_id, {}, ()),
+            "submitted": journal.submitted(intent_id, report, datetime.now(UTC)),
+            "reported": journal.reported("p", report),
+            "wants": journal.wants("p", "/clips"),
+            "delivered": journal.delivered("p"),
+            "saved": journal.saved("p", "/clips/p.mp4"),
+            "unknown": journal.unknown(intent_id),
+        }.items():
+            await work
+            sure[name] = settings[-1]
+
+    lasting = {"sending", "submitted", "wants", "unknown"}
+    assert {name for name, setting in sure.items() if setting == "FULL"} == (lasting if on_disk else set(sure))

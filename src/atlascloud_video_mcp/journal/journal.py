@@ -31,7 +31,7 @@ class Journal:
 
     `directory` None keeps all in memory. The disk is first touched by the first method called. No method raises
     because of the disk: what is amiss stands in `warnings`, and the work goes on in memory. What a method began it
-    finishes, also when its task is cancelled.
+    finishes, also when its task is cancelled. What is about to be paid for, and what was, outlasts a power cut.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -62,7 +62,7 @@ class Journal:
             PriceNeeded: There is nothing to join, and a budget but no price.
             OverBudget: There is nothing to join, and the budget has no room for the price.
         """
-        return await self._run(lambda ledger: ledger.claim(key, force_new=force_new, terms=terms))
+        return await self._run(lambda ledger: ledger.claim(key, force_new=force_new, terms=terms), lasting=False)
 
     async def joinable(self, key: str) -> Entry | None:
         """The entry that a claim would give without winning."""
@@ -70,7 +70,7 @@ class Journal:
 
     async def quoted(self, intent_id: str, price: Decimal) -> None:
         """What the API says that a request costs, in US dollars."""
-        await self._run(lambda ledger: ledger.quoted(intent_id, price))
+        await self._run(lambda ledger: ledger.quoted(intent_id, price), lasting=False)
 
     async def spending(self, account: str) -> Spending:
         """What an account spent in the last 24 hours through this journal."""
@@ -101,11 +101,11 @@ class Journal:
 
         The first report of completion also records how long the generation took, in seconds.
         """
-        await self._run(lambda ledger: ledger.reported(prediction_id, report))
+        await self._run(lambda ledger: ledger.reported(prediction_id, report), lasting=False)
 
     async def delivered(self, prediction_id: str) -> None:
         """The completed result was handed over: nobody joins it any more."""
-        await self._run(lambda ledger: ledger.note(prediction_id, delivered=True))
+        await self._run(lambda ledger: ledger.note(prediction_id, delivered=True), lasting=False)
 
     async def wants(self, prediction_id: str, save_to: str) -> None:
         """Where the clip is to be saved once it is finished."""
@@ -113,7 +113,7 @@ class Journal:
 
     async def saved(self, prediction_id: str, path: str) -> None:
         """Where the clip was saved."""
-        await self._run(lambda ledger: ledger.note(prediction_id, saved_path=path))
+        await self._run(lambda ledger: ledger.note(prediction_id, saved_path=path), lasting=False)
 
     async def entry(self, intent_id: str) -> Entry | None:
         """The entry of an intent."""
@@ -145,14 +145,15 @@ class Journal:
 
     async def uploaded(self, digest: str, url: str, *, host: str) -> None:
         """Bytes with this digest were put at `url` just now."""
-        await self._run(lambda ledger: ledger.uploaded(digest, url, host))
+        await self._run(lambda ledger: ledger.uploaded(digest, url, host), lasting=False)
 
     async def durations(self, model: str, duration: int | None, most: int = 50) -> list[float]:
         """How many seconds generations of this kind took, newest first; `duration` is as in the request."""
         return await self._run(lambda ledger: ledger.durations(model, duration, most))
 
-    async def _run(self, work: Callable[[Ledger], _T]) -> _T:
-        return await self._in_thread(lambda: self._store.run(work))
+    async def _run(self, work: Callable[[Ledger], _T], *, lasting: bool = True) -> _T:
+        """Do the work; what need not outlast a power cut by itself is not `lasting`, and spares a wait for the disk."""
+        return await self._in_thread(lambda: self._store.run(work, lasting=lasting))
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         # A cancelled task may be the only one that knows the id of a paid job.

@@ -105,8 +105,6 @@ def _prepare(db: sqlite3.Connection) -> None:
     # Where write-ahead logging cannot be had (a network file system), the mode stays, with an error or without.
     with suppress(sqlite3.OperationalError):
         db.execute("PRAGMA journal_mode = WAL")
-    # What is about to be paid for must outlast a power cut, which the usual NORMAL of WAL does not promise.
-    db.execute("PRAGMA synchronous = FULL")
     with transaction(db):
         for number, step in enumerate(STEPS[_version(db) :], _version(db) + 1):
             for statement in step:
@@ -130,8 +128,14 @@ def check(db: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def transaction(db: sqlite3.Connection) -> Generator[None]:
-    """All or nothing, and alone: from its first line to its last no other process writes."""
+def transaction(db: sqlite3.Connection, *, lasting: bool = True) -> Generator[None]:
+    """All or nothing, and alone: from its first line to its last no other process writes.
+
+    A `lasting` one outlasts a power cut once it is over; any other does so from the next lasting one on.
+    """
+    # NORMAL loses no more than the last of them, and only where write-ahead logging is on damages nothing.
+    relaxed = not lasting and db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    db.execute(f"PRAGMA synchronous = {'NORMAL' if relaxed else 'FULL'}")
     _begin(db)
     try:
         yield

@@ -42,15 +42,15 @@ class Store:
         self._identity: tuple[int, int] | None = None
         self._written: dict[str, Entry] = {}
 
-    def run(self, work: Callable[[Ledger], _T]) -> _T:
-        """Do the work in one transaction; it is done anew elsewhere when the file fails it."""
+    def run(self, work: Callable[[Ledger], _T], *, lasting: bool) -> _T:
+        """Do the work in one transaction, `lasting` or not; it is done anew elsewhere when the file fails it."""
         with self._alone:
             for recover in (self._mend, self._retreat):
                 try:
-                    return self._attempt(work)
+                    return self._attempt(work, lasting=lasting)
                 except _FAILURES as error:
                     recover(error)
-            return self._attempt(work)
+            return self._attempt(work, lasting=lasting)
 
     def close(self) -> None:
         """Let go of the file and of the entries that are still open."""
@@ -59,13 +59,13 @@ class Store:
             if self._owners:
                 self._owners.release()
 
-    def _attempt(self, work: Callable[[Ledger], _T]) -> _T:
+    def _attempt(self, work: Callable[[Ledger], _T], *, lasting: bool) -> _T:
         db = self._db
         # Another process that set a damaged file aside, or a person who deleted it, leaves us writing to no avail.
         if db is None or (self._path and identity(self._path) != self._identity):
             db = self._connect(thorough=False)
         ledger = self._ledger(db)
-        with transaction(db):
+        with transaction(db, lasting=lasting):
             result = work(ledger)
         self._remember(ledger)
         return result

@@ -19,14 +19,14 @@ from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.commands import screen
 from atlascloud_video_mcp.commands.errands import Errand
 from atlascloud_video_mcp.commands.options import Exit
+from atlascloud_video_mcp.commands.words import parting
 from atlascloud_video_mcp.errors import ServiceUnavailable
+from atlascloud_video_mcp.predictions import Prediction
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import CANARY, PHOTOS, REMOTE, ROCKET, only_id, polls, studio_at, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from atlascloud_video_mcp.predictions import Prediction
 
 TOOLS = Path(__file__).parent / "tools"
 ESCAPE = "\x1b"
@@ -102,6 +102,38 @@ def test_animate_sends_what_was_asked_for(quick: Sandbox) -> None:
     assert quick.submissions == [
         {"model": model, "image": REMOTE, "prompt": "wind", "duration": 10, "enable_prompt_expansion": False}
     ]
+
+
+def test_further_parameters_are_json_or_text(quick: Sandbox) -> None:
+    asked = ["--model", "minimax/hailuo-2.3/fast", "--parameter", "go_fast=false", "--parameter", "prompt=a = b"]
+
+    assert main(["animate", REMOTE, *asked]) == Exit.DONE
+
+    (body,) = quick.submissions
+    assert (body["go_fast"], body["prompt"]) == (False, "a = b")
+
+
+@pytest.mark.usefixtures("quick")
+def test_models_are_found_with_what_each_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "hailuo", "--json"]) == Exit.DONE
+    found = json.loads(capsys.readouterr().out)
+    assert "minimax/hailuo-2.3/fast" in {model["id"] for model in found["models"]}
+    assert {"id", "name", "price_usd", "price_unit", "parameters"} == set(found["models"][0])
+
+    assert main(["models", "minimax/hailuo-2.3/fast"]) == Exit.DONE
+    out, err = capsys.readouterr()
+    assert lines(out)[0].startswith("minimax/hailuo-2.3/fast: ")
+    assert any(line.startswith("- duration: integer, 6 or 10") for line in lines(out))
+    assert "The default model is minimax/hailuo-2.3/i2v-standard." in lines(err)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_query_that_finds_no_model_is_a_failure_as_it_is_for_grep(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "no-such-model"]) == Exit.FAILED
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "No image-to-video model matches 'no-such-model'." in lines(err)
 
 
 def test_paths_are_seen_from_the_current_directory_and_the_saved_clip_is_the_answer(
@@ -255,6 +287,8 @@ def test_settings_that_do_not_do_are_told_apart(
         ["animate", REMOTE, "--timeout", "-1"],
         ["animate", REMOTE, "--timeout", "inf"],
         ["animate", REMOTE, "--no-wait", "--timeout", "5"],
+        ["animate", REMOTE, "--parameter", "go_fast"],
+        ["animate", REMOTE, "--parameter", "=1"],
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_told_apart(
@@ -414,6 +448,22 @@ def reading(master: int) -> bytes:
         return os.read(master, 65536)
     except OSError:  # Linux tells the end so
         return b""
+
+
+def test_what_is_said_at_parting_is_what_is_known() -> None:
+    known = Prediction(
+        prediction_id="p1",
+        status="processing",
+        provider_status="running",
+        elapsed_seconds=1,
+        reused=False,
+        sandbox=False,
+        outputs=(),
+    )
+
+    assert "does not pay twice" in parting(None, lasts=True)
+    assert parting(known, lasts=True).endswith("Go on with: atlascloud-video-mcp get p1 --wait")
+    assert parting(known, lasts=False).endswith("its clip with it.")
 
 
 def test_an_interrupt_anywhere_else_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> int:
     match options.command:
         case None:
             return _serve(_settings(options), options.speed)
-        case "animate" | "get":
+        case "animate" | "get" | "models":
             return _run_for_people(options)
         case "install" | "uninstall":
             return _install(options)
@@ -90,13 +90,15 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _run_for_people(options: argparse.Namespace) -> int:
     settings = _settings(options)
     log_to_stderr(settings)
-    from atlascloud_video_mcp.commands import clips  # noqa: PLC0415 - a server does not need the commands
+    from atlascloud_video_mcp.commands import clips, lists  # noqa: PLC0415 - a server does not need the commands
 
     match options.command:
         case "animate":
             return clips.animate(options, settings)
-        case _:
+        case "get":
             return clips.get(options, settings)
+        case _:
+            return lists.models(options, settings)
 
 
 def command_line() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncGenerator
 
-    from atlascloud_video_mcp.predictions import Prediction
     from atlascloud_video_mcp.settings import Settings
     from atlascloud_video_mcp.studio import Step, Studio
 
@@ -45,6 +45,7 @@ def animate(options: argparse.Namespace, settings: Settings) -> Exit:
             duration=options.duration,
             model=options.model,
             enable_prompt_expansion=options.enable_prompt_expansion,
+            parameters=dict(options.parameter) if options.parameter else None,
             save_to=save_to,
             force_new=options.force_new,
             deadline=deadline,
@@ -70,21 +71,20 @@ def get(options: argparse.Namespace, settings: Settings) -> Exit:
 
 
 def _run(errand: Errand, options: argparse.Namespace, settings: Settings, *, save: bool) -> Exit:
-    submit_only = getattr(options, "no_wait", False)
-    lasts = not settings.sandbox
     try:
-        prediction = _shown(errand, settings, options.speed, quiet=errand.wait == 0 and not submit_only)
-    except KeyboardInterrupt:
-        screen.say(parting(errand.known, lasts=lasts))
+        return anyio.run(partial(_carried_out, errand, options, settings, save=save))
+    except KeyboardInterrupt:  # pragma: no cover - coverage loses sight of a loop that is interrupted; it is tested
+        screen.say(parting(errand.known, lasts=not settings.sandbox))
         leave_conversions_behind(Exit.INTERRUPTED)
         return Exit.INTERRUPTED
-    return told(prediction, lasts=lasts, as_json=options.json, submit_only=submit_only, save=save)
 
 
-def _shown(errand: Errand, settings: Settings, speed: float, *, quiet: bool) -> Prediction:
-    with screen.progress(shown=not quiet) as (show, heartbeat):
-        opener = studio_opener(settings, sandbox=settings.sandbox, speed=speed, heartbeat=heartbeat)
-        return anyio.run(errand.carry_out, opener, show)
+async def _carried_out(errand: Errand, options: argparse.Namespace, settings: Settings, *, save: bool) -> Exit:
+    submit_only = getattr(options, "no_wait", False)
+    with screen.progress(shown=submit_only or errand.wait > 0) as (show, heartbeat):
+        opener = studio_opener(settings, sandbox=settings.sandbox, speed=options.speed, heartbeat=heartbeat)
+        prediction = await errand.carry_out(opener, show)
+    return told(prediction, lasts=not settings.sandbox, as_json=options.json, submit_only=submit_only, save=save)
 
 
 def _from_here(text: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     """
     _add_animate(add("animate", help="make a clip from a picture, and wait for it; costs money", epilog=_STATUSES))
     _add_get(add("get", help="look at a prediction, or wait for it; free", epilog=_STATUSES))
+    _add_models(add("models", help="find image-to-video models, and what each takes; free", epilog=_STATUSES))
 
 
 def _add_animate(animate: argparse.ArgumentParser) -> None:
@@ -61,6 +63,13 @@ def _add_animate(animate: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="let the model rewrite the prompt",
+    )
+    animate.add_argument(
+        "--parameter",
+        action="append",
+        type=parameter,
+        metavar="NAME=VALUE",
+        help="a further parameter of the model (`models ID` shows them); VALUE is JSON or text; may be repeated",
     )
     animate.add_argument("--save-to", metavar="PATH", help="an .mp4 file or a directory; nothing is overwritten")
     animate.add_argument(
@@ -90,6 +99,12 @@ def _add_get(get: argparse.ArgumentParser) -> None:
     _add_json(get)
 
 
+def _add_models(models: argparse.ArgumentParser) -> None:
+    models.description = "Finds image-to-video models. Where they are few, what each takes is shown, too."
+    models.add_argument("query", nargs="?", default="", metavar="QUERY", help="words or an id (default: all models)")
+    _add_json(models)
+
+
 def _add_timeout(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--timeout",
@@ -110,3 +125,14 @@ def seconds(text: str) -> float:
     if not 0 <= number < float("inf"):
         raise ValueError(text)
     return number
+
+
+def parameter(text: str) -> tuple[str, object]:
+    """A name and a value, which is JSON where it can be read as that and else text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError):
+        return name, value

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict
 
+from atlascloud_video_mcp.telling import as_data, as_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atlascloud_video_mcp.catalogue import Listing, Model, Offer, Parameter
+    from atlascloud_video_mcp.catalogue import Listing
 
 _MOST_BYTES = 9_500  # of the whole answer, text and data
-_LONGEST_DEFAULT = 60  # characters
 _ALL = 1_000_000
 # How many models, how many of them with parameters, and how many characters of each description: as they fit.
 _DETAILS = (
@@ -47,11 +47,11 @@ def _answer(listing: Listing, most: int, with_parameters: int, longest: int) -> 
     offers = listing.offers[:most]
     models = {offer.id: listing.models[offer.id] for offer in offers[:with_parameters] if offer.id in listing.models}
     notes = list(_notes(listing, len(offers), len(models)))
-    data = ModelList(models=[_data(offer, models.get(offer.id), longest) for offer in offers], notes=notes)
+    data = ModelList(models=[as_data(offer, models.get(offer.id), longest=longest) for offer in offers], notes=notes)
     count = len(listing.offers)
     lines = [
         f"{count} image-to-video model{'s'[: count != 1]}{f' for {listing.query[:80]!r}' if listing.query else ''}.",
-        *(line for offer in offers for line in _lines(offer, models.get(offer.id), longest)),
+        *(line for offer in offers for line in as_lines(offer, models.get(offer.id), longest=longest)),
         *notes,
     ]
     return CallToolResult(
@@ -72,42 +72,6 @@ def _notes(listing: Listing, shown: int, described: int) -> Iterator[str]:
         yield f"Only the first {shown} are shown: narrow the query."
     if described < len(listing.models):
         yield "Ask with one model's id for all of its parameters."
-
-
-def _data(offer: Offer, model: Model | None, longest: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"id": offer.id, "name": offer.name}
-    found |= {"price_usd": offer.price_usd, "price_unit": offer.price_unit}
-    if model:
-        found["parameters"] = [_parameter(parameter, longest) for parameter in model.offered]
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _parameter(parameter: Parameter, longest: int) -> dict[str, Any]:
-    found = {
-        "name": parameter.name,
-        "type": parameter.type,
-        "required": parameter.must_be_given,
-        "default": parameter.default if len(json.dumps(parameter.default)) <= _LONGEST_DEFAULT else None,
-        "allowed": parameter.allowed,
-        "description": _cut(parameter.description, longest),
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _lines(offer: Offer, model: Model | None, longest: int) -> Iterator[str]:
-    price = "" if offer.price_usd is None else f", ${offer.price_usd:.10g}"
-    unit = f" per {offer.price_unit}" if price and offer.price_unit else ""
-    yield f"{offer.id}: {offer.name}{price}{unit}"
-    for parameter in model.offered if model else ():
-        facts = _parameter(parameter, longest)
-        said = [facts["type"], "required" if facts["required"] else None, facts.get("allowed")]
-        said.append(f"default {json.dumps(facts['default'], ensure_ascii=False)}" if "default" in facts else None)
-        about = f". {facts['description']}" if "description" in facts else ""
-        yield f"- {parameter.name}: {', '.join(filter(None, said))}{about}"
-
-
-def _cut(text: str, longest: int) -> str | None:
-    return (text if len(text) <= longest else f"{text[:longest].rstrip()}...") if text and longest else None
 
 
 def _size(answer: CallToolResult) -> int:

@@ -1,0 +1,54 @@
+"""What there is to tell of a model: as data, and in lines for a person.
+
+It is apart from the catalogue, which brings all of it along, and the server is to start without.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from atlascloud_video_mcp.catalogue import Model, Offer, Parameter
+
+_LONGEST_DEFAULT = 60  # characters
+
+
+def as_data(offer: Offer, model: Model | None, *, longest: int) -> dict[str, Any]:
+    """A model as an object; its parameters where it is known, each described in so many characters at most."""
+    found: dict[str, Any] = {"id": offer.id, "name": offer.name}
+    found |= {"price_usd": offer.price_usd, "price_unit": offer.price_unit}
+    if model:
+        found["parameters"] = [_parameter(parameter, longest) for parameter in model.offered]
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def as_lines(offer: Offer, model: Model | None, *, longest: int) -> Iterator[str]:
+    """A model on a line; its parameters where it is known on one more each."""
+    price = "" if offer.price_usd is None else f", ${offer.price_usd:.10g}"
+    unit = f" per {offer.price_unit}" if price and offer.price_unit else ""
+    yield f"{offer.id}: {offer.name}{price}{unit}"
+    for parameter in model.offered if model else ():
+        facts = _parameter(parameter, longest)
+        said = [facts["type"], "required" if facts["required"] else None, facts.get("allowed")]
+        said.append(f"default {json.dumps(facts['default'], ensure_ascii=False)}" if "default" in facts else None)
+        about = f". {facts['description']}" if "description" in facts else ""
+        yield f"- {parameter.name}: {', '.join(filter(None, said))}{about}"
+
+
+def _parameter(parameter: Parameter, longest: int) -> dict[str, Any]:
+    found = {
+        "name": parameter.name,
+        "type": parameter.type,
+        "required": parameter.must_be_given,
+        "default": parameter.default if len(json.dumps(parameter.default)) <= _LONGEST_DEFAULT else None,
+        "allowed": parameter.allowed,
+        "description": _cut(parameter.description, longest),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _cut(text: str, longest: int) -> str | None:
+    return (text if len(text) <= longest else f"{text[:longest].rstrip()}...") if text and longest else None

@@ -2,14 +2,15 @@
 
 saver    the use of it all         targets   from the caller's words to a directory and a name
 fetch    the download, resumed     part      the temporary file, and its publication
+frames   three of them, to look at
 mp4      the structure check       problems  the error, and what the system's own errors mean
 """
 
 from __future__ import annotations
 
 from atlascloud_video_mcp.clips.fetch import Patience
-from atlascloud_video_mcp.clips.problems import CannotSave
+from atlascloud_video_mcp.clips.problems import CannotPreview, CannotSave
 from atlascloud_video_mcp.clips.saver import ClipSaver, SavedClip
 from atlascloud_video_mcp.clips.targets import clip_name
 
-__all__ = ["CannotSave", "ClipSaver", "Patience", "SavedClip", "clip_name"]
+__all__ = ["CannotPreview", "CannotSave", "ClipSaver", "Patience", "SavedClip", "clip_name"]

@@ -45,6 +45,11 @@ class Part:
         self._lock = Lock()
         self._discarded = False
 
+    @property
+    def path(self) -> Path:
+        """Where it is until it is published or discarded."""
+        return self._path
+
     def open(self) -> None:
         """Make the directory if it is missing, and the file in it."""
         with self._lock:

@@ -34,6 +34,10 @@ class CannotSave(AtlasError):
         self.url_good = url_good
 
 
+class CannotPreview(AtlasError):
+    """A finished clip of which no frames can be shown."""
+
+
 @contextmanager
 def explained(directory: Path) -> Iterator[None]:
     """Turn what the system says about writing into `directory` into `CannotSave`."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import httpx
@@ -11,15 +14,19 @@ from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.clips.fetch import Download, Patience
+from atlascloud_video_mcp.clips.frames import contact_sheet, require_decoder
 from atlascloud_video_mcp.clips.part import Part
 from atlascloud_video_mcp.clips.problems import CannotSave, explained
 from atlascloud_video_mcp.clips.targets import read_target, safe_name
 from atlascloud_video_mcp.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, Sequence
     from types import TracebackType
+
+
+# A preview is worth waiting for, but not so long that the client gives the whole answer up. Seconds, bytes.
+_BRIEF: dict[str, Any] = {"tries": 2, "altogether": 5.0, "whole": 12.0, "largest": 300_000_000}
 
 
 @dataclass(frozen=True)
@@ -90,15 +97,36 @@ class ClipSaver:
             target = await run_sync(read_target, save_to, self._allowed_dirs)
         except InvalidInput as error:
             raise CannotSave(str(error)) from error
-        part = Part(target.directory)
-        try:
+        async with self._fetched(url, target.directory, self._patience) as part:
             with explained(target.directory):
-                await run_sync(part.open)
-                await Download(
-                    self._http, url, part, patience=self._patience, allow_loopback_http=self._allow_loopback_http
-                ).run()
                 path = await run_sync(part.publish, target.filename or f"{safe_name(name)}.mp4")
                 return SavedClip(path, part.size)
+
+    async def preview(self, url: str) -> bytes:
+        """Fetch a clip, under the same rules but with less patience, and give three of its frames on one JPEG.
+
+        Raises:
+            CannotPreview: Its frames cannot be shown.
+            CannotSave: It cannot be had.
+        """
+        require_decoder()
+        brief = replace(self._patience, **_BRIEF)
+        with TemporaryDirectory(prefix="atlascloud-", ignore_cleanup_errors=True) as scratch:
+            directory = await run_sync(Path(scratch).resolve)
+            async with self._fetched(url, directory, brief) as part:
+                return await run_sync(contact_sheet, part.path, abandon_on_cancel=True)
+
+    @asynccontextmanager
+    async def _fetched(self, url: str, directory: Path, patience: Patience) -> AsyncGenerator[Part, None]:
+        """The whole clip, checked, in a file that is gone in the end unless it is published."""
+        part = Part(directory)
+        try:
+            with explained(directory):
+                await run_sync(part.open)
+                await Download(
+                    self._http, url, part, patience=patience, allow_loopback_http=self._allow_loopback_http
+                ).run()
+            yield part
         finally:
             try:
                 with anyio.CancelScope(shield=True):

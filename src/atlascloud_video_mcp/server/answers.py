@@ -5,9 +5,10 @@ Some clients show a model only the one, some only the other.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, assert_never
 
-from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
+from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
 from atlascloud_video_mcp.predictions import NO_WORD
 
@@ -60,6 +61,9 @@ def prediction_answer(prediction: Prediction, call: Call, *, is_error: bool = Fa
             assert_never(prediction.status)
     result = prediction.model_copy(update={"next_step": next_step, "notes": _notes(prediction)})
     answer = _answer(result, [head, *_facts(result)], is_error=is_error)
+    if call.preview:
+        data = b64encode(call.preview).decode()
+        answer.content.append(ImageContent(type="image", data=data, mime_type="image/jpeg"))
     if prediction.video_url and call.takes_links:
         name = f"{prediction.prediction_id}.mp4"
         answer.content.append(

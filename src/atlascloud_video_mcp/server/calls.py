@@ -86,6 +86,8 @@ class Call:
         # The content type came with this version, and the schemas of the older ones do not allow it.
         self.takes_links = self.client.resource_link and is_version_at_least(ctx.session.protocol_version, "2025-06-18")
         """Whether a `resource_link` may stand beside the text."""
+        self.preview: bytes | None = None
+        """Frames of the finished clip, a JPEG, where they were asked for."""
         self._progress = 0.0
         self._sent: deque[float] = deque([-1.0] * _MOST_A_SECOND, maxlen=_MOST_A_SECOND)
 
@@ -98,7 +100,7 @@ class Call:
         result = None
         async with aclosing(steps):
             async for step in steps:
-                result = step.result
+                result, self.preview = step.result, step.preview
                 if self._shows_progress:
                     await self._tell(step)
         return cast("ResultT", result)

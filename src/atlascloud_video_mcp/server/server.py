@@ -127,11 +127,12 @@ async def get_prediction(
     ctx: Context[Desk],
     prediction_id: Annotated[str, Field(description="The id from animate_image")],
     wait_seconds: WaitSeconds = None,
+    preview: Annotated[bool, Field(description="Add three frames of the finished clip as an image")] = False,  # noqa: FBT002 - arguments of a tool are always named
 ) -> Annotated[CallToolResult, Prediction]:
     """Look at a prediction, or wait for it: its status and the finished clip's URL. Free."""
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
-    steps = studio.get_prediction(prediction_id, deadline=call.deadline, answer_by=call.answer_by)
+    steps = studio.get_prediction(prediction_id, deadline=call.deadline, answer_by=call.answer_by, preview=preview)
     prediction: Prediction = await call.finish(steps)
     return prediction_answer(prediction, call)
 

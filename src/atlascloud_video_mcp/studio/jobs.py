@@ -46,6 +46,8 @@ class News:
     report: Report | None = None
     """What the API says; there from submission on."""
     result: object = None
+    preview: bytes | None = None
+    """Frames of the finished clip, a JPEG."""
 
 
 @dataclass

@@ -28,6 +28,8 @@ class Step:
     """From 0 to 1, which it reaches only with the clip. An estimate that may repeat itself but does not fall."""
     result: object = None
     """What there is to hand over by now."""
+    preview: bytes | None = None
+    """Frames of the finished clip, a JPEG, where they were asked for."""
 
 
 def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -> Step:
@@ -48,7 +50,7 @@ def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -
             share, doing = min(share, 0.99), f"Failed after {age:.0f} s"
         case _:
             assert_never(news.report.status)
-    return Step(f"{doing}, prediction {prediction.prediction_id}", share, prediction)
+    return Step(f"{doing}, prediction {prediction.prediction_id}", share, prediction, news.preview)
 
 
 def describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str] = ()) -> Prediction:

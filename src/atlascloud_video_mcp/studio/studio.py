@@ -26,6 +26,7 @@ from atlascloud_video_mcp.studio.jobs import Facts, Job, News, nothing_paid_yet
 from atlascloud_video_mcp.studio.orders import Orders, Wish
 from atlascloud_video_mcp.studio.orphans import look_at_orphans
 from atlascloud_video_mcp.studio.past import Past
+from atlascloud_video_mcp.studio.previewing import Previewing
 from atlascloud_video_mcp.studio.rehearsal import Rehearsal
 from atlascloud_video_mcp.studio.running import Running
 from atlascloud_video_mcp.studio.steps import Step, step
@@ -102,6 +103,7 @@ class Studio:
             heartbeat=heartbeat,
         )
         self._saves: dict[tuple[str, str], Job] = {}
+        self._previewing = Previewing(saver)
         self._running = Running(self._tasks, watching, self._durations)
         self._orders = Orders(catalogue, self._running, model=model, serves=cloud.serves)
         self._animation = Animation(
@@ -200,7 +202,7 @@ class Studio:
         return self._follow(Job(), work=partial(self._orders.list_models, query=query))
 
     def get_prediction(
-        self, prediction_id: str, *, deadline: float, answer_by: float = math.inf
+        self, prediction_id: str, *, deadline: float, answer_by: float = math.inf, preview: bool = False
     ) -> AsyncGenerator[Step, None]:
         """Look at a prediction, or wait for it; the last step holds the Prediction.
 
@@ -208,6 +210,7 @@ class Studio:
             prediction_id: The API's id.
             deadline: Until when to wait, on the clock of `anyio.current_time`; one look is always taken.
             answer_by: When to answer at the latest, on the same clock.
+            preview: Whether the last step is to hold frames of the finished clip too.
 
         Raises:
             PredictionNotFound: No such id for this key.
@@ -215,6 +218,9 @@ class Studio:
             AtlasError: The API cannot be reached, or refuses the key.
         """
         job, looks = self._looked_at(prediction_id)
+        if preview:
+            work = partial(self._previewing.show, of=job, looks=looks, deadline=deadline)
+            return self._follow(Job(), deadline=math.inf, answer_by=answer_by, work=work)
         return self._follow(job, deadline=deadline, answer_by=answer_by, looks=looks)
 
     def save_video(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
 Era = Literal["auto", "legacy"]
+UI = Path(__file__).parent.parent / "ui"
 PAGE = (resources.files("atlascloud_video_mcp.player") / "player.html").read_text(encoding="utf-8")
 REMOTE_HOSTS = ["https://*.aliyuncs.com", "https://*.atlascloud.ai"]
 # What the sandbox would answer, with times that make the answer the same whenever it is read.
@@ -132,7 +133,9 @@ async def test_a_client_with_apps_and_one_without_get_the_same_answer_to_the_byt
 
 
 def bytes_of(result: CallToolResult) -> str:
-    return result.model_dump_json(include={"content", "structured_content", "is_error"})
+    """The answer as it is sent, but for the seconds since a submission of just now."""
+    sent = result.model_dump_json(include={"content", "structured_content", "is_error"})
+    return re.sub(r'(?<="elapsed_seconds":)[\d.]+|\d+(?= s of about)', "N", sent)
 
 
 class Parts(HTMLParser):
@@ -180,9 +183,18 @@ def test_the_page_calls_one_tool_and_that_one_is_free() -> None:
         assert costly not in PAGE
 
 
+def test_the_lock_file_of_the_page_pins_every_package_and_names_no_registry() -> None:
+    lock = json.loads((UI / "package-lock.json").read_text(encoding="utf-8"))
+    packages = [package for name, package in lock["packages"].items() if name]
+
+    assert packages
+    assert all(package["integrity"].startswith("sha512-") for package in packages)
+    assert not [package for package in packages if "resolved" in package]
+
+
 def test_the_page_reckons_progress_and_pauses_as_the_server_does() -> None:
     """`ui/test/estimate.test.ts` holds the page to the same table."""
-    table = json.loads((Path(__file__).parent.parent / "ui/test/pacing.json").read_text(encoding="utf-8"))
+    table = json.loads((UI / "test/pacing.json").read_text(encoding="utf-8"))
 
     assert len(table) > 20
     for elapsed, expected, share, pause in table:

@@ -25,7 +25,7 @@ await build({
   outExtension: { ".js": ".mjs" },
   format: "esm",
   platform: "node",
-  external: ["playwright-core"],
+  external: ["axe-core", "playwright-core"],
 });
 const wanted = process.argv.slice(2).flatMap((word) => ["--test-name-pattern", word]);
 const files = tests.map((name) => path.join(out, name.replace(/ts$/, "mjs")));

@@ -2,6 +2,7 @@
 
 const LONGEST_TEXT = 4000; // characters that are shown of anything
 const MOST_NOTES = 20;
+const STILL_SAVING = "still being saved to disk"; // part of a note of the server's
 const STATUSES = ["processing", "completed", "failed", "dry_run"] as const;
 
 export type Status = (typeof STATUSES)[number];
@@ -28,6 +29,8 @@ export interface Facts {
   reused: boolean;
   sandbox: boolean;
   notes: string[];
+  /** Whether the clip is there, but not yet on disk, where it is to be. */
+  saving: boolean;
   /** The body that would be sent, one `name: value` each; of a dry run. */
   request: string[];
 }
@@ -55,6 +58,7 @@ export function readFacts(content: unknown): Facts | undefined {
     reused: content["reused"] === true,
     sandbox: content["sandbox"] === true,
     notes: texts(content["notes"]),
+    saving: texts(content["notes"]).some((note) => note.includes(STILL_SAVING)),
     request: request(content["request"]),
   };
 }

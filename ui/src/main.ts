@@ -21,11 +21,12 @@ const TICK = 1000; // milliseconds
 const FIRST_QUESTION = 2; // seconds: the answer to the call itself may be quicker
 const QUESTION_TIMEOUT = 60_000; // milliseconds: the server tries for up to 20 seconds to reach the API
 const TROUBLE = [5, 10, 20, 40, 60]; // seconds until the next question after 1, 2, ... that had no good answer
+const SAVING = 3; // seconds until it is asked whether the clip is on disk
 const ROOM_FOR_WORDS = 220; // CSS pixels
 
 const app = new App({ name: "atlascloud-video", version: "1.0.0" }, { availableDisplayModes: ["inline"] });
 const watch = new Watch<Answer>(ask, hear);
-const view = new View({ open, download });
+const view = new View({ open, download, measured });
 const situation: Situation = { begun: Date.now(), asked: {} };
 let format = new Format();
 let failures = 0;
@@ -79,12 +80,14 @@ function hear(answer: Answer | Error): number | undefined {
 function learn(answer: Answer | Error): number | undefined {
   const facts = answer instanceof Error ? undefined : readFacts(answer.structuredContent);
   if (facts) {
-    situation.facts = { ...facts, id: facts.id ?? situation.facts?.id ?? situation.asked.id };
+    const { id, duration } = situation.facts ?? {};
+    situation.facts = { ...facts, id: facts.id ?? id ?? situation.asked.id, duration: facts.duration ?? duration };
     situation.heard = Date.now();
     situation.trouble = undefined;
     failures = 0;
     const { elapsed: age = 0, expected = 0 } = facts;
-    return facts.status === "processing" ? pause(age, expected) : undefined;
+    if (facts.status === "processing") return pause(age, expected);
+    return facts.saving ? SAVING : undefined;
   }
   const text = answer instanceof Error ? undefined : readText(answer.content);
   const isError = answer instanceof Error || answer.isError === true;
@@ -132,6 +135,13 @@ async function download(url: string): Promise<boolean> {
   if (!app.getHostCapabilities()?.downloadFile) return open(url);
   const name = `${(situation.facts?.id ?? "clip").replaceAll(/[^\w-]/g, "").slice(0, 80) || "clip"}.mp4`;
   return accepted(app.downloadFile({ contents: [{ type: "resource_link", uri: url, name, mimeType: "video/mp4" }] }));
+}
+
+/** The clip itself says how long it is, where the request left that to the model. */
+function measured(seconds: number): void {
+  if (!situation.facts || situation.facts.duration !== undefined) return;
+  situation.facts.duration = Math.round(seconds);
+  show();
 }
 
 async function accepted(request: Promise<{ isError?: boolean | undefined }>): Promise<boolean> {

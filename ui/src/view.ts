@@ -3,9 +3,12 @@
 import type { Format } from "./format.ts";
 import type { Row, Scene } from "./scenes.ts";
 
-export interface Buttons {
+/** What somebody does, and what the clip tells; the links say whether the host opened them. */
+export interface Events {
   open(url: string): Promise<boolean>;
   download(url: string): Promise<boolean>;
+  /** How many seconds the clip has. */
+  measured(seconds: number): void;
 }
 
 const QUARTERS = 4;
@@ -21,13 +24,16 @@ export class View {
   private announced = "";
   private broken: string | undefined;
 
-  constructor(buttons: Buttons) {
+  constructor(events: Events) {
     this.picture.addEventListener("error", () => this.picture.setAttribute("hidden", ""));
     this.video.addEventListener("error", () => this.lose());
+    this.video.addEventListener("loadedmetadata", () => {
+      if (Number.isFinite(this.video.duration)) events.measured(this.video.duration);
+    });
     this.video.addEventListener("volumechange", () => this.nameSound());
     element("sound").addEventListener("click", () => this.toggleSound());
-    element("open").addEventListener("click", () => void this.press(buttons.open));
-    element("download").addEventListener("click", () => void this.press(buttons.download));
+    element("open").addEventListener("click", () => void this.press(events.open));
+    element("download").addEventListener("click", () => void this.press(events.download));
   }
 
   show(scene: Scene, format: Format): void {

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import axe from "axe-core";
 import { type Browser, type Frame, type Page, chromium } from "playwright-core";
 import type { McpUiResourceCsp } from "@modelcontextprotocol/ext-apps/app-bridge";
 import type { Opened } from "./host/host.ts";
@@ -185,6 +186,16 @@ export class HostPage {
 
   async text(selector: string): Promise<string> {
     return this.player.locator(selector).innerText();
+  }
+
+  /** What would keep somebody from using the page, by the rules of axe-core: contrast, names, roles, order. */
+  async barriers(): Promise<string[]> {
+    await this.player.evaluate(axe.source);
+    return this.player.evaluate(async () => {
+      const { violations, passes } = await (window as unknown as { axe: typeof axe }).axe.run();
+      if (!passes.some(({ id }) => id === "color-contrast")) throw new Error("The contrast was not looked at");
+      return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+    });
   }
 
   /** The tools that the player called, and the links that it asked the host for. */

@@ -26,8 +26,6 @@ export interface Facts {
   /** US dollars. */
   cost?: number | undefined;
   expiresAt?: Date | undefined;
-  reused: boolean;
-  sandbox: boolean;
   notes: string[];
   /** Whether the clip is there, but not yet on disk, where it is to be. */
   saving: boolean;
@@ -55,8 +53,6 @@ export function readFacts(content: unknown): Facts | undefined {
     expected: amount(content["expected_seconds"]),
     cost: amount(content["cost_usd"]),
     expiresAt: moment(content["expires_at"]),
-    reused: content["reused"] === true,
-    sandbox: content["sandbox"] === true,
     notes: texts(content["notes"]),
     saving: texts(content["notes"]).some((note) => note.includes(STILL_SAVING)),
     request: request(content["request"]),

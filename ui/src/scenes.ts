@@ -57,8 +57,7 @@ export interface Scene {
 
 const SLOW = 2; // times the expected seconds
 const NOT_LOST = "The clip is not lost: it goes on being made.";
-const JOINED = "An earlier identical request was joined: nothing new was paid.";
-const SANDBOX = "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid.";
+const FREE = "Atlas Cloud does not charge for a failed generation.";
 
 /** The scene at a moment, which is in milliseconds since 1970. */
 export function sceneOf(situation: Situation, format: Format, now: number): Scene {
@@ -113,7 +112,7 @@ function working(situation: Situation, facts: Facts, format: Format, now: number
         : `${format.seconds(age)} so far`,
     said: known && age > SLOW * expected ? ["It takes longer than usual, and is still being made."] : [],
     rows: rows(facts, format),
-    notes: notes(facts),
+    notes: facts.notes,
     picture: picture(situation),
     ring: known ? { share: shareDone(age, expected) } : {},
   };
@@ -128,7 +127,7 @@ function unreachable(situation: Situation, trouble: { text?: string | undefined;
     detail: left > 0 ? `Asking again in ${format.seconds(left)}` : "Asking again now",
     said: [trouble.text ?? "The question was not answered.", ...(facts ? [NOT_LOST] : [])],
     rows: facts ? rows(facts, format) : row("Id", asked.id, true),
-    notes: facts ? notes(facts) : [],
+    notes: facts?.notes ?? [],
     picture: picture(situation),
     ring: {},
   };
@@ -146,7 +145,7 @@ function finished(facts: Facts, format: Format): Scene {
       ...(clip ? [] : row("Address", facts.videoUrl)),
       ...rows(facts, format, row("Kept until", facts.expiresAt && format.date(facts.expiresAt))),
     ],
-    notes: notes(facts),
+    notes: facts.notes,
     picture: link(facts.imageUrl),
     clip,
   };
@@ -162,25 +161,24 @@ function expired(facts: Facts, format: Format): Scene {
       facts.savedPath ? "It was saved to disk: the path is below." : "It is not known to have been saved to disk.",
     ],
     rows: rows(facts, format),
-    notes: notes(facts),
+    notes: facts.notes,
     picture: link(facts.imageUrl),
   };
 }
 
 function failed(facts: Facts, format: Format): Scene {
-  const free = facts.sandbox
-    ? "No money was taken: this was the built-in sandbox."
-    : "No money was taken: Atlas Cloud does not charge for a failed generation.";
+  // The server's notes say it too, and what else is to be known of the money.
+  const money = facts.cost === undefined ? [`No money was taken. ${FREE}`] : [`It cost ${format.dollars(facts.cost)}.`];
   return {
     name: "failed",
     headline: "The clip could not be made",
     said: [
       facts.error ?? "No reason was given.",
-      facts.cost === undefined ? free : `The cost was reported as ${format.dollars(facts.cost)}.`,
+      ...money,
       "To try again, change the picture or the prompt and ask for a new clip in the conversation. It is paid for anew.",
     ],
     rows: rows({ ...facts, cost: undefined }, format),
-    notes: notes(facts),
+    notes: facts.notes.filter((note) => note !== FREE),
     picture: link(facts.imageUrl),
   };
 }
@@ -241,8 +239,4 @@ function rows(facts: Facts, format: Format, kept: Row[] = []): Row[] {
 
 function row(label: string, value: string | number | undefined, copy = false): Row[] {
   return value ? [{ label, value: String(value), copy }] : [];
-}
-
-function notes(facts: Facts): string[] {
-  return [...(facts.reused ? [JOINED] : []), ...(facts.sandbox ? [SANDBOX] : []), ...facts.notes];
 }

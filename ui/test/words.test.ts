@@ -64,18 +64,11 @@ test("data of other types than agreed is as good as absent", () => {
     elapsed_seconds: -1,
     expected_seconds: Number.NaN,
     expires_at: "soon",
-    reused: "true",
     notes: "one",
     request: "none",
   });
-  const { status, reused, sandbox, notes, request, ...rest } = facts ?? {};
-  assert.deepEqual({ status, reused, sandbox, notes, request }, {
-    status: "completed",
-    reused: false,
-    sandbox: false,
-    notes: [],
-    request: [],
-  });
+  const { status, notes, saving, request, ...rest } = facts ?? {};
+  assert.deepEqual({ status, notes, saving, request }, { status: "completed", notes: [], saving: false, request: [] });
   assert.deepEqual(Object.values(rest).filter((value) => value !== undefined), []);
   assert.equal(readText("text"), undefined);
   assert.equal(readText([{ type: "text", text: "one" }, { type: "image" }, null, { text: 5 }])?.trim(), "one");
@@ -121,12 +114,9 @@ test("each way things can stand has its scene", () => {
   assert.deepEqual([unsafe.name, unsafe.clip], ["finished", undefined]);
   assert.ok(unsafe.rows.some(({ value }) => value === "javascript:alert(1)"));
 
-  const failed = scene(facts({ status: "failed", error: "No." }));
-  assert.deepEqual(failed.said.slice(0, 2), [
-    "No.",
-    "No money was taken: Atlas Cloud does not charge for a failed generation.",
-  ]);
-  assert.match(scene(facts({ status: "failed", sandbox: true })).said[1] ?? "", /sandbox/);
+  const free = "Atlas Cloud does not charge for a failed generation.";
+  const failed = scene(facts({ status: "failed", error: "No.", notes: ["One.", free] }));
+  assert.deepEqual([failed.said.slice(0, 2), failed.notes], [["No.", `No money was taken. ${free}`], ["One."]]);
   assert.match(scene(facts({ status: "failed", cost_usd: 0.28 })).said[1] ?? "", /\$0\.28/);
 
   const dry = scene(facts({ status: "dry_run", cost_usd: 0.28, request: { model: "m", duration: 6 } }));

@@ -47,7 +47,7 @@ def _without_unit(value: object) -> object:
 
 Duration = Annotated[
     int | None,
-    Field(description="Seconds: 6 or 10 for Hailuo 2.3 standard and fast; none for pro"),
+    Field(description="Seconds: 6 or 10 for Hailuo 2.3 standard, fast; none for pro"),
     BeforeValidator(_without_unit),
 ]
 WaitSeconds = Annotated[
@@ -71,14 +71,12 @@ async def animate_image(
     ctx: Context[Desk],
     image: Annotated[str, Field(description="Absolute or ~ path, file:// or base64 data: URI, or https URL")],
     prompt: Annotated[
-        str, Field(description="Motion: one or two sentences with camera verbs, at most 2000 characters")
+        str, Field(description="Motion: one or two sentences, camera verbs; at most 2000 characters")
     ] = "",
     duration: Duration = None,
     model: Annotated[str, Field(description="Default: normally minimax/hailuo-2.3/i2v-standard")] = "",
-    enable_prompt_expansion: Annotated[bool | None, Field(description="Let the model rewrite the prompt")] = None,
-    parameters: Annotated[
-        dict[str, Any] | None, Field(description="The model's further parameters: see list_models")
-    ] = None,
+    enable_prompt_expansion: Annotated[bool | None, Field(description="Let it rewrite the prompt")] = None,
+    parameters: Annotated[dict[str, Any] | None, Field(description="Further parameters: see list_models")] = None,
     wait_seconds: WaitSeconds = None,
     save_to: Annotated[str, Field(description="Directory or .mp4 file: absolute or ~ path")] = "",
     force_new: Annotated[  # noqa: FBT002 - arguments of a tool are always named
@@ -89,8 +87,8 @@ async def animate_image(
 ) -> Annotated[CallToolResult, DryRun]:
     """Make a video clip from a picture and wait for it. COSTS MONEY.
 
-    Takes 30 s to 5 min. If it is still rendering, do not call this again: call get_prediction with the prediction_id
-    it gave. An identical unfinished request is joined, not paid twice.
+    Takes 30 s to 5 min. While it renders, do not call this again, but get_prediction with its id. An identical
+    unfinished request is joined, not paid twice.
     """
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
@@ -127,9 +125,9 @@ async def get_prediction(
     ctx: Context[Desk],
     prediction_id: Annotated[str, Field(description="The id from animate_image")],
     wait_seconds: WaitSeconds = None,
-    preview: Annotated[bool, Field(description="Add three frames of the finished clip as an image")] = False,  # noqa: FBT002 - arguments of a tool are always named
+    preview: Annotated[bool, Field(description="Add three frames as an image")] = False,  # noqa: FBT002 - arguments of a tool are always named
 ) -> Annotated[CallToolResult, Prediction]:
-    """Look at a prediction, or wait for it: its status and the finished clip's URL. Free."""
+    """Look at a prediction or wait for it: status, clip URL. Free."""
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
     steps = studio.get_prediction(prediction_id, deadline=call.deadline, answer_by=call.answer_by, preview=preview)

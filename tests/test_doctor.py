@@ -48,6 +48,7 @@ LINES = {
     "TLS",
     "API",
     "key",
+    "balance",
     "catalogue",
     "sandbox",
     "start",
@@ -199,7 +200,7 @@ async def test_the_doctor_works_where_the_server_cannot(base_url: str, tmp_path:
     assert done.returncode == 1
     assert told["ok"] is False
     states = {check["name"]: check["state"] for check in told["checks"]}
-    assert set(states) == LINES
+    assert set(states) == LINES - {"balance"}
     assert [name for name, state in states.items() if state == "fail"] == ["packages", "key"]
     assert done.stderr == b""
 
@@ -429,13 +430,13 @@ async def test_a_certificate_that_is_believed_is_told_with_its_end() -> None:
 async def test_a_base_url_at_which_something_else_answers_is_told(path: str, base_url: str) -> None:
     wrong = base_url.removesuffix("/api/v1") + path
 
-    _, _, api, key, catalogue = await account.online(understood(BASE_URL=wrong, API_KEY=CANARY))
+    _, _, api, key, balance, catalogue = await account.online(understood(BASE_URL=wrong, API_KEY=CANARY))
 
     assert api.state is State.FAIL
     assert f"{wrong}/models answers with status 401" in api.said
     assert api.fix == "Unset ATLASCLOUD_BASE_URL, or set it to https://api.atlascloud.ai/api/v1."
     assert key == Finding("key", State.SKIP, "it can only be tried when that is mended")
-    assert catalogue.state is State.SKIP
+    assert (balance.state, catalogue.state) == (State.SKIP, State.SKIP)
     assert [finding.name for finding in await account.online(understood(BASE_URL=wrong))] == [*WAY, "catalogue"]
 
 
@@ -471,6 +472,8 @@ async def test_a_key_that_is_accepted_and_a_model_that_is_offered_are_told(base_
     without = await account.online(understood(BASE_URL=base_url))
 
     assert line(with_key, "key") == ok("key", "it is accepted")
+    assert line(with_key, "balance").state is State.OK
+    assert line(with_key, "balance").said.endswith(" USD are left")
     offered = f"{STANDARD} is offered, and what it takes can be read"
     assert line(with_key, "catalogue") == ok("catalogue", offered)
     assert [finding.name for finding in without] == [*WAY, "catalogue"]
@@ -490,6 +493,27 @@ async def test_a_key_that_is_not_accepted_is_told_with_what_to_do(
     assert key.state is state
     assert fix in key.fix
     assert CANARY not in key.said + key.fix
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "state", "said"),
+    [
+        (200, '{"available": {"value": "0.00", "currency": "USD"}}', State.FAIL, "nothing is left of it (0.00 USD)"),
+        (200, '{"available": {"value": "-1.5", "currency": "USD"}}', State.FAIL, "(-1.50 USD)"),
+        (200, "{}", State.SKIP, "without a balance"),
+        (503, None, State.SKIP, "it could not be asked for"),
+    ],
+)
+async def test_money_that_is_not_there_is_told_with_where_to_get_it(
+    status: int, body: str | None, state: State, said: str, sandbox: Sandbox, base_url: str
+) -> None:
+    sandbox.script(Fault(endpoint="balance", action="status", status=status, body=body, times=9))
+
+    balance = line(await account.online(understood(BASE_URL=base_url, API_KEY=CANARY), patience=HASTY), "balance")
+
+    assert balance.state is state
+    assert said in balance.said
+    assert ("https://www.atlascloud.ai/console/billing" in balance.fix) == (state is State.FAIL)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.cloud.answers import BILLING_PAGE
 from atlascloud_video_mcp.doctor.findings import State, fail, ok, skip, warn
 from atlascloud_video_mcp.doctor.service import way
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, KeyRejected, RateLimited, ServiceUnavailable
@@ -26,10 +27,11 @@ async def online(settings: Settings, *, patience: Patience = _PATIENCE) -> Seque
     found = await way(settings)
     if any(finding.state is State.FAIL for finding in found):
         # What answers in the API's place, or at a wrong path, refuses the best of keys.
-        names = [*(["key"] if settings.api_key else []), "catalogue"]
+        names = [*(["key", "balance"] if settings.api_key else []), "catalogue"]
         return [*found, *(skip(name, _NOT_TRIED) for name in names)]
     async with Cloud(settings.base_url, settings.api_key, patience=patience) as cloud:
-        return [*found, *([await _key(cloud)] if settings.api_key else []), await _catalogue(cloud, settings.model)]
+        account = [await _key(cloud), await _balance(cloud)] if settings.api_key else []
+        return [*found, *account, await _catalogue(cloud, settings.model)]
 
 
 async def _key(cloud: Cloud) -> Finding:
@@ -43,6 +45,17 @@ async def _key(cloud: Cloud) -> Finding:
     except AtlasError as error:
         return fail("key", str(error), f"Look at your account: {KEYS_PAGE}")
     return ok("key", "it is accepted")
+
+
+async def _balance(cloud: Cloud) -> Finding:
+    """Whether there is money left."""
+    try:
+        left = await cloud.balance()
+    except AtlasError as error:
+        return skip("balance", f"it could not be asked for: {error}")
+    if left <= 0:
+        return fail("balance", f"nothing is left of it ({left:.2f} USD)", f"Top up at {BILLING_PAGE}.")
+    return ok("balance", f"{left:.2f} USD are left")
 
 
 async def _catalogue(cloud: Cloud, model: str) -> Finding:

@@ -12,6 +12,7 @@ from typing import Any
 from hands import ARGUMENTS, COMMAND, ENV, carry_out, text_of
 
 PACKAGE = Path(__file__).parent / "node_modules" / "@modelcontextprotocol" / "inspector"
+TOOL_ERROR = 5  # its exit status when the result has isError
 
 
 class InspectorError(Exception):
@@ -19,7 +20,7 @@ class InspectorError(Exception):
 
 
 async def run(*options: str) -> str:
-    """Run the command; returns what it prints.
+    """Run the command; returns what it prints, which may be a tool's error too.
 
     Raises:
         InspectorError: It failed, with what it says.
@@ -39,7 +40,7 @@ async def run(*options: str) -> str:
         process.send_signal(signal.SIGINT)
         await process.wait()
         raise
-    if process.returncode and not out:
+    if process.returncode and not (process.returncode == TOOL_ERROR and out):
         # What follows the first sentence is about how long ago other things happened.
         raise InspectorError(json.loads(err)["error"]["message"].split(". ")[0])
     return out.decode()

@@ -65,7 +65,7 @@ def _notes(listing: Listing, shown: int, described: int) -> Iterator[str]:
     yield from listing.notes
     yield f"The default model is {listing.default}."
     if any(offer.price_usd is not None for offer in listing.offers[:shown]):
-        yield "price_usd is the catalogue's list price; what a request costs may differ."
+        yield "price_usd is the catalogue's list price; dry_run of animate_image gives what a request costs."
     if described:
         yield "prompt, duration and enable_prompt_expansion are arguments; give the others in parameters."
     if shown < len(listing.offers):

@@ -113,12 +113,12 @@ async def animate_image(
 
 async def list_models(
     ctx: Context[Desk],
-    query: Annotated[str, Field(description="Words or an id; up to five matches show their parameters")] = "",
+    query: Annotated[str, Field(description="Words or an id; up to five matches show parameters")] = "",
 ) -> Annotated[CallToolResult, ModelList]:
     """Find models for animate_image, best match first, with list prices. Free, without key."""
     call = Call(ctx)
     studio = await call.studio()
-    return model_list_answer(await call.finish(studio.list_models(query)))
+    return model_list_answer(await call.finish(studio.list_models(query, answer_by=call.answer_by)))
 
 
 async def get_prediction(

@@ -9,33 +9,29 @@ from __future__ import annotations
 import math
 import os
 import re
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from atlascloud_video_mcp.bodies import picture_of
-from atlascloud_video_mcp.clips import clip_name
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.pacing import Durations
-from atlascloud_video_mcp.pictures import PictureRules
-from atlascloud_video_mcp.predictions import Balance, SavedVideo, Status
 from atlascloud_video_mcp.studio.animation import Animation
-from atlascloud_video_mcp.studio.jobs import Facts, Job, News, nothing_paid_yet
+from atlascloud_video_mcp.studio.jobs import Facts, Job, nothing_paid_yet
+from atlascloud_video_mcp.studio.keeping import Keeping
 from atlascloud_video_mcp.studio.orders import Orders, Wish
-from atlascloud_video_mcp.studio.orphans import look_at_orphans
 from atlascloud_video_mcp.studio.past import Past
 from atlascloud_video_mcp.studio.previewing import Previewing
 from atlascloud_video_mcp.studio.rehearsal import Rehearsal
 from atlascloud_video_mcp.studio.running import Running
-from atlascloud_video_mcp.studio.steps import Step, step
 from atlascloud_video_mcp.studio.submissions import Submissions
+from atlascloud_video_mcp.studio.telling import Telling
 from atlascloud_video_mcp.studio.uploads import Uploads
 from atlascloud_video_mcp.studio.watching import Watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from decimal import Decimal
     from pathlib import Path
     from types import TracebackType
@@ -44,10 +40,10 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Journal
-    from atlascloud_video_mcp.predictions import Report
+    from atlascloud_video_mcp.predictions import Status
+    from atlascloud_video_mcp.studio.steps import Step
 
 _AN_ID = re.compile(r"(?!\.{1,2}$)[!-~]{1,200}")
-_COUNTS_LITTLE = "The budget of ATLASCLOUD_BUDGET_USD counts only what is left in the journal."
 
 
 class Studio:
@@ -85,15 +81,10 @@ class Studio:
         history_patience: float = 15.0,
     ) -> None:
         self._cloud = cloud
-        self._journal = journal
-        self._saver = saver
         self._download_dir = f"{download_dir}{os.sep}" if download_dir else None
-        self._budget = budget
-        self._heartbeat = heartbeat
         self._durations = durations or Durations()
         self._tasks = anyio.create_task_group()
         self._closing = AsyncExitStack()
-        self._uploads = Uploads(cloud, journal, self._tasks, allowed_dirs=allowed_dirs)
         watching = Watching(
             cloud,
             journal,
@@ -102,21 +93,18 @@ class Studio:
             poll_interval=poll_interval,
             heartbeat=heartbeat,
         )
-        self._saves: dict[tuple[str, str], Job] = {}
         self._previewing = Previewing(saver)
+        submissions = Submissions(cloud, journal, patience=history_patience, budget=budget)
         self._running = Running(self._tasks, watching, self._durations)
+        self._uploads = Uploads(cloud, journal, self._tasks, allowed_dirs=allowed_dirs)
         self._orders = Orders(catalogue, self._running, model=model, serves=cloud.serves)
         self._animation = Animation(
-            cloud,
-            journal,
-            saver,
-            self._uploads,
-            Submissions(cloud, journal, patience=history_patience, budget=budget),
-            watching,
-            self._running,
-            poll_interval,
+            cloud, journal, saver, self._uploads, submissions, watching, self._running, poll_interval
         )
+        self._rehearsal = Rehearsal(cloud, journal, saver, self._uploads, budget)
+        self._keeping = Keeping(saver, journal)
         self._past = Past(cloud, journal, self._durations)
+        self._telling = Telling(cloud, journal, self._running, heartbeat, budget)
 
     async def __aenter__(self) -> Self:
         await self._closing.enter_async_context(self._tasks)
@@ -148,7 +136,7 @@ class Studio:
             AtlasError: The upload failed.
         """
         self._cloud.require_key()
-        return self._follow(Job(), answer_by=answer_by, work=partial(self._only_upload, image=image))
+        return self._telling.follow(Job(), answer_by=answer_by, work=partial(self._uploads.only, image=image))
 
     def animate_image(
         self,
@@ -195,11 +183,19 @@ class Studio:
         work = partial(self._animate, wish=wish, force_new=force_new, answer_by=answer_by)
         if dry_run:
             work = partial(self._rehearse, wish=wish, force_new=force_new)
-        return self._follow(job, deadline=deadline, answer_by=answer_by, work=work)
+        return self._telling.follow(job, deadline=deadline, answer_by=answer_by, work=work)
 
-    def list_models(self, query: str = "") -> AsyncGenerator[Step, None]:
-        """Find image-to-video models; the last step holds the Listing. It needs no key, and never fails."""
-        return self._follow(Job(), work=partial(self._orders.list_models, query=query))
+    def list_models(self, query: str = "", *, answer_by: float = math.inf) -> AsyncGenerator[Step, None]:
+        """Find image-to-video models; the last step holds the Listing.
+
+        It needs no key, and says in its notes what could not be read.
+
+        Args:
+            query: Words or an id; empty for all models.
+            answer_by: When to answer at the latest, on the clock of `anyio.current_time`.
+        """
+        work = partial(self._orders.list_models, query=query)
+        return self._telling.follow(Job(), answer_by=answer_by, work=work)
 
     def get_prediction(
         self, prediction_id: str, *, deadline: float, answer_by: float = math.inf, preview: bool = False
@@ -220,8 +216,8 @@ class Studio:
         job, looks = self._looked_at(prediction_id)
         if preview:
             work = partial(self._previewing.show, of=job, looks=looks, deadline=deadline)
-            return self._follow(Job(), deadline=math.inf, answer_by=answer_by, work=work)
-        return self._follow(job, deadline=deadline, answer_by=answer_by, looks=looks)
+            return self._telling.follow(Job(), deadline=math.inf, answer_by=answer_by, work=work)
+        return self._telling.follow(job, deadline=deadline, answer_by=answer_by, looks=looks)
 
     def save_video(
         self, prediction_id: str, save_to: str | None = None, *, answer_by: float = math.inf
@@ -243,8 +239,8 @@ class Studio:
         if target is None:
             raise InvalidInput("save_to is missing: give a file or a directory, or set ATLASCLOUD_DOWNLOAD_DIR.")
         of, looks = self._looked_at(prediction_id)
-        work = partial(self._save_video, of=of, looks=looks, target=target)
-        return self._follow(Job(), answer_by=answer_by, work=work)
+        work = partial(self._keeping.keep, of=of, looks=looks, target=target)
+        return self._telling.follow(Job(), answer_by=answer_by, work=work)
 
     def list_predictions(
         self, *, limit: int = 10, status: Status | None = None, answer_by: float = math.inf
@@ -259,7 +255,7 @@ class Studio:
             answer_by: When to answer at the latest, on the clock of `anyio.current_time`.
         """
         work = partial(self._past.tell, limit=limit, status=status, answer_by=answer_by)
-        return self._follow(Job(), answer_by=answer_by, work=work)
+        return self._telling.follow(Job(), answer_by=answer_by, work=work)
 
     def get_balance(self, *, answer_by: float = math.inf) -> AsyncGenerator[Step, None]:
         """The money left and spent; the last step holds the Balance.
@@ -272,7 +268,7 @@ class Studio:
             AtlasError: The account could not be asked.
         """
         self._cloud.require_key()
-        return self._follow(Job(), answer_by=answer_by, work=self._balance)
+        return self._telling.follow(Job(), answer_by=answer_by, work=self._telling.balance)
 
     def _looked_at(self, prediction_id: str) -> tuple[Job, int]:
         """The job that watches a prediction, and how many looks will be over when one is that begins only now."""
@@ -282,90 +278,12 @@ class Studio:
             raise InvalidInput(f"{prediction_id[:40]!r} is no prediction_id: pass the id that animate_image gave.")
         return self._running.looking_at(prediction_id)
 
-    async def _follow(
-        self,
-        job: Job,
-        *,
-        deadline: float = 0,
-        answer_by: float = math.inf,
-        looks: int = 0,
-        work: Callable[[Job], Awaitable[None]] | None = None,
-    ) -> AsyncGenerator[Step, None]:
-        """Start the job's work where it is not running yet, and tell of it step by step."""
-        if work:
-            self._running.start(job, work)
-        try:
-            following = job.follow(deadline=deadline, heartbeat=self._heartbeat, looks=looks, answer_by=answer_by)
-            async with aclosing(following) as log:
-                async for news in log:
-                    yield step(job, news, sandbox=self._cloud.sandbox, warnings=self._warnings)
-            # Whoever takes the last step and asks for more was not cancelled: the result is handed over.
-            if job.report and job.report.status is Status.COMPLETED:
-                await self._journal.delivered(job.report.prediction_id)
-        finally:
-            if not job.committed:
-                job.scope.cancel()
-
-    @property
-    def _warnings(self) -> tuple[str, ...]:
-        """What is amiss with the journal, and what that means."""
-        warnings = self._journal.warnings
-        return (*warnings, _COUNTS_LITTLE) if warnings and self._budget is not None else warnings
-
-    async def _balance(self, job: Job) -> None:
-        job.tell(News("Asking for the balance", 0.1))
-        available = await self._cloud.balance()
-        await look_at_orphans(self._cloud, self._journal)
-        spent = (await self._journal.spending(self._cloud.account)).total
-        balance = Balance(
-            available_usd=float(available),
-            spent_24h_usd=float(spent),
-            budget_usd=None if self._budget is None else float(self._budget),
-            notes=self._warnings or None,
-        )
-        job.tell(News("Told the balance", 0.99, result=balance))
-
-    async def _only_upload(self, job: Job, *, image: str) -> None:
-        picture, digest = await self._uploads.check(job, image, PictureRules())
-        upload = await self._uploads.upload(job, picture, digest)
-        job.tell(News(f"Uploaded {upload.filename}", 0.99, result=upload))
-
     async def _animate(self, job: Job, *, wish: Wish, force_new: bool, answer_by: float) -> None:
         with nothing_paid_yet(job):
             order = await self._orders.check(job, wish)
             await self._animation.make(job, order, force_new=force_new, answer_by=answer_by)
 
     async def _rehearse(self, job: Job, *, wish: Wish, force_new: bool) -> None:
-        rehearsal = Rehearsal(self._cloud, self._journal, self._saver, self._uploads, self._budget)
         with nothing_paid_yet(job):
             order = await self._orders.check(job, wish)
-            await rehearsal.tell(job, order, force_new=force_new)
-
-    async def _save_video(self, job: Job, *, of: Job, looks: int, target: str) -> None:
-        job.tell(News("Looking at the prediction", 0.01))
-        async with aclosing(of.follow(deadline=0, heartbeat=math.inf, looks=looks)) as log:
-            report = [news.report async for news in log][-1]
-        if report is None or report.status is not Status.COMPLETED:
-            raise InvalidInput(
-                "There is no clip to save: the prediction is "
-                f"{report.status.value if report else 'unknown'}. Look at it with get_prediction."
-            )
-        if saving := self._saves.get((report.prediction_id, target)):
-            async with aclosing(saving.follow(deadline=math.inf, heartbeat=math.inf)) as log:
-                async for news in log:
-                    job.tell(news)
-            return
-        job.committed, self._saves[report.prediction_id, target] = True, job
-        try:
-            await self._save(job, report, of, target)
-        finally:
-            del self._saves[report.prediction_id, target]
-
-    async def _save(self, job: Job, report: Report, of: Job, target: str) -> None:
-        job.tell(News(f"Saving the clip of prediction {report.prediction_id}", 0.1))
-        name = clip_name(of.facts.picture or picture_of(of.facts.request), report.prediction_id)
-        saved = await self._saver.save(report.outputs[0], target, name=name)
-        of.facts.saved_path = str(saved.path)
-        await self._journal.saved(report.prediction_id, of.facts.saved_path)
-        video = SavedVideo(saved_path=str(saved.path), size_bytes=saved.size_bytes, video_url=report.outputs[0])
-        job.tell(News(f"Saved {saved.path.name}", 0.99, result=video))
+            await self._rehearsal.tell(job, order, force_new=force_new)

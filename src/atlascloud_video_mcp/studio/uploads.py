@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import to_thread
 
-from atlascloud_video_mcp.pictures import open_picture
+from atlascloud_video_mcp.pictures import PictureRules, open_picture
 from atlascloud_video_mcp.predictions import Upload
 from atlascloud_video_mcp.studio.jobs import News
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Journal
-    from atlascloud_video_mcp.pictures import Picture, PictureRules
+    from atlascloud_video_mcp.pictures import Picture
     from atlascloud_video_mcp.studio.jobs import Job
 
 _KEPT_FOR = timedelta(hours=1)  # the API sweeps uploads from time to time and does not say when
@@ -77,6 +77,12 @@ class Uploads:
         picture, digest = await to_thread.run_sync(check, abandon_on_cancel=True)
         job.facts.notes, job.facts.picture = picture.notes, picture.filename
         return picture, digest
+
+    async def only(self, job: Job, *, image: str) -> None:
+        """Check and upload a picture for no model in particular; the result is an Upload."""
+        picture, digest = await self.check(job, image, PictureRules())
+        upload = await self.upload(job, picture, digest)
+        job.tell(News(f"Uploaded {upload.filename}", 0.99, result=upload))
 
     async def url_of(self, digest: str) -> str | None:
         """Where bytes with this digest lie already."""

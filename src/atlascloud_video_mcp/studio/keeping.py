@@ -1,0 +1,69 @@
+"""A finished clip is kept on disk because somebody asks for it; who asks for the same meanwhile is told of the same."""
+
+from __future__ import annotations
+
+import math
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.bodies import picture_of
+from atlascloud_video_mcp.clips import clip_name
+from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.predictions import SavedVideo, Status
+from atlascloud_video_mcp.studio.jobs import News
+
+if TYPE_CHECKING:
+    from atlascloud_video_mcp.clips import ClipSaver
+    from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.predictions import Report
+    from atlascloud_video_mcp.studio.jobs import Job
+
+
+class Keeping:
+    """Saves clips.
+
+    Args:
+        saver: Where clips are fetched and stored.
+        journal: Where it is written down what was saved.
+    """
+
+    def __init__(self, saver: ClipSaver, journal: Journal) -> None:
+        self._saver = saver
+        self._journal = journal
+        self._under_way: dict[tuple[str, str], Job] = {}
+
+    async def keep(self, job: Job, *, of: Job, looks: int, target: str) -> None:
+        """Save the clip of a prediction that another job watches; the result is a SavedVideo.
+
+        Raises:
+            InvalidInput: There is no clip yet.
+            CannotSave: The clip could not be fetched or written.
+            AtlasError: The prediction could not be looked at.
+        """
+        job.tell(News("Looking at the prediction", 0.01))
+        async with aclosing(of.follow(deadline=0, heartbeat=math.inf, looks=looks)) as log:
+            report = [news.report async for news in log][-1]
+        if report is None or report.status is not Status.COMPLETED:
+            raise InvalidInput(
+                "There is no clip to save: the prediction is "
+                f"{report.status.value if report else 'unknown'}. Look at it with get_prediction."
+            )
+        if other := self._under_way.get((report.prediction_id, target)):
+            async with aclosing(other.follow(deadline=math.inf, heartbeat=math.inf)) as log:
+                async for news in log:
+                    job.tell(news)
+            return
+        job.committed, self._under_way[report.prediction_id, target] = True, job
+        try:
+            await self._save(job, report, of, target)
+        finally:
+            del self._under_way[report.prediction_id, target]
+
+    async def _save(self, job: Job, report: Report, of: Job, target: str) -> None:
+        job.tell(News(f"Saving the clip of prediction {report.prediction_id}", 0.1))
+        name = clip_name(of.facts.picture or picture_of(of.facts.request), report.prediction_id)
+        saved = await self._saver.save(report.outputs[0], target, name=name)
+        of.facts.saved_path = str(saved.path)
+        await self._journal.saved(report.prediction_id, of.facts.saved_path)
+        video = SavedVideo(saved_path=str(saved.path), size_bytes=saved.size_bytes, video_url=report.outputs[0])
+        job.tell(News(f"Saved {saved.path.name}", 0.99, result=video))

@@ -1,0 +1,79 @@
+"""What is told of a job to the call that waits for it, and of the account to whoever asks."""
+
+from __future__ import annotations
+
+import math
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.predictions import Balance, Status
+from atlascloud_video_mcp.studio.jobs import News
+from atlascloud_video_mcp.studio.orphans import look_at_orphans
+from atlascloud_video_mcp.studio.steps import Step, step
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from decimal import Decimal
+
+    from atlascloud_video_mcp.cloud import Cloud
+    from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.studio.jobs import Job
+    from atlascloud_video_mcp.studio.running import Running
+
+_COUNTS_LITTLE = "The budget of ATLASCLOUD_BUDGET_USD counts only what is left in the journal."
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Tells; `heartbeat` is the longest silence between two steps in seconds, `budget` is in US dollars."""
+
+    cloud: Cloud
+    journal: Journal
+    running: Running
+    heartbeat: float
+    budget: Decimal | None
+
+    async def follow(
+        self,
+        job: Job,
+        *,
+        deadline: float = 0,
+        answer_by: float = math.inf,
+        looks: int = 0,
+        work: Callable[[Job], Awaitable[None]] | None = None,
+    ) -> AsyncGenerator[Step, None]:
+        """Start the job's work where it is not running yet, and tell of it step by step."""
+        if work:
+            self.running.start(job, work)
+        try:
+            following = job.follow(deadline=deadline, heartbeat=self.heartbeat, looks=looks, answer_by=answer_by)
+            async with aclosing(following) as log:
+                async for news in log:
+                    yield step(job, news, sandbox=self.cloud.sandbox, warnings=self._warnings)
+            # Whoever takes the last step and asks for more was not cancelled: the result is handed over.
+            if job.report and job.report.status is Status.COMPLETED:
+                await self.journal.delivered(job.report.prediction_id)
+        finally:
+            if not job.committed:
+                job.scope.cancel()
+
+    async def balance(self, job: Job) -> None:
+        """End a job with the money left and spent."""
+        job.tell(News("Asking for the balance", 0.1))
+        available = await self.cloud.balance()
+        await look_at_orphans(self.cloud, self.journal)
+        spent = (await self.journal.spending(self.cloud.account)).total
+        balance = Balance(
+            available_usd=float(available),
+            spent_24h_usd=float(spent),
+            budget_usd=None if self.budget is None else float(self.budget),
+            notes=self._warnings or None,
+        )
+        job.tell(News("Told the balance", 0.99, result=balance))
+
+    @property
+    def _warnings(self) -> tuple[str, ...]:
+        """What is amiss with the journal, and what that means."""
+        warnings = self.journal.warnings
+        return (*warnings, _COUNTS_LITTLE) if warnings and self.budget is not None else warnings

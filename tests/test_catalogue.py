@@ -87,6 +87,15 @@ def test_a_parameter_given_twice_is_a_fault_whatever_the_values() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"deep": [float("nan")]}])
 def test_what_json_cannot_carry_is_refused(value: object) -> None:
     assert "NaN, infinity, broken text" in fault_of(FAMILY[STANDARD], parameters={"prompt": value})
+    assert "NaN, infinity, broken text" in fault_of(FAMILY[STANDARD], prompt="\ud800")
+
+
+def test_names_that_nobody_would_give_a_parameter_are_quoted_and_not_all_told() -> None:
+    said = fault_of(FAMILY[STANDARD], parameters={"two\nlines": 1} | {f"stranger_{number}": 1 for number in range(99)})
+
+    assert said.startswith('"two\\nlines" is unknown')
+    assert "stranger_8 is unknown" in said
+    assert "stranger_9 is unknown" not in said
 
 
 @pytest.mark.parametrize(

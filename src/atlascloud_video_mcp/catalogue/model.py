@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from atlascloud_video_mcp.bodies import DURATION_FIELDS, PROMPT_FIELDS, picture_rank, takes_a_picture
 from atlascloud_video_mcp.catalogue.faults import faults
 from atlascloud_video_mcp.catalogue.limits import picture_rules
-from atlascloud_video_mcp.catalogue.parameter import Parameter
+from atlascloud_video_mcp.catalogue.parameter import Parameter, shown
 from atlascloud_video_mcp.catalogue.schema import Malformed
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.pictures import PictureRules
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _EXPANSION = "enable_prompt_expansion"
+_MOST_STRANGERS = 10  # told of one by one
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,8 @@ class Model:
         """
         arguments = {"prompt": prompt or None, "duration": duration, _EXPANSION: enable_prompt_expansion}
         further = {name: value for name, value in (parameters or {}).items() if value is not None}
-        if not _can_be_sent(further):
-            raise InvalidInput(
-                "Nothing was sent or paid. parameters holds what JSON cannot: NaN, infinity, broken text."
-            )
+        if not _can_be_sent([arguments, further]):
+            raise InvalidInput("Nothing was sent or paid. It holds what JSON cannot: NaN, infinity, broken text.")
         body, found = self._named(arguments, further)
         found += [fault for name, value in body.items() for fault in self._faults(name, value, serves)]
         for parameter in self._missing(body):
@@ -112,13 +111,13 @@ class Model:
             if value is None:
                 continue
             if parameter is None:
-                found.append(f"{argument} is {json.dumps(value)[:60]}: {self.id} takes no {argument}: leave it out")
+                found.append(f"{argument} is {shown(value)}: {self.id} takes no {argument}: leave it out")
             elif parameter.name in further:
                 found.append(f"{parameter.name} is given twice, as an argument and in parameters: keep one")
             else:
                 body[parameter.name] = parameter.read([value] if parameter.kinds == ["array"] else value)
         strangers = [name for name in further if name not in {each.name for each in self.offered}]
-        found += [self._about_stranger(name) for name in strangers]
+        found += [self._about_stranger(name) for name in strangers[:_MOST_STRANGERS]]
         if any(not self._is_ours(name) for name in strangers):
             found.append(f"{self.id} takes {', '.join(each.name for each in self.offered)}")
         body |= {name: self.takes[name].read(value) for name, value in further.items() if name not in strangers}
@@ -138,7 +137,7 @@ class Model:
             return f"{name} stands in parameters: give it as the argument {argument}"
         meant = get_close_matches(name, [each.name for each in self.offered], n=1)
         guess = f" (did you mean {meant[0]}?)" if meant else ""
-        return f"{name[:60]} is unknown to {self.id}{guess}"
+        return f"{name if name.isidentifier() else shown(name)} is unknown to {self.id}{guess}"
 
     def _faults(self, name: str, value: object, serves: Callable[[str], bool]) -> Iterator[str]:
         parameter = self.takes[name]
@@ -147,7 +146,7 @@ class Model:
         if takes_a_picture(name) or parameter.rule.get("format") == "uri":
             for address in value if isinstance(value, list) else [value]:
                 if isinstance(address, str) and not (address.startswith("https://") or serves(address)):
-                    yield f"{name} is {json.dumps(address)[:60]}: it takes an https URL, which upload_image gives"
+                    yield f"{name} is {shown(address)}: it takes an https URL, which upload_image gives"
 
     def _in_words(self, parameter: Parameter) -> str:
         return f"{parameter.takes}{' seconds' if parameter.values and parameter.name in DURATION_FIELDS else ''}"

@@ -255,6 +255,16 @@ test("an error of the server is shown as it is", async () => {
   });
 });
 
+test("a dry run shows what would be sent and its price, and asks for nothing", async () => {
+  await hosted(async (host) => {
+    await host.open({ tool: "animate_image", args: { image: rocket, prompt: PROMPT, dry_run: true } });
+    await host.scene("dry_run");
+    for (const part of ["Price", "$0.30", "prompt: [Push in]"]) assert.ok((await host.text("#rows")).includes(part), part);
+    assert.match(await host.text("#said"), /nothing was paid/);
+    assert.deepEqual([await host.asked("call"), host.loaded], [[], []]);
+  });
+});
+
 test("a cancelled call says what may have become of it", async () => {
   await hosted(async (host) => {
     await host.open({ tool: "animate_image", args: { image: rocket, prompt: PROMPT }, cancelled: true });

@@ -53,6 +53,7 @@ class Host {
   /** What the player asked of the host, in order. */
   asked: { what: string; params: unknown }[] = [];
   private refuses = false;
+  private holds = false;
   private client: Client | undefined;
   private bridge: AppBridge | undefined;
   private frame: HTMLIFrameElement | undefined;
@@ -61,7 +62,7 @@ class Host {
   async open({ tool, args, context = {}, capabilities = EVERYTHING, result, cancelled }: Opened): Promise<Result | undefined> {
     this.close();
     this.asked = [];
-    this.refuses = false;
+    this.refuses = this.holds = false;
     const client = await this.connected();
     const { tools } = await client.listTools();
     const uri = getToolUiResourceUri(tools.find(({ name }) => name === tool) ?? {});
@@ -101,6 +102,11 @@ class Host {
   close(): void {
     void this.bridge?.close();
     this.frame?.remove();
+  }
+
+  /** Let calls of the player wait for ever, so that a scene that was told stays. */
+  hold(): void {
+    this.holds = true;
   }
 
   async tearDown(): Promise<unknown> {
@@ -145,6 +151,7 @@ class Host {
     bridge.oncalltool = async (params) => {
       this.note("call", params);
       if (this.refuses) throw new Error("Not allowed");
+      if (this.holds) await new Promise(() => undefined);
       return (await client.callTool(params)) as Result;
     };
     await ready;

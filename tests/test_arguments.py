@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATHS = "(Absolute or ~ path, file:// or base64 data: URI, or https URL)."
-SECONDS = "(Seconds: 6 or 10 for Hailuo 2.3 standard and fast; none for pro)."
+SECONDS = "(Seconds: 6 or 10 for Hailuo 2.3 standard, fast; none for pro)."
 
 
 @asynccontextmanager
@@ -74,11 +74,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"image": ROCKET, "duration": "6..s"}, f'duration takes a whole number, not "6..s" {SECONDS}'),
     ({"image": ROCKET, "duration": 6.5}, f"duration takes a whole number, not 6.5 {SECONDS}"),
     ({"image": ROCKET, "duration": [6]}, f"duration takes a whole number, not [6] {SECONDS}"),
-    ({"image": ROCKET, "wait_seconds": -1}, "wait_seconds takes a number, not -1 (0 or more; default: as long as"),
+    ({"image": ROCKET, "wait_seconds": -1}, "wait_seconds takes a number, not -1 (0 or more; default: what"),
     ({"image": ROCKET, "wait_seconds": "1e999"}, 'wait_seconds takes a number, not "1e999" (0 or more'),
     ({"image": ROCKET, "wait_seconds": "x" * 5000}, f'wait_seconds takes a number, not "{"x" * 79}... (0 or more'),
     ({"image": ROCKET, "force_new": "perhaps"}, 'force_new takes true or false, not "perhaps" (Pay again even if'),
-    ({"image": ROCKET, "prompt": ["wind"]}, 'prompt takes text, not ["wind"] (Motion to add'),
+    ({"image": ROCKET, "prompt": ["wind"]}, 'prompt takes text, not ["wind"] (Motion: one or two sentences'),
     ({}, f"image is missing {PATHS}"),
     (
         {"image": None, "image_path": ROCKET, "x": 1, "\u202e": 2},

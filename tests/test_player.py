@@ -123,6 +123,8 @@ async def test_a_client_with_apps_and_one_without_get_the_same_answer_to_the_byt
     answers = []
     for apps in (True, False):
         sandbox = Sandbox(keys={CANARY}, seconds=3600)
+        # The price comes beside the submission, before the answer or after it.
+        sandbox.script(Fault(endpoint="calculate", action="status", status=400))
         if answer:
             sandbox.script(Fault(endpoint=endpoint, action="status", status=200, body=json.dumps(answer)))
         with sandbox.running() as base_url:

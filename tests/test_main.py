@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
+from atlascloud_video_mcp.wiring import nothing_is_garbage
 from kit import PHOTOS
 
 if TYPE_CHECKING:
@@ -108,3 +110,15 @@ def test_a_demo_that_fails_says_why_and_leaves_nothing(
 
     assert ("Content moderation" if picture is None else "nothing.jpg") in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_looks_for_no_garbage_and_what_it_made_is_never_searched() -> None:
+    try:
+        with nothing_is_garbage():
+            assert not gc.isenabled()
+            made: list[object] = [[]]
+        assert gc.isenabled()
+        assert all(found is not made for found in gc.get_objects())
+    finally:
+        gc.unfreeze()
+    assert any(found is made for found in gc.get_objects())

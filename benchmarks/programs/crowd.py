@@ -16,6 +16,7 @@ PAUSE = 2.0
 async def animate(http: httpx.AsyncClient, prompt: str) -> float:
     """Make one clip; gives the seconds from its completion until it was seen."""
     body = {"model": "minimax/hailuo-2.3/i2v-standard", "image": "https://pictures.example/cat.jpg", "prompt": prompt}
+    (await http.post("model/calculate", json=body)).raise_for_status().json()
     prediction_id = (await http.post("model/generateVideo", json=body)).raise_for_status().json()["data"]["id"]
     while True:
         looked = (await http.get(f"model/prediction/{prediction_id}")).raise_for_status().json()["data"]

@@ -1,4 +1,4 @@
-"""What the tools' requests cost in plain httpx: upload, submit, look. Prints wall and CPU seconds for each clip."""
+"""The requests of a clip in plain httpx: upload, price, submit, look. Prints wall and CPU seconds for each clip."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def animate(http: httpx.Client, picture: Path, prompt: str) -> str:
         files = {"file": (picture.name, file, "image/jpeg")}
         uploaded = http.post("model/uploadMedia", files=files).raise_for_status().json()["data"]
     body = {"model": "minimax/hailuo-2.3/i2v-standard", "image": uploaded["download_url"], "prompt": prompt}
+    http.post("model/calculate", json=body).raise_for_status().json()
     prediction_id = http.post("model/generateVideo", json=body).raise_for_status().json()["data"]["id"]
     while True:
         looked = http.get(f"model/prediction/{prediction_id}").raise_for_status().json()["data"]

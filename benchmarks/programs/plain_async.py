@@ -17,6 +17,7 @@ async def animate(http: httpx.AsyncClient, picture: Path, prompt: str) -> str:
         files = {"file": (picture.name, file, "image/jpeg")}
         uploaded = (await http.post("model/uploadMedia", files=files)).raise_for_status().json()["data"]
     body = {"model": "minimax/hailuo-2.3/i2v-standard", "image": uploaded["download_url"], "prompt": prompt}
+    (await http.post("model/calculate", json=body)).raise_for_status().json()
     prediction_id = (await http.post("model/generateVideo", json=body)).raise_for_status().json()["data"]["id"]
     while True:
         looked = (await http.get(f"model/prediction/{prediction_id}")).raise_for_status().json()["data"]

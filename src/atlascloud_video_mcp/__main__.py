@@ -19,7 +19,13 @@ from atlascloud_video_mcp.errors import AtlasError, KeyRejected, SettingsError
 from atlascloud_video_mcp.installing.options import add_commands as add_installing
 from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.settings import Settings, read_settings
-from atlascloud_video_mcp.wiring import leave_conversions_behind, log_to_stderr, require_sandbox, studio_opener
+from atlascloud_video_mcp.wiring import (
+    leave_conversions_behind,
+    log_to_stderr,
+    nothing_is_garbage,
+    require_sandbox,
+    studio_opener,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,15 +147,17 @@ def _positive(text: str) -> float:
 
 def _serve(settings: Settings, speed: float) -> int:
     open_studio = studio_opener(settings, sandbox=settings.sandbox, speed=speed)
-    from atlascloud_video_mcp.server import build_server  # noqa: PLC0415 - the commands do not need the server
-
     log_to_stderr(settings)
     # The SDK waits for the next line of stdin in a thread that no KeyboardInterrupt ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
     max_wait = math.inf if settings.max_wait is None else settings.max_wait
+    with nothing_is_garbage():
+        from atlascloud_video_mcp.server import build_server  # noqa: PLC0415 - the commands do not need the server
+
+        server = build_server(open_studio, max_wait=max_wait, local=local)
     try:
-        build_server(open_studio, max_wait=max_wait, local=local).run("stdio")
+        server.run("stdio")
     finally:
         # The SDK keeps what libraries print off stdout while it serves, but what they left in Python's buffer, and what
         # they print at exit, would still get there.

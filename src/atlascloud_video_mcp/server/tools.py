@@ -63,7 +63,15 @@ class Tool(tools.Tool):
             meta: What extensions of MCP say of it.
         """
         description = " ".join((function.__doc__ or "").split())
-        made = cls.from_function(function, title=title, description=description, annotations=annotations, meta=meta)
+        # The SDK's own schema of the output would be made for nothing, and each answer be checked against it.
+        made = cls.from_function(
+            function,
+            title=title,
+            description=description,
+            annotations=annotations,
+            meta=meta,
+            structured_output=False,
+        )
         tool = cast("Tool", made)  # the SDK's constructor makes what it is called on, but does not say so
         tool.parameters = _plain_schema(tool.fn_metadata.arg_model)
         # What is always there stands in docs/contract.md: said here too, it would be a tenth of all that is published.

@@ -48,6 +48,11 @@ async def still_rendering(_: Sandbox, client: Client) -> CallToolResult:
     return await client.call_tool("animate_image", ORDER)
 
 
+async def still_rendering_without_a_price(sandbox: Sandbox, client: Client) -> CallToolResult:
+    sandbox.script(Fault(endpoint="calculate", action="status", status=400, times=9))
+    return await still_rendering(sandbox, client)
+
+
 async def finished(sandbox: Sandbox, client: Client) -> CallToolResult:
     submitted = await still_rendering(sandbox, client)
     prediction_id = (submitted.structured_content or {})["prediction_id"]
@@ -131,8 +136,21 @@ OUTCOMES = [
     Outcome(
         still_rendering,
         is_error=False,
-        text=(r'^Still rendering: \d s of about 46 s \(Atlas Cloud says "created"\)\.$', "^cost: not known yet$", WAIT),
-        data={"status": "processing", "expected_seconds": 46, "next_step": WAIT, "reused": False, "video_url": None},
+        text=(r'^Still rendering: \d s of about 46 s \(Atlas Cloud says "created"\)\.$', r"^cost: \$0\.30$", WAIT),
+        data={
+            "status": "processing",
+            "expected_seconds": 46,
+            "cost_usd": 0.3,
+            "next_step": WAIT,
+            "reused": False,
+            "video_url": None,
+        },
+    ),
+    Outcome(
+        still_rendering_without_a_price,
+        is_error=False,
+        text=("^Still rendering", "^cost: not known yet$", WAIT),
+        data={"status": "processing", "cost_usd": None, "next_step": WAIT},
     ),
     Outcome(
         joined,
@@ -150,7 +168,7 @@ OUTCOMES = [
         failed,
         is_error=True,
         text=(
-            '^The generation failed. Atlas Cloud gives as the reason: "Content moderation refused the prompt"$',
+            '^The generation failed. The reason given: "Content moderation refused the prompt"$',
             "^Atlas Cloud does not charge for a failed generation",
             "^A new attempt is a new paid clip: change the picture or the prompt, and ask the user first",
         ),
@@ -232,7 +250,7 @@ async def test_text_and_data_each_tell_what_happened_where_what_it_cost_and_what
         assert told in text
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES[:6], ids=lambda outcome: outcome.comes_about.__name__)
+@pytest.mark.parametrize("outcome", OUTCOMES[:7], ids=lambda outcome: outcome.comes_about.__name__)
 async def test_each_answer_fits_the_schema_that_is_published(sandbox: Sandbox, base_url: str, outcome: Outcome) -> None:
     async with client_of(base_url) as client:
         schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}

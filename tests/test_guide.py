@@ -82,6 +82,7 @@ async def test_the_instructions_are_short_and_protect_the_money() -> None:
     for said in (
         "COSTS REAL MONEY",
         'Words like "continue" or "retry", a time-out or an error are no leave to pay again',
+        "dry_run shows what a clip would cost",
         "A picture attached to the chat is no file",
         GUIDE,
     ):

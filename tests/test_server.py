@@ -200,10 +200,7 @@ async def test_a_failed_generation_is_an_error_of_animate_image_and_an_answer_of
         assert answer.is_error is is_error
         assert answer.structured_content is not None
         assert answer.structured_content["error"] == "Content moderation refused the prompt"
-        assert (
-            'The generation failed. Atlas Cloud gives as the reason: "Content moderation refused the prompt"'
-            in text_of(answer)
-        )
+        assert 'The generation failed. The reason given: "Content moderation refused the prompt"' in text_of(answer)
         assert "does not charge" in text_of(answer)
         assert "new paid clip" in answer.structured_content["next_step"]
 

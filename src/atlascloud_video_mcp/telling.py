@@ -34,7 +34,7 @@ def as_lines(offer: Offer, model: Model | None, *, longest: int) -> Iterator[str
         facts = _parameter(parameter, longest)
         said = [facts["type"], "required" if facts["required"] else None, facts.get("allowed")]
         said.append(f"default {json.dumps(facts['default'], ensure_ascii=False)}" if "default" in facts else None)
-        about = f". {facts['description']}" if "description" in facts else ""
+        about = f'. "{facts["description"]}"' if "description" in facts else ""
         yield f"- {parameter.name}: {', '.join(filter(None, said))}{about}"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from atlascloud_video_mcp.catalogue.schema import Malformed
+from atlascloud_video_mcp.quoting import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +77,7 @@ def _offers(entry: object, base_url: str) -> Iterator[Offer]:
     said = [*_lines(entry.get("categories")), *_lines(entry.get("tags"))]
     yield Offer(
         id=model_id,
-        name=name[:_LONGEST] or model_id,
+        name=harmless(name, _LONGEST) or model_id,
         price_usd=usd,
         price_unit=unit,
         schema=urljoin(f"{base_url}/", schema) if isinstance(schema, str) and schema else None,

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from atlascloud_video_mcp.bodies import seconds_in
+from atlascloud_video_mcp.quoting import harmless
 
 _MOST_VALUES = 20
 _LONGEST = 60  # characters of a value or a name in a sentence of ours
+_LONGEST_DESCRIPTION = 400  # characters
 _KIND_WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -51,7 +53,7 @@ class Parameter:
     @property
     def description(self) -> str:
         """What it is for, in the vendor's words, on one line."""
-        return "".join(filter(str.isprintable, " ".join(str(self.rule.get("description", "")).split())))
+        return harmless(str(self.rule.get("description", "")), _LONGEST_DESCRIPTION)
 
     @property
     def kinds(self) -> list[str]:

@@ -24,6 +24,7 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.network import sound
 from atlascloud_video_mcp.predictions import Report, Status
+from atlascloud_video_mcp.quoting import harmless
 from atlascloud_video_mcp.settings import KEYS_PAGE
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ ASK_FIRST = (
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same read or upload may well succeed."""
 _QUOTED = 200  # characters of the API's own words in a message of ours
-_READ = 20  # times as many characters are looked at, for markup and links among them
-_MARKUP_OR_LINK = re.compile(r"<[/!?a-z][^>]*(>|$)|\b\w{1,20}://\S+", re.IGNORECASE)
 _TROUBLE: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ProxyError, "the proxy refuses the connection"),
     (httpx.ConnectError, "no connection"),
@@ -125,14 +124,12 @@ def status_of(payload: Mapping[str, Any]) -> Status:
 
 
 def shown(words: str, *, secret: str, most: int = _QUOTED) -> str:
-    """Words of the API made safe to show in quotation marks: short, on one line, without markup, links and the key."""
+    """Words of the API made safe to show in quotation marks, and without the key."""
     for _ in range(2):  # what is escaped may hold the key too
         for spelling in _spellings(secret):
             words = words.replace(spelling, "***")
-        words = html.unescape(words)[: _READ * most]
-    words = _MARKUP_OR_LINK.sub(" ", words).replace('"', "'")
-    words = " ".join("".join(character if character.isprintable() else " " for character in words).split())
-    return words if len(words) <= most else f"{words[:most]}..."
+        words = html.unescape(words)
+    return harmless(words, most)
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

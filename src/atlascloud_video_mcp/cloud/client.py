@@ -107,7 +107,8 @@ class Cloud(Connection):
             if error.status not in _ABSENT:
                 raise
             raise PredictionNotFound(
-                f"Atlas Cloud knows no prediction {prediction_id!r} for this key. Check the id."
+                f"Atlas Cloud knows no prediction {prediction_id!r} for this key. Check the id: list_predictions shows "
+                "what there is."
             ) from error
         return self._report({**reply, "id": prediction_id})
 

@@ -81,7 +81,7 @@ def _paragraph(prediction: Prediction) -> str:
     more = (
         prediction.video_url and f"video_url: {prediction.video_url}",
         prediction.saved_path and f"saved_path: {prediction.saved_path}",
-        prediction.error and f"error: {prediction.error}",
+        prediction.error and f'error: "{prediction.error}"',
         prediction.prompt and f"prompt: {' '.join(prediction.prompt.split())}",
     )
     first = f"- {prediction.prediction_id}: {', '.join(fact for fact in facts if fact)}"

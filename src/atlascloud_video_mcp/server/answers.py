@@ -55,7 +55,7 @@ def prediction_answer(prediction: Prediction, call: Call, *, is_error: bool = Fa
         case "completed":
             head, next_step = f"The clip is ready: {prediction.video_url}", _keep(prediction)
         case "failed":
-            head = f'The generation failed. Atlas Cloud gives as the reason: "{prediction.error}"'
+            head = f'The generation failed. The reason given: "{prediction.error}"'
             next_step = _ASK_FIRST
         case _:
             assert_never(prediction.status)

@@ -21,6 +21,7 @@ from atlascloud_video_mcp.server.calls import Call, Desk
 from atlascloud_video_mcp.server.guide import GUIDE_URI, add_guide
 from atlascloud_video_mcp.server.model_list import ModelList, model_list_answer
 from atlascloud_video_mcp.server.rehearsed import dry_run_answer
+from atlascloud_video_mcp.server.resources import add_predictions
 from atlascloud_video_mcp.server.tools import Tool
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ _INSTRUCTIONS = (
     "it all: checks, uploads, submits, waits. EVERY CLIP COSTS REAL MONEY: call animate_image once per clip the user "
     'asked for. When it answers "Still rendering", call get_prediction with the id it gave. Words like "continue" or '
     '"retry", a time-out or an error are no leave to pay again: call get_prediction, or do what the answer says. '
-    "get_prediction and save_video are free and work at any time, from any process. A picture attached to the chat is "
-    f"no file: ask the user for its path. The resource {GUIDE_URI} tells how to write a good prompt."
+    "All other tools are free: list_predictions finds what was made, from any process, save_video keeps it, "
+    "list_models finds other models, get_balance tells the money left; dry_run shows what a clip would cost. A picture "
+    "attached to the chat is no file: ask the user for its path. "
+    f"The resource {GUIDE_URI} tells how to write a good prompt."
 )
 
 
@@ -222,4 +225,5 @@ def build_server(
         log_level="WARNING",
     )
     add_guide(server)
+    add_predictions(server)
     return server

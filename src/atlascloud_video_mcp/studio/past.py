@@ -9,7 +9,7 @@ import anyio
 
 from atlascloud_video_mcp.bodies import prompt_of
 from atlascloud_video_mcp.cloud import ASK_FIRST
-from atlascloud_video_mcp.errors import AtlasError, KeyRejected
+from atlascloud_video_mcp.errors import AtlasError, KeyRejected, PredictionNotFound
 from atlascloud_video_mcp.predictions import PredictionList, Report, Status
 from atlascloud_video_mcp.studio.jobs import Facts, Job, News
 from atlascloud_video_mcp.studio.steps import describe
@@ -68,6 +68,19 @@ class Past:
         notes += _of_lost(await self._journal.lost(account, within=_LOST_OF_LATE))
         listed = PredictionList(predictions=tuple(wanted[:limit]), notes=(*self._journal.warnings, *notes))
         job.tell(News("Listed", 0.99, result=listed))
+
+    async def recall(self, prediction_id: str) -> Prediction:
+        """One prediction as the journal knows it.
+
+        Raises:
+            PredictionNotFound: It does not.
+        """
+        entry = await self._journal.prediction(prediction_id)
+        if entry is None:
+            raise PredictionNotFound(
+                f"Nothing is known here of a prediction {prediction_id[:40]!r}: get_prediction asks Atlas Cloud for it."
+            )
+        return await self._told(prediction_id, entry, None)
 
     async def _read_history(self, records: dict[str, Record], limit: int, status: Status | None) -> list[str]:
         """Gather rows of the account's history by their ids, until enough are of the status; returns what is amiss."""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Journal
-    from atlascloud_video_mcp.predictions import Status
+    from atlascloud_video_mcp.predictions import Prediction, Status
     from atlascloud_video_mcp.studio.steps import Step
 
 _AN_ID = re.compile(r"(?!\.{1,2}$)[!-~]{1,200}")
@@ -256,6 +256,14 @@ class Studio:
         """
         work = partial(self._past.tell, limit=limit, status=status, answer_by=answer_by)
         return self._telling.follow(Job(), answer_by=answer_by, work=work)
+
+    async def recall(self, prediction_id: str) -> Prediction:
+        """What is known of a prediction without asking the API, which hands nothing over; it needs no key.
+
+        Raises:
+            PredictionNotFound: Nothing is known of it.
+        """
+        return await self._past.recall(prediction_id.strip())
 
     def get_balance(self, *, answer_by: float = math.inf) -> AsyncGenerator[Step, None]:
         """The money left and spent; the last step holds the Balance.

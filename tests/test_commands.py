@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from atlascloud_video_mcp.commands.words import parting
 from atlascloud_video_mcp.errors import ServiceUnavailable
 from atlascloud_video_mcp.predictions import Prediction
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from kit import CANARY, PHOTOS, REMOTE, ROCKET, only_id, polls, studio_at, until
+from kit import CANARY, PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +135,109 @@ def test_a_query_that_finds_no_model_is_a_failure_as_it_is_for_grep(capsys: pyte
     out, err = capsys.readouterr()
     assert out == ""
     assert "No image-to-video model matches 'no-such-model'." in lines(err)
+
+
+def test_a_dry_run_shows_the_request_and_its_price_and_sends_nothing(
+    quick: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["animate", REMOTE, "--prompt", "wind", "--dry-run"]
+
+    assert main(asked) == Exit.DONE
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"model": STANDARD, "image": REMOTE, "prompt": "wind"}
+    assert lines(err)[0].startswith("Nothing was sent or paid. The price: $0.")
+
+    assert main([*asked, "--json"]) == Exit.DONE
+    rehearsed = the_object(capsys.readouterr().out)
+    assert rehearsed["status"] == "dry_run"
+    assert rehearsed["cost_usd"] > 0
+    assert "prediction_id" not in rehearsed
+    assert quick.submissions == []
+
+
+def test_a_dry_run_without_a_price_says_so(quick: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    quick.script(Fault(endpoint="calculate", action="status", status=400, times=9))
+
+    assert main(["animate", REMOTE, "--dry-run"]) == Exit.DONE
+
+    told = lines(capsys.readouterr().err)
+    assert told[0] == "Nothing was sent or paid. The price: unknown"
+    assert any(line.startswith("Note: No price could be had") for line in told)
+
+
+@pytest.mark.usefixtures("live")
+def test_what_was_made_is_listed_a_line_each(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["animate", REMOTE, "--no-wait", "--save-to", "clip.mp4"])
+    (first,) = lines(capsys.readouterr().out)
+    sandbox.finish(first)
+    main(["get", first])
+    main(["animate", REMOTE, "--no-wait", "--prompt", "wind"])
+    *_, second = lines(capsys.readouterr().out)
+
+    assert main(["list"]) == Exit.DONE
+    rows = [row.split() for row in lines(capsys.readouterr().out)]
+    assert [row[:2] for row in rows] == [[second, "processing"], [first, "completed"]]
+    assert rows[1][4] == str(Path.cwd() / "clip.mp4")
+    assert all(datetime.fromisoformat(row[2]).tzinfo for row in rows)
+    assert all(row[3].startswith("$") for row in rows)
+
+    assert main(["list", "--status", "processing", "--limit", "5", "--json"]) == Exit.DONE
+    listed = json.loads(capsys.readouterr().out)
+    assert [prediction["prediction_id"] for prediction in listed["predictions"]] == [second]
+
+
+@pytest.mark.usefixtures("live")
+def test_a_clip_that_was_joined_is_saved_where_this_call_wants_it(
+    sandbox: Sandbox, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["animate", REMOTE, "--no-wait", "--save-to", "one/"])
+    (prediction_id,) = lines(capsys.readouterr().out)
+    sandbox.finish(prediction_id)
+
+    assert main(["animate", REMOTE, "--save-to", "other/"]) == Exit.DONE
+
+    (saved,) = (here / "other").iterdir()
+    assert lines(capsys.readouterr().out) == [str(saved)]
+    assert len(sandbox.submissions) == 1
+
+
+def test_without_a_key_what_the_journal_knows_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == Exit.DONE
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "key" in err
+
+
+def test_a_prediction_of_which_nothing_is_known_has_dashes_in_its_row(
+    quick: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = {"id": "p1", "status": "running"}
+    answer = json.dumps({"data": bare})
+    quick.script(Fault(endpoint="prediction", action="status", status=200, body=answer, times=9))
+    quick.script(Fault(endpoint="history", action="status", status=400, times=9))
+    main(["get", "p1"])
+    capsys.readouterr()
+
+    assert main(["list"]) == Exit.DONE
+
+    assert lines(capsys.readouterr().out)[0].split() == ["p1", "processing", "-", "-", "-"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_balance_is_told_with_what_was_spent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ATLASCLOUD_BUDGET_USD", "5")
+
+    assert main(["balance"]) == Exit.DONE
+    out, err = capsys.readouterr()
+    assert lines(out)[0].startswith("Available on the account: $")
+    assert lines(out)[-1] == "The budget for 24 hours is $5.00, of which $5.00 are left."
+    assert err == ""
+
+    assert main(["balance", "--json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out)["budget_usd"] == 5
 
 
 def test_paths_are_seen_from_the_current_directory_and_the_saved_clip_is_the_answer(
@@ -289,6 +393,10 @@ def test_settings_that_do_not_do_are_told_apart(
         ["animate", REMOTE, "--no-wait", "--timeout", "5"],
         ["animate", REMOTE, "--parameter", "go_fast"],
         ["animate", REMOTE, "--parameter", "=1"],
+        ["animate", REMOTE, "--dry-run", "--no-wait"],
+        ["list", "--limit", "0"],
+        ["list", "--limit", "51"],
+        ["list", "--status", "dry_run"],
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_told_apart(

@@ -17,7 +17,7 @@ import pytest
 from atlascloud_video_mcp.__main__ import command_line
 from atlascloud_video_mcp.clients import client_called
 from atlascloud_video_mcp.commands.options import Exit, add_commands
-from atlascloud_video_mcp.predictions import Prediction
+from atlascloud_video_mcp.predictions import DryRun
 
 ROOT = Path(__file__).parent.parent
 
@@ -117,7 +117,7 @@ def test_every_field_of_a_prediction_stands_in_the_contract_and_nothing_else() -
         field for row in table(page("docs/contract.md"), "A prediction") for field in re.findall(r"`(\w+)`", row[0])
     ]
 
-    assert sorted(documented) == sorted(Prediction.model_fields)
+    assert sorted(documented) == sorted(DryRun.model_fields)
 
 
 def test_what_each_client_waits_stands_in_the_contract() -> None:

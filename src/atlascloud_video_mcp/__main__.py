@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
     match options.command:
         case None:
             return _serve(_settings(options), options.speed)
-        case "animate" | "get" | "models":
+        case "animate" | "get" | "list" | "models" | "balance":
             return _run_for_people(options)
         case "install" | "uninstall":
             return _install(options)
@@ -103,8 +103,12 @@ def _run_for_people(options: argparse.Namespace) -> int:
             return clips.animate(options, settings)
         case "get":
             return clips.get(options, settings)
-        case _:
+        case "list":
+            return lists.predictions(options, settings)
+        case "models":
             return lists.models(options, settings)
+        case _:
+            return lists.balance(options, settings)
 
 
 def command_line() -> argparse.ArgumentParser:

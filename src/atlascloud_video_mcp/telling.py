@@ -1,4 +1,4 @@
-"""What there is to tell of a model: as data, and in lines for a person.
+"""What there is to tell of a model, as data and in lines for a person, and of an account's money.
 
 It is apart from the catalogue, which brings all of it along, and the server is to start without.
 """
@@ -6,12 +6,16 @@ It is apart from the catalogue, which brings all of it along, and the server is 
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from atlascloud_video_mcp.money import in_dollars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from atlascloud_video_mcp.catalogue import Model, Offer, Parameter
+    from atlascloud_video_mcp.predictions import Balance
 
 _LONGEST_DEFAULT = 60  # characters
 
@@ -52,3 +56,17 @@ def _parameter(parameter: Parameter, longest: int) -> dict[str, Any]:
 
 def _cut(text: str, longest: int) -> str | None:
     return (text if len(text) <= longest else f"{text[:longest].rstrip()}...") if text and longest else None
+
+
+def balance_lines(balance: Balance) -> list[str]:
+    """An account's money, a line each."""
+    available, spent = Decimal(str(balance.available_usd)), Decimal(str(balance.spent_24h_usd))
+    lines = [
+        f"Available on the account: {in_dollars(available)}.",
+        f"Spent in the last 24 hours through this server, unfinished clips included: {in_dollars(spent)}.",
+    ]
+    if balance.budget_usd is not None:
+        budget = Decimal(str(balance.budget_usd))
+        left = max(budget - spent, Decimal(0))
+        lines.append(f"The budget for 24 hours is {in_dollars(budget)}, of which {in_dollars(left)} are left.")
+    return [*lines, *(balance.notes or ())]

@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 
 from atlascloud_video_mcp.commands import screen
-from atlascloud_video_mcp.commands.errands import Errand
+from atlascloud_video_mcp.commands.errands import Errand, answer
 from atlascloud_video_mcp.commands.options import Exit
-from atlascloud_video_mcp.commands.words import parting, told
+from atlascloud_video_mcp.commands.words import parting, rehearsal, told
 from atlascloud_video_mcp.errors import SettingsError
 from atlascloud_video_mcp.wiring import leave_conversions_behind, studio_opener
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
+    from atlascloud_video_mcp.predictions import DryRun
     from atlascloud_video_mcp.settings import Settings
     from atlascloud_video_mcp.studio import Step, Studio
 
@@ -48,11 +49,24 @@ def animate(options: argparse.Namespace, settings: Settings) -> Exit:
             parameters=dict(options.parameter) if options.parameter else None,
             save_to=save_to,
             force_new=options.force_new,
+            dry_run=options.dry_run,
             deadline=deadline,
         )
 
-    errand = Errand(order, wait=0.0 if options.no_wait else options.timeout)
+    if options.dry_run:
+        return anyio.run(partial(_rehearse, options, settings, lambda studio: order(studio, 0)))
+    wait = 0.0 if options.no_wait else options.timeout
+    errand = Errand(order, wait=wait, save_to=save_to, saves_itself=True)
     return _run(errand, options, settings, save=bool(save_to or settings.download_dir))
+
+
+async def _rehearse(
+    options: argparse.Namespace, settings: Settings, ask: Callable[[Studio], AsyncGenerator[Step, None]]
+) -> Exit:
+    """Show what would be sent, at what price."""
+    rehearsed = cast("DryRun", await answer(options, settings, ask))
+    rehearsal(rehearsed, as_json=options.json)
+    return Exit.DONE
 
 
 def get(options: argparse.Namespace, settings: Settings) -> Exit:

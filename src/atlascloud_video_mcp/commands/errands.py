@@ -1,7 +1,8 @@
-"""One command's way through the studio: begin, show, wait on through trouble, save."""
+"""A command's way through the studio: begin, show, wait on through trouble, save; or ask and be answered."""
 
 from __future__ import annotations
 
+import math
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -11,13 +12,16 @@ import anyio
 from atlascloud_video_mcp.commands import screen
 from atlascloud_video_mcp.errors import AtlasError, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.predictions import Prediction
+from atlascloud_video_mcp.wiring import studio_opener
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
     from atlascloud_video_mcp.commands.screen import Show
     from atlascloud_video_mcp.predictions import SavedVideo
+    from atlascloud_video_mcp.settings import Settings
     from atlascloud_video_mcp.studio import Step, Studio
 
 
@@ -30,7 +34,9 @@ class Errand:
     wait: float
     """Seconds."""
     save_to: str | None = None
-    """Where the clip is to be saved in the end, unless the steps have done so."""
+    """Where the clip is to be saved in the end."""
+    saves_itself: bool = False
+    """Whether the steps do so."""
     look_again: float = 10.0
     """Seconds after which a wait that broke off is taken up again."""
     known: Prediction | None = None
@@ -56,7 +62,11 @@ class Errand:
                     await anyio.sleep(pause)
                     steps = studio.get_prediction(self.known.prediction_id, deadline=deadline)
                 else:
-                    return await self._save(studio, clip)
+                    break
+            if clip.video_url and not clip.saved_path:
+                # It may be on its way to the disk, and nobody but this process would bring it there.
+                clip = await self._follow(studio.get_prediction(clip.prediction_id, deadline=math.inf), show)
+            return await self._save(studio, clip)
 
     async def _follow(self, steps: AsyncGenerator[Step, None], show: Show) -> Prediction:
         joined = self.known is not None and self.known.reused
@@ -70,7 +80,9 @@ class Errand:
 
     async def _save(self, studio: Studio, clip: Prediction) -> Prediction:
         """Keep the clip, where that is still to be done; what goes wrong becomes a note, for the clip is there."""
-        if self.save_to is None or clip.video_url is None:
+        # What was joined is saved where the earlier call wanted it.
+        done = self.saves_itself and clip.saved_path and not clip.reused
+        if self.save_to is None or clip.video_url is None or done:
             return clip
         try:
             async with aclosing(studio.save_video(clip.prediction_id, self.save_to)) as steps:
@@ -79,3 +91,12 @@ class Errand:
             notes = tuple(dict.fromkeys((*(clip.notes or ()), str(error))))
             return clip.model_copy(update={"saved_path": None, "notes": notes})
         return clip.model_copy(update={"saved_path": saved.saved_path})
+
+
+async def answer(
+    options: argparse.Namespace, settings: Settings, ask: Callable[[Studio], AsyncGenerator[Step, None]]
+) -> object:
+    """The result of a call that is over soon."""
+    open_studio = studio_opener(settings, sandbox=settings.sandbox, speed=options.speed)
+    async with open_studio() as studio, aclosing(ask(studio)) as steps:
+        return [step.result async for step in steps][-1]

@@ -1,26 +1,25 @@
-"""`models`: what there is to choose from."""
+"""`list`, `models`, `balance`: what was made, what there is to choose from, what is left to pay with."""
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 import anyio
 
 from atlascloud_video_mcp.commands import screen
+from atlascloud_video_mcp.commands.errands import answer
 from atlascloud_video_mcp.commands.options import Exit
-from atlascloud_video_mcp.telling import as_data, as_lines
-from atlascloud_video_mcp.wiring import studio_opener
+from atlascloud_video_mcp.money import in_dollars
+from atlascloud_video_mcp.predictions import Status
+from atlascloud_video_mcp.telling import as_data, as_lines, balance_lines
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncGenerator, Callable
 
     from atlascloud_video_mcp.catalogue import Listing
+    from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList
     from atlascloud_video_mcp.settings import Settings
-    from atlascloud_video_mcp.studio import Step, Studio
-
-    Question = Callable[[Studio], AsyncGenerator[Step, None]]
 
 _LONGEST = 500  # characters of a description
 
@@ -31,7 +30,7 @@ def models(options: argparse.Namespace, settings: Settings) -> Exit:
 
 
 async def _models(options: argparse.Namespace, settings: Settings) -> Exit:
-    listing = cast("Listing", await _answer(options, settings, lambda studio: studio.list_models(options.query)))
+    listing = cast("Listing", await answer(options, settings, lambda studio: studio.list_models(options.query)))
     notes = (*listing.notes, f"The default model is {listing.default}.")
     known = [(offer, listing.models.get(offer.id)) for offer in listing.offers]
     if options.json:
@@ -46,8 +45,49 @@ async def _models(options: argparse.Namespace, settings: Settings) -> Exit:
     return Exit.DONE if listing.offers else Exit.FAILED
 
 
-async def _answer(options: argparse.Namespace, settings: Settings, ask: Question) -> object:
-    """The result of a call that asks one thing."""
-    open_studio = studio_opener(settings, sandbox=settings.sandbox, speed=options.speed)
-    async with open_studio() as studio, aclosing(ask(studio)) as steps:
-        return [step.result async for step in steps][-1]
+def predictions(options: argparse.Namespace, settings: Settings) -> Exit:
+    """Show what was made, the newest first."""
+    return anyio.run(_predictions, options, settings)
+
+
+async def _predictions(options: argparse.Namespace, settings: Settings) -> Exit:
+    status = Status(options.status) if options.status else None
+    listed = cast(
+        "PredictionList",
+        await answer(options, settings, lambda studio: studio.list_predictions(limit=options.limit, status=status)),
+    )
+    if options.json:
+        screen.result_json(listed.model_dump(mode="json", exclude_none=True))
+    else:
+        for prediction in listed.predictions:
+            screen.result(_row(prediction))
+    for note in listed.notes:
+        screen.say(note)
+    return Exit.DONE
+
+
+def _row(prediction: Prediction) -> str:
+    """A prediction on one line; what is not known is a dash, so that a script can tell the columns apart."""
+    cost = "-" if prediction.cost_usd is None else in_dollars(Decimal(str(prediction.cost_usd)))
+    made = f"{prediction.created_at:%Y-%m-%dT%H:%M:%SZ}" if prediction.created_at else "-"
+    clip = prediction.saved_path or prediction.video_url or "-"
+    return f"{prediction.prediction_id}  {prediction.status:10}  {made:20}  {cost:6}  {clip}"
+
+
+def balance(options: argparse.Namespace, settings: Settings) -> Exit:
+    """Show the money.
+
+    Raises:
+        AtlasError: The account could not be asked.
+    """
+    return anyio.run(_balance, options, settings)
+
+
+async def _balance(options: argparse.Namespace, settings: Settings) -> Exit:
+    money = cast("Balance", await answer(options, settings, lambda studio: studio.get_balance()))
+    if options.json:
+        screen.result_json(money.model_dump(mode="json", exclude_none=True))
+    else:
+        for line in balance_lines(money):
+            screen.result(line)
+    return Exit.DONE

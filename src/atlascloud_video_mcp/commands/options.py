@@ -43,14 +43,16 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     """
     _add_animate(add("animate", help="make a clip from a picture, and wait for it; costs money", epilog=_STATUSES))
     _add_get(add("get", help="look at a prediction, or wait for it; free", epilog=_STATUSES))
+    _add_list(add("list", help="show what was made, the newest first; free", epilog=_STATUSES))
     _add_models(add("models", help="find image-to-video models, and what each takes; free", epilog=_STATUSES))
+    _add_balance(add("balance", help="show the money left, and what was spent; free", epilog=_STATUSES))
 
 
 def _add_animate(animate: argparse.ArgumentParser) -> None:
     animate.description = (
         "Makes a clip from a picture and waits for it. On stdout: the path of the saved clip, else its URL, or with "
-        "--no-wait the prediction's id. All else goes to stderr. What is unfinished and asked for again is joined, "
-        "not paid twice."
+        "--no-wait the prediction's id, or with --dry-run the request. All else goes to stderr. What is unfinished and "
+        "asked for again is joined, not paid twice."
     )
     animate.add_argument("picture", metavar="PICTURE", help="a file, or an https URL")
     animate.add_argument("--prompt", help="the motion to add: one or two sentences, at most 2,000 characters")
@@ -67,7 +69,7 @@ def _add_animate(animate: argparse.ArgumentParser) -> None:
     animate.add_argument(
         "--parameter",
         action="append",
-        type=parameter,
+        type=_parameter,
         metavar="NAME=VALUE",
         help="a further parameter of the model (`models ID` shows them); VALUE is JSON or text; may be repeated",
     )
@@ -78,6 +80,9 @@ def _add_animate(animate: argparse.ArgumentParser) -> None:
     waiting = animate.add_mutually_exclusive_group()
     waiting.add_argument("--no-wait", action="store_true", help="end as soon as it is submitted")
     _add_timeout(waiting)
+    waiting.add_argument(
+        "--dry-run", action="store_true", help="check everything and show the request and its price; nothing is sent"
+    )
     _add_json(animate)
     animate.add_argument(
         "--sandbox",
@@ -99,6 +104,18 @@ def _add_get(get: argparse.ArgumentParser) -> None:
     _add_json(get)
 
 
+def _add_list(command: argparse.ArgumentParser) -> None:
+    command.description = "Shows what was made, by the journal and the account's history: one line each on stdout."
+    command.add_argument("--limit", type=_count, default=10, metavar="N", help="1 to 50 (default: %(default)s)")
+    command.add_argument("--status", choices=("processing", "completed", "failed"), help="only those")
+    _add_json(command)
+
+
+def _add_balance(balance: argparse.ArgumentParser) -> None:
+    balance.description = "Shows the money left on the account, and what was spent through this program."
+    _add_json(balance)
+
+
 def _add_models(models: argparse.ArgumentParser) -> None:
     models.description = "Finds image-to-video models. Where they are few, what each takes is shown, too."
     models.add_argument("query", nargs="?", default="", metavar="QUERY", help="words or an id (default: all models)")
@@ -108,7 +125,7 @@ def _add_models(models: argparse.ArgumentParser) -> None:
 def _add_timeout(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--timeout",
-        type=seconds,
+        type=_seconds,
         default=LONGEST_WAIT,
         metavar="SECONDS",
         help="how long to wait (default: %(default).0f); the clip is made all the same",
@@ -119,7 +136,7 @@ def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object on stdout instead")
 
 
-def seconds(text: str) -> float:
+def _seconds(text: str) -> float:
     """A number of seconds, 0 or more; argparse tells of the ValueError."""
     number = float(text)
     if not 0 <= number < float("inf"):
@@ -127,7 +144,14 @@ def seconds(text: str) -> float:
     return number
 
 
-def parameter(text: str) -> tuple[str, object]:
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 50:  # noqa: PLR2004 - as many as the tool gives
+        raise ValueError(text)
+    return number
+
+
+def _parameter(text: str) -> tuple[str, object]:
     """A name and a value, which is JSON where it can be read as that and else text."""
     name, equals, value = text.partition("=")
     if not (name and equals):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, assert_never
 
 from atlascloud_video_mcp.commands import screen
 from atlascloud_video_mcp.commands.options import Exit
+from atlascloud_video_mcp.money import in_dollars
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.predictions import Prediction
+    from atlascloud_video_mcp.predictions import DryRun, Prediction
 
 
 def told(prediction: Prediction, *, lasts: bool, as_json: bool, submit_only: bool = False, save: bool = False) -> Exit:
@@ -39,6 +41,15 @@ def told(prediction: Prediction, *, lasts: bool, as_json: bool, submit_only: boo
             return Exit.DONE if submit_only else Exit.UNFINISHED
         case _:
             assert_never(prediction.status)
+
+
+def rehearsal(rehearsed: DryRun, *, as_json: bool) -> None:
+    """Tell what would be sent, at what price."""
+    price = "unknown" if rehearsed.cost_usd is None else in_dollars(Decimal(str(rehearsed.cost_usd)))
+    for line in (f"Nothing was sent or paid. The price: {price}", *(f"Note: {note}" for note in rehearsed.notes or ())):
+        screen.say(line)
+    whole = rehearsed.model_dump(mode="json", exclude_none=True)
+    screen.result_json(whole if as_json else whole["request"])
 
 
 def parting(known: Prediction | None, *, lasts: bool) -> str:
@@ -79,7 +90,7 @@ def _facts(prediction: Prediction, *, lasts: bool) -> list[str]:
     """One fact a line."""
     facts = [
         f"Prediction: {prediction.prediction_id}",
-        prediction.cost_usd is not None and f"Cost: ${prediction.cost_usd:.2f}",
+        prediction.cost_usd is not None and f"Cost: {in_dollars(Decimal(str(prediction.cost_usd)))}",
         prediction.saved_path and lasts and f"URL: {prediction.video_url}",
         *(f"Further output: {url}" for url in prediction.outputs[1:]),
         prediction.reused and "An earlier identical request was joined: nothing new was paid.",

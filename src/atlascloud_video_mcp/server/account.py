@@ -9,6 +9,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
 from atlascloud_video_mcp.money import in_dollars
+from atlascloud_video_mcp.telling import balance_lines
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList
@@ -90,17 +91,7 @@ def _paragraph(prediction: Prediction) -> str:
 
 def balance_answer(balance: Balance) -> CallToolResult:
     """The answer of get_balance."""
-    available, spent = Decimal(str(balance.available_usd)), Decimal(str(balance.spent_24h_usd))
-    lines = [
-        f"Available on the account: {in_dollars(available)}.",
-        f"Spent in the last 24 hours through this server, unfinished clips included: {in_dollars(spent)}.",
-    ]
-    if balance.budget_usd is not None:
-        budget = Decimal(str(balance.budget_usd))
-        left = max(budget - spent, Decimal(0))
-        lines.append(f"The budget for 24 hours is {in_dollars(budget)}, of which {in_dollars(left)} are left.")
-    lines += balance.notes or ()
-    return _answer("\n".join(lines), balance)
+    return _answer("\n".join(balance_lines(balance)), balance)
 
 
 def _answer(text: str, data: BaseModel) -> CallToolResult:

@@ -138,7 +138,7 @@ class Catalogue:
             raise _no_such(model_id, offers.value)
         if reason:
             raise ServiceUnavailable(
-                f"What {_shown(model_id)} takes cannot be known: {reason}.. Call again later, or use "
+                f"What {_shown(model_id)} takes cannot be known: {reason}. Call again later, or use "
                 f"a model that is known without the catalogue: {', '.join(FAMILY)}."
             )
         raise InvalidInput(f"{model_id} animates no picture. list_models shows the models that do.")

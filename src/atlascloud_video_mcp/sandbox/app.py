@@ -23,7 +23,7 @@ from .answers import Refused, Style
 from .pictures import File
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
     from starlette.types import Scope
@@ -51,9 +51,10 @@ class Api:
         handlers: dict[Any, Any] = {Refused: self._refuse, HTTPException: self._refuse_route}
         return Starlette(routes=self._routes(), exception_handlers=handlers)
 
-    def endpoint(self, scope: Scope) -> str:
-        """Name the endpoint a request is for, "other" when there is none."""
-        return next((route.name for route in self._routes() if route.matches(scope)[0] is Match.FULL), "other")
+    def endpoint(self) -> Callable[[Scope], str]:
+        """Give what names the endpoint a request is for, "other" when there is none."""
+        routes = self._routes()
+        return lambda scope: next((route.name for route in routes if route.matches(scope)[0] is Match.FULL), "other")
 
     def _routes(self) -> list[Route]:
         return [

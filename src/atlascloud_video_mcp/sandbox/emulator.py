@@ -150,5 +150,5 @@ class Sandbox:
     def _front(self, clips: Clips, origin: str) -> Front:
         api = Api(self._world, self._models, clips, self._style, self._keys, origin)
         return Front(
-            api.app(), endpoint=api.endpoint, script=self._script, style=self._style, log=self._received.append
+            api.app(), endpoint=api.endpoint(), script=self._script, style=self._style, log=self._received.append
         )

@@ -11,6 +11,8 @@ import threading
 from collections import Counter
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import anyio
@@ -18,7 +20,10 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
 from PIL import Image
+from pydantic import SecretStr
 
+from atlascloud_video_mcp.cloud import Cloud
+from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.sandbox import Chaos, Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ CANARY = "canary-key-0xC0FFEE"
 GENERATION = 1.5  # seconds
 LAG = 1.0  # seconds until a submission is in the history
 WORKERS = 20
+BALANCE = 1e6  # US dollars
 SERVERS = 4
 NO_ANSWER_IS_A_HANG = 120.0
 CANCELLED, TWICE, LEFT, REPEATED = 0.08, 0.10, 0.05, 0.15  # shares of calls and of orders
@@ -97,6 +103,10 @@ class Figures:
     """Accepted again after the journal had the first one as handed over, with a kill or a cancel on its way to us."""
     lost: list[str] = field(default_factory=list)
     absent: int = 0
+    books: Decimal = Decimal(0)
+    """US dollars by the journals, without what was lost on its way and never arrived."""
+    charged: Decimal = Decimal(0)
+    """US dollars by the account."""
     leaks: list[str] = field(default_factory=list)
     tracebacks: int = 0
 
@@ -156,6 +166,8 @@ class Slot:
                 "ATLASCLOUD_STATE_DIR": str(self._root / "state"),
                 "ATLASCLOUD_POLL_INTERVAL": "0.05",
                 "ATLASCLOUD_LOG_LEVEL": "DEBUG",
+                # So high that it refuses nothing: what is tried is whether the books are right.
+                "ATLASCLOUD_BUDGET_USD": "100000",
                 "TMPDIR": str(self._root / "tmp"),
             },
             cwd="/",
@@ -204,7 +216,16 @@ class Fleet:
                 for prediction_id, body in self._sandbox.accepted:
                     tasks.start_soon(self._read, prediction_id, body["prompt"], limit)
             servers.cancel_scope.cancel()
+        await self._audit(base_url)
         self._count()
+
+    async def _audit(self, base_url: str) -> None:
+        """Hold the books against the account."""
+        async with Cloud(base_url, SecretStr(CANARY)) as cloud, Journal(self._root / "state") as journal:
+            lost = await journal.lost(cloud.account, within=timedelta(days=1))
+            spent = (await journal.spending(cloud.account)).total
+            self.figures.books = spent - sum((entry.spent for entry in lost), Decimal(0))
+            self.figures.charged = Decimal(int(BALANCE)) - await cloud.balance()
 
     async def _work(self, calls: int) -> None:
         while self.figures.calls < calls:
@@ -373,7 +394,7 @@ def bad_weather(seed: int) -> Sandbox:
     return Sandbox(
         seconds=GENERATION,
         short_side=64,
-        balance_usd=1e6,
+        balance_usd=BALANCE,
         history_lag=LAG,
         keys={CANARY},
         chaos=Weather(seed=seed, share=0.2, actions=ACTIONS),

@@ -69,11 +69,13 @@ def _storm(root: Path, options: argparse.Namespace) -> bool:
     print(f"tracebacks               {told.tracebacks}")
     print(f"PAID TWICE               {len(told.paid_twice)}")
     print(f"LOST                     {len(told.lost)}")
+    print(f"by the books, charged    ${told.books:.2f}, ${told.charged:.2f}")
     print(f"KEY TOLD                 {len(told.leaks)}")
     for line in (*told.after_delivery, *told.paid_twice, *told.lost, *told.leaks):
         print(f"    {line}")
     print(f"took {time.monotonic() - begun:.0f} s\n", flush=True)
-    return not (told.paid_twice or told.lost or told.leaks or told.hangs or told.tracebacks)
+    off = told.books != told.charged
+    return not (told.paid_twice or told.lost or told.leaks or told.hangs or told.tracebacks or off)
 
 
 def _nonsense(root: Path, options: argparse.Namespace) -> bool:

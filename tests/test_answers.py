@@ -44,7 +44,8 @@ async def client_of(base_url: str) -> AsyncGenerator[Client, None]:
         yield client
 
 
-async def still_rendering(_: Sandbox, client: Client) -> CallToolResult:
+async def still_rendering(sandbox: Sandbox, client: Client) -> CallToolResult:
+    sandbox.script(Fault(endpoint="calculate", action="status", status=404))
     return await client.call_tool("animate_image", ORDER)
 
 

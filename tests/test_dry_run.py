@@ -131,6 +131,15 @@ async def test_a_dry_run_says_what_the_budget_would_do(base_url: str) -> None:
     assert "$0.40 of $0.70" in notes_of(fits)
 
 
+async def test_a_dry_run_says_that_a_budget_counts_little_without_a_journal(base_url: str, tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+
+    async with studio_at(base_url, directory=tmp_path / "state", budget="5") as studio:
+        told = await rehearsed(studio)
+
+    assert "counts only what is left in the journal" in notes_of(told)
+
+
 @pytest.mark.parametrize("budget", [None, "5"])
 async def test_a_dry_run_says_that_no_price_could_be_had(sandbox: Sandbox, base_url: str, budget: str | None) -> None:
     sandbox.script(Fault(endpoint="calculate", action="status", status=404))

@@ -57,7 +57,8 @@ def from_millionths(count: int) -> Decimal:
     return Decimal(count).scaleb(-6)
 
 
-def in_dollars(amount: Decimal) -> str:
+def in_dollars(amount: Decimal | float) -> str:
     """As people write it: two decimals, and more only where they say something."""
+    amount = Decimal(str(amount))
     whole, _, part = f"{abs(amount):f}".partition(".")
     return f"{'-' if amount < 0 else ''}${whole}.{part.rstrip('0'):0<2}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 import anyio
@@ -68,7 +67,7 @@ async def _predictions(options: argparse.Namespace, settings: Settings) -> Exit:
 
 def _row(prediction: Prediction) -> str:
     """A prediction on one line; what is not known is a dash, so that a script can tell the columns apart."""
-    cost = "-" if prediction.cost_usd is None else in_dollars(Decimal(str(prediction.cost_usd)))
+    cost = "-" if prediction.cost_usd is None else in_dollars(prediction.cost_usd)
     made = f"{prediction.created_at:%Y-%m-%dT%H:%M:%SZ}" if prediction.created_at else "-"
     clip = prediction.saved_path or prediction.video_url or "-"
     return f"{prediction.prediction_id}  {prediction.status:10}  {made:20}  {cost:6}  {clip}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, assert_never
 
 from atlascloud_video_mcp.commands import screen
@@ -45,7 +44,7 @@ def told(prediction: Prediction, *, lasts: bool, as_json: bool, submit_only: boo
 
 def rehearsal(rehearsed: DryRun, *, as_json: bool) -> None:
     """Tell what would be sent, at what price."""
-    price = "unknown" if rehearsed.cost_usd is None else in_dollars(Decimal(str(rehearsed.cost_usd)))
+    price = "unknown" if rehearsed.cost_usd is None else in_dollars(rehearsed.cost_usd)
     for line in (f"Nothing was sent or paid. The price: {price}", *(f"Note: {note}" for note in rehearsed.notes or ())):
         screen.say(line)
     whole = rehearsed.model_dump(mode="json", exclude_none=True)
@@ -90,7 +89,7 @@ def _facts(prediction: Prediction, *, lasts: bool) -> list[str]:
     """One fact a line."""
     facts = [
         f"Prediction: {prediction.prediction_id}",
-        prediction.cost_usd is not None and f"Cost: {in_dollars(Decimal(str(prediction.cost_usd)))}",
+        prediction.cost_usd is not None and f"Cost: {in_dollars(prediction.cost_usd)}",
         prediction.saved_path and lasts and f"URL: {prediction.video_url}",
         *(f"Further output: {url}" for url in prediction.outputs[1:]),
         prediction.reused and "An earlier identical request was joined: nothing new was paid.",

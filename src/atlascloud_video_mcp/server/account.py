@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult, TextContent
@@ -73,7 +72,7 @@ def _shortened(prediction: Prediction, prompt_limit: int, left_out: frozenset[st
 def _paragraph(prediction: Prediction) -> str:
     facts = (
         prediction.status,
-        prediction.cost_usd is not None and in_dollars(Decimal(str(prediction.cost_usd))),
+        prediction.cost_usd is not None and in_dollars(prediction.cost_usd),
         prediction.created_at and f"{prediction.created_at:%Y-%m-%d %H:%M} UTC",
         prediction.model,
         prediction.duration and f"{prediction.duration} s",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
+from atlascloud_video_mcp.money import in_dollars
 from atlascloud_video_mcp.predictions import NO_WORD
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _facts(prediction: Prediction) -> list[str]:
 
 def _cost(prediction: Prediction) -> str | None:
     if prediction.cost_usd is not None:
-        return f"cost: ${prediction.cost_usd:.2f}{', paid earlier' if prediction.reused else ''}"
+        return f"cost: {in_dollars(prediction.cost_usd)}{', paid earlier' if prediction.reused else ''}"
     match prediction.status:
         case "processing":
             return "cost: not known yet"

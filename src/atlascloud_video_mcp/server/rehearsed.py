@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mcp.types import CallToolResult, TextContent
@@ -19,7 +18,7 @@ _NEXT = "To make it: ask the user, then call animate_image again with the same a
 def dry_run_answer(rehearsed: DryRun) -> CallToolResult:
     """The answer of animate_image with dry_run."""
     told = rehearsed.model_copy(update={"next_step": _NEXT})
-    cost = "at a price not known" if told.cost_usd is None else f"for {in_dollars(Decimal(str(told.cost_usd)))}"
+    cost = "at a price not known" if told.cost_usd is None else f"for {in_dollars(told.cost_usd)}"
     lines = [
         f"Dry run: nothing was uploaded, submitted or paid. This request would be made, {cost}:",
         json.dumps(told.request, ensure_ascii=False),

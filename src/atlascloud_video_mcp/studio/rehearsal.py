@@ -13,8 +13,8 @@ from atlascloud_video_mcp.journal import Stage, Terms
 from atlascloud_video_mcp.money import in_dollars
 from atlascloud_video_mcp.predictions import DryRun
 from atlascloud_video_mcp.studio.animation import ANY_PICTURE, key_of
+from atlascloud_video_mcp.studio.budgets import look_at_orphans, warnings_of
 from atlascloud_video_mcp.studio.jobs import News
-from atlascloud_video_mcp.studio.orphans import look_at_orphans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,7 +60,7 @@ class Rehearsal:
         earlier = None if force_new else await self.journal.joinable(key)
         unsent = f"(upload of {facts.picture})"
         request = order.model.with_picture(facts.request, url or unsent)
-        notes = [*facts.notes, *filter(None, [facts.doubt]), *self.journal.warnings]
+        notes = [*facts.notes, *filter(None, [facts.doubt]), *warnings_of(self.journal, self.budget)]
         if url is None:
             notes.append(
                 f"The picture is uploaded when the request is made: its URL then stands where {unsent} stands."

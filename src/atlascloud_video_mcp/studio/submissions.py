@@ -12,8 +12,8 @@ from atlascloud_video_mcp.cloud import ASK_FIRST
 from atlascloud_video_mcp.errors import AtlasError, OverBudget, SubmissionUnknown
 from atlascloud_video_mcp.journal import PriceNeeded, Stage, Terms
 from atlascloud_video_mcp.predictions import Report
+from atlascloud_video_mcp.studio.budgets import look_at_orphans
 from atlascloud_video_mcp.studio.jobs import News
-from atlascloud_video_mcp.studio.orphans import look_at_orphans
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping

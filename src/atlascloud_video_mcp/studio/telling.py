@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.predictions import Balance, Status
+from atlascloud_video_mcp.studio.budgets import look_at_orphans, warnings_of
 from atlascloud_video_mcp.studio.jobs import News
-from atlascloud_video_mcp.studio.orphans import look_at_orphans
 from atlascloud_video_mcp.studio.steps import Step, step
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.journal import Journal
     from atlascloud_video_mcp.studio.jobs import Job
     from atlascloud_video_mcp.studio.running import Running
-
-_COUNTS_LITTLE = "The budget of ATLASCLOUD_BUDGET_USD counts only what is left in the journal."
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,8 @@ class Telling:
             following = job.follow(deadline=deadline, heartbeat=self.heartbeat, looks=looks, answer_by=answer_by)
             async with aclosing(following) as log:
                 async for news in log:
-                    yield step(job, news, sandbox=self.cloud.sandbox, warnings=self._warnings)
+                    warnings = warnings_of(self.journal, self.budget)
+                    yield step(job, news, sandbox=self.cloud.sandbox, warnings=warnings)
             # Whoever takes the last step and asks for more was not cancelled: the result is handed over.
             if job.report and job.report.status is Status.COMPLETED:
                 await self.journal.delivered(job.report.prediction_id)
@@ -68,12 +67,6 @@ class Telling:
             available_usd=float(available),
             spent_24h_usd=float(spent),
             budget_usd=None if self.budget is None else float(self.budget),
-            notes=self._warnings or None,
+            notes=warnings_of(self.journal, self.budget) or None,
         )
         job.tell(News("Told the balance", 0.99, result=balance))
-
-    @property
-    def _warnings(self) -> tuple[str, ...]:
-        """What is amiss with the journal, and what that means."""
-        warnings = self.journal.warnings
-        return (*warnings, _COUNTS_LITTLE) if warnings and self.budget is not None else warnings

@@ -50,6 +50,19 @@ def test_without_the_sandbox_extra_the_answer_says_what_to_install(
     assert "needs av: pip install 'atlascloud-video-mcp[sandbox]'" in capsys.readouterr().err
 
 
+def test_a_script_that_asks_for_json_gets_the_error_in_it_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ATLASCLOUD_API_KEY", raising=False)
+    monkeypatch.setenv("ATLASCLOUD_STATE_DIR", str(tmp_path))
+
+    assert main(["get", "p1", "--json"]) == 2
+
+    told = capsys.readouterr()
+    assert json.loads(told.out)["error"].startswith("No API key is set.")
+    assert json.loads(told.out)["error"] in told.err
+
+
 def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

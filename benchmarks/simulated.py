@@ -8,6 +8,7 @@ import selectors
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
@@ -19,6 +20,7 @@ from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.clips import ClipSaver
 from atlascloud_video_mcp.cloud import Cloud
 from atlascloud_video_mcp.journal import Journal
+from atlascloud_video_mcp.money import Quote
 from atlascloud_video_mcp.network import Document, Unreadable
 from atlascloud_video_mcp.predictions import Prediction, Report
 from atlascloud_video_mcp.studio import Studio
@@ -30,6 +32,7 @@ _T = TypeVar("_T")
 MODEL = "minimax/hailuo-2.3/i2v-standard"
 NOWHERE = "http://127.0.0.1:9"
 PICTURE = "https://pictures.example/cat.jpg"
+PRICE = Decimal("0.30")
 CLIP = "https://files.example/clip.mp4"
 
 
@@ -69,7 +72,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 class _Api(Cloud):
-    """The API on the simulated clock: the client as it is, with two requests answered on the spot."""
+    """The API on the simulated clock: the client as it is, with three requests answered on the spot."""
 
     def __init__(self) -> None:
         super().__init__(NOWHERE, SecretStr("simulated"))
@@ -88,6 +91,10 @@ class _Api(Cloud):
     async def prediction(self, prediction_id: str) -> Report:
         self.polls[prediction_id] += 1
         return self._told(prediction_id)
+
+    @override
+    async def quote(self, body: Mapping[str, Any]) -> Quote:
+        return Quote(PRICE)
 
     def _told(self, prediction_id: str) -> Report:
         begun, seconds = self._facts[prediction_id]

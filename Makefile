@@ -5,7 +5,7 @@ CHROMIUM ?= /usr/bin/chromium
 CLIENTS := langchain openai-agents pydantic-ai
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test test-ui test-clients check wheel-test player soak lock clean
+.PHONY: demo test test-ui test-clients install-test check dist wheel-test player mcpb soak bench lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -19,7 +19,6 @@ check: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-.PHONY: dist
 dist: .venv/dev.stamp  ## the wheel and the source archive, the same byte by byte wherever they are built
 	rm -rf dist/*.whl dist/*.tar.gz
 	$(BIN)/python -m hatchling build
@@ -49,7 +48,6 @@ ui/node_modules/.package-lock.json: ui/package-lock.json ui/.npmrc
 	cd ui && npm ci --silent
 	touch $@
 
-.PHONY: mcpb
 mcpb: .venv/dev.stamp .venv/mcpb.stamp  ## the Claude Desktop bundle, checked and packed by the official tool
 	rm -rf build/mcpb dist/*.mcpb
 	$(BIN)/python distribution/mcpb/stage.py build/mcpb
@@ -59,7 +57,6 @@ mcpb: .venv/dev.stamp .venv/mcpb.stamp  ## the Claude Desktop bundle, checked an
 
 # What people install, as they install it: without our pinned versions, by each of the usual tools, from the bundle.
 # Takes minutes, and registries.
-.PHONY: install-test
 install-test: dist mcpb
 	$(BIN)/pytest -p no:cacheprovider distribution/tests
 
@@ -80,7 +77,6 @@ soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, 
 	$(BIN)/python soak/soak.py
 
 # Of the wheel, with compiled bytecode: a checkout would be measured as nobody uses it.
-.PHONY: bench
 bench: .venv/dev.stamp  ## ten figures and what they are measured against; writes docs/benchmarks.md
 	rm -rf dist .venv/bench
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from atlascloud_video_mcp.clients import client_called as client_called_by_itsel
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, SettingsError
 from atlascloud_video_mcp.installing.clients import CLIENTS, client_called
 from atlascloud_video_mcp.installing.edits import entry_in
+from atlascloud_video_mcp.installing.person import Terminal
 from atlascloud_video_mcp.installing.problems import CannotInstall
 from installing_kit import Somebody, config_of, machine_at, prepared, run
 from kit import CANARY
@@ -729,3 +731,19 @@ def test_the_options_for_the_key_in_the_documentation_exist(capsys: pytest.Captu
     for option in (*rows_below("| option | the key |"), "--print", "--env", "--file", "--force"):
         assert option.split(" ")[0] in told
         assert option in INSTALL_MD
+
+
+def test_a_person_reads_results_on_stdout_and_all_else_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(" yes \n"))
+    person = Terminal()
+
+    assert not person.can_answer()
+    assert person.asked("Sure? ") == "yes"
+    person.warned("Look out.")
+    person.told("Done.")
+
+    told = capsys.readouterr()
+    assert told.out == "Done.\n"
+    assert told.err == "Sure? Look out.\n"

@@ -5,7 +5,7 @@ CHROMIUM ?= /usr/bin/chromium
 CLIENTS := langchain openai-agents pydantic-ai
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test test-ui test-clients install-test check dist wheel-test player mcpb soak bench lock clean
+.PHONY: demo test test-ui test-clients install-test check dist wheel-test player mcpb soak bench figures lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -85,6 +85,9 @@ bench: .venv/dev.stamp  ## ten figures and what they are measured against; write
 	.venv/bench/bin/pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
 	.venv/bench/bin/python -m compileall -q -j 0 .venv/bench/lib
 	.venv/bench/bin/python -B benchmarks/bench.py $(BENCH)
+
+figures: .venv/dev.stamp  ## how large the house is, and how much of it one call walks through
+	$(BIN)/python benchmarks/house.py $(FIGURES)
 
 .venv/demo.stamp: requirements/sandbox.txt pyproject.toml
 	$(PYTHON) -m venv .venv

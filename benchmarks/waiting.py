@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from atlascloud_video_mcp.sandbox import Sandbox
+from atlascloud_sandbox import Sandbox
 from figures import Row, Spread
 from optimum import MEDIAN, SIGMA, Optimum, Plan
 from simulated import PICTURE, Wait, wait_for

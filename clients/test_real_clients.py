@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from atlascloud_video_mcp.sandbox import Sandbox
+from atlascloud_sandbox import Sandbox
 from page import PAGE, page
 from roster import CLIENTS
 from turn import Outcome, Turn

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import Process
 
-    from atlascloud_video_mcp.sandbox import Sandbox
+    from atlascloud_sandbox import Sandbox
     from roster import Client
 
 PICTURE = HERE.parent / "tests" / "photos" / "rocket.jpg"

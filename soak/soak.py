@@ -11,7 +11,7 @@ from pathlib import Path
 
 import anyio
 
-from atlascloud_video_mcp.sandbox import Sandbox
+from atlascloud_sandbox import Sandbox
 from crashes import crash_everywhere
 from fleet import CANARY, Fleet, bad_weather
 from nonsense import feed

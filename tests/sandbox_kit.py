@@ -18,7 +18,7 @@ from kit import STANDARD
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from atlascloud_video_mcp.sandbox import Sandbox
+    from atlascloud_sandbox import Sandbox
 
 PRO = "minimax/hailuo-2.3/i2v-pro"
 FAST = "minimax/hailuo-2.3/fast"

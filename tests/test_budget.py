@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp.errors import OverBudget, RequestRefused, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import DryRun, Prediction
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, result_of, studio_at, until
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import anyio
 import httpx
 import pytest
 
+from atlascloud_sandbox import Fault, Sandbox, Style
 from atlascloud_video_mcp.cloud import Cloud, Patience
 from atlascloud_video_mcp.errors import (
     AtlasError,
@@ -28,13 +29,12 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.pictures import open_picture
 from atlascloud_video_mcp.predictions import Status
-from atlascloud_video_mcp.sandbox import Fault, Sandbox, Style
 from kit import CANARY, HASTY, REMOTE, ROCKET, STANDARD, cloud_at, patience_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from atlascloud_video_mcp.sandbox.faults import FaultEndpoint
+    from atlascloud_sandbox.faults import FaultEndpoint
 
 BODY = {"model": STANDARD, "image": REMOTE}
 

@@ -20,6 +20,7 @@ import httpx
 import pytest
 import trustme
 
+from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.doctor import account, clients, house, packages, service
@@ -28,7 +29,6 @@ from atlascloud_video_mcp.doctor.commands import checks, tell
 from atlascloud_video_mcp.doctor.findings import Check, Finding, State, ok
 from atlascloud_video_mcp.doctor.situation import Situation, situation
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.settings import Settings, read_settings
 from installing_kit import machine_at, prepared
 from installing_kit import run as typed
@@ -37,7 +37,7 @@ from kit import CANARY, HASTY, STANDARD
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from atlascloud_video_mcp.sandbox.faults import Action, FaultEndpoint
+    from atlascloud_sandbox.faults import Action, FaultEndpoint
 
 LINES = {
     "python",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.network import Document, Unreadable
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import CANARY, cloud_at
 
 if TYPE_CHECKING:

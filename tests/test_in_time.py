@@ -11,9 +11,9 @@ import pytest
 from mcp import Client
 from mcp.types import Implementation
 
+from atlascloud_sandbox import Fault
 from atlascloud_video_mcp.errors import NotAllowed, OutOfTime, SubmissionUnknown
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
-from atlascloud_video_mcp.sandbox import Fault
 from atlascloud_video_mcp.server import build_server
 from kit import REMOTE, ROCKET, requests_to, result_of, studio_at, text_of, until
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from atlascloud_video_mcp.sandbox import Sandbox
+    from atlascloud_sandbox import Sandbox
     from atlascloud_video_mcp.studio import Step
 
 NOW = 0.0

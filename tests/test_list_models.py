@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from mcp import Client
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
+from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
 from kit import FAST, PRO, STANDARD, catalogue_of, cloud_at, studio_at, text_of
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from atlascloud_sandbox import Fault, Sandbox
+from atlascloud_sandbox.offers import HAILUO, INVENTED
 from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, ServiceUnavailable
 from atlascloud_video_mcp.predictions import Prediction
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from atlascloud_video_mcp.sandbox.offers import HAILUO, INVENTED
 from kit import FAST, PHOTOS, PRO, REMOTE, ROCKET, STANDARD, catalogue_of, cloud_at, studio_at, until
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp.errors import (
     AtlasError,
     BalanceTooLow,
@@ -28,7 +29,6 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.journal import Journal, Stage
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, studio_at, until
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from atlascloud_sandbox import Fault, Sandbox, Style
 from atlascloud_video_mcp.errors import KeyRejected, ServiceUnavailable
 from atlascloud_video_mcp.money import Quote
-from atlascloud_video_mcp.sandbox import Fault, Sandbox, Style
 from kit import REMOTE, STANDARD, cloud_at
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.sandbox.faults import FaultEndpoint
+    from atlascloud_sandbox.faults import FaultEndpoint
 
 BODY = {"model": STANDARD, "image": REMOTE}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Chaos, Fault, Sandbox
+from atlascloud_sandbox import Chaos, Fault, Sandbox
 from sandbox_kit import account, order
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageStat
 
-from atlascloud_video_mcp.sandbox import Sandbox
-from atlascloud_video_mcp.sandbox.camera import choose
-from atlascloud_video_mcp.sandbox.render import RenderStopped, render
+from atlascloud_sandbox import Sandbox
+from atlascloud_sandbox.camera import choose
+from atlascloud_sandbox.render import RenderStopped, render
 from kit import PHOTOS
 from sandbox_kit import FAST, PRO, account, decode, difference, origin, picture, poll, submit, upload
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox, load_faults
+from atlascloud_sandbox import Fault, Sandbox, load_faults
 from sandbox_kit import account, order, origin
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
+from atlascloud_sandbox import Fault, Sandbox
 from sandbox_kit import account, order, poll, submit, wait_until
 
 

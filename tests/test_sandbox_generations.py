@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Sandbox, Style
-from atlascloud_video_mcp.sandbox.answers import status_word
-from atlascloud_video_mcp.sandbox.offers import MODELS
-from atlascloud_video_mcp.sandbox.world import World
+from atlascloud_sandbox import Sandbox, Style
+from atlascloud_sandbox.answers import status_word
+from atlascloud_sandbox.offers import MODELS
+from atlascloud_sandbox.world import World
 from sandbox_kit import FAST, account, available, order, origin, poll, submit
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.sandbox.predictions import Prediction
+    from atlascloud_sandbox.predictions import Prediction
 
 
 def start(prompt: str = "", *, count: int = 1, **changes: Any) -> list[Prediction]:  # noqa: ANN401 - options of World

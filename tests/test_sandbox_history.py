@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox, Style
+from atlascloud_sandbox import Fault, Sandbox, Style
 from sandbox_kit import FAST, PRO, account, order, poll, submit, wait_until
 
 if TYPE_CHECKING:

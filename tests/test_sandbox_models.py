@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox, Style
-from atlascloud_video_mcp.sandbox.offers import MODELS
+from atlascloud_sandbox import Fault, Sandbox, Style
+from atlascloud_sandbox.offers import MODELS
 from kit import PHOTOS, STANDARD
 from sandbox_kit import FAST, PICTURE_URL, PRO, account, available, decode, difference, order, origin, poll, upload
 from sandbox_kit import submit as submit_order

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from atlascloud_video_mcp.sandbox import Sandbox
+from atlascloud_sandbox import Sandbox
 from kit import PHOTOS
 from sandbox_kit import account, available, origin, picture, poll, submit, upload
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Sandbox
+from atlascloud_sandbox import Sandbox
 from sandbox_kit import PRO, account, order, origin, picture, upload
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
+from atlascloud_sandbox import Fault, Sandbox
 from sandbox_kit import account, order, submit, wait_until
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Sandbox, Style
+from atlascloud_sandbox import Sandbox, Style
 from sandbox_kit import account, order, origin, poll, submit
 
 if TYPE_CHECKING:

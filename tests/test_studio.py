@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp.errors import (
     AtlasError,
     InvalidInput,
@@ -19,7 +20,6 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.predictions import Prediction, Upload
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, until
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from atlascloud_video_mcp.sandbox import Sandbox
+from atlascloud_sandbox import Sandbox
 
 options = json.loads(sys.argv[1])
 with Sandbox(short_side=96, balance_usd=1e9, **options).running() as base_url:

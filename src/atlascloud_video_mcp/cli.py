@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from atlascloud_sandbox import Sandbox, Style, load_faults
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.sandbox import Sandbox, Style, load_faults
 
 if TYPE_CHECKING:
     import argparse

@@ -128,7 +128,7 @@ async def _studio(
 
 @asynccontextmanager
 async def _sandbox_studio(settings: Settings, *, speed: float, heartbeat: float) -> AsyncGenerator[Studio, None]:
-    from atlascloud_video_mcp.sandbox import Sandbox  # noqa: PLC0415 - only --sandbox needs it
+    from atlascloud_sandbox import Sandbox  # noqa: PLC0415 - only --sandbox needs it
 
     with Sandbox(speed=speed).running() as base_url:
         emulated = settings.model_copy(update={"base_url": base_url, "api_key": SecretStr("sandbox")})

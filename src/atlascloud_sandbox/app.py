@@ -169,7 +169,6 @@ class Api:
         return await asyncio.to_thread(
             orders.check,
             request.state.json,
-            request.headers,
             self.models,
             self.account,
             f"{self.origin}/files/uploads/",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from .models import Model, Price
+from .models import Model
 
 PROMPT_LIMIT = {"prompt": {"maxLength": 2000}}
 IMAGE = {"type": "string", "description": "URL or base64 data URI of the first frame, JPEG or PNG"}
@@ -25,7 +25,7 @@ def _hailuo(name: str, title: str, usd: str, **properties: dict[str, Any]) -> Mo
     return Model(
         id=f"minimax/hailuo-2.3/{name}",
         name=f"Hailuo 2.3 {title}",
-        price=Price(usd=Decimal(usd)),
+        usd=Decimal(usd),
         properties={"image": IMAGE, "prompt": PROMPT, **properties},
         required=("image",),
         pictures=("image",),

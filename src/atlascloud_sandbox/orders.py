@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from .account import Account
     from .models import Model
 
-# Hours; Source: Atlas Cloud docs, data retention page.
-RETENTION_HEADERS = {
-    "x-atlascloud-object-expiration-hours": range(1, 337),
-    "x-atlascloud-request-retention-hours": range(337),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -32,19 +26,17 @@ class Order:
     failure: Failure | None
 
 
-def check(
-    body: object, headers: Mapping[str, str], models: Mapping[str, Model], account: Account, uploads: str
-) -> Order:
+def check(body: object, models: Mapping[str, Model], account: Account, uploads: str) -> Order:
     """Check a request body; raises Refused. A picture the model will not take is no refusal: that fails later.
 
-    Source: Atlas Cloud docs, predictions, errors and data retention pages.
+    Source: Atlas Cloud docs, predictions and errors pages.
     """
     if not isinstance(body, dict):
         raise Refused(400, "The body must be a JSON object")
     model = models.get(str(body.get("model")))
     if model is None:
         raise Refused(404, f"Model not available: {body.get('model')}")
-    complaints = [*model.complaints(body), *_header_complaints(headers)]
+    complaints = list(model.complaints(body))
     if complaints:
         raise Refused(400, f"Invalid request: {'; '.join(complaints)}")
     pictures = [_picture(name, url, account, uploads) for name, url in model.picture_urls(body)]
@@ -65,12 +57,3 @@ def _picture(name: str, image: str, account: Account, uploads: str) -> tuple[Fil
     except ValueError as error:
         raise Refused(400, f"Invalid request: {name} {error}") from error
     return picture, objection(picture)
-
-
-def _header_complaints(headers: Mapping[str, str]) -> list[str]:
-    allowed = {name: set(map(str, hours)) for name, hours in RETENTION_HEADERS.items()}
-    return [
-        f"header {name} must be a whole number of hours from {hours[0]} to {hours[-1]}"
-        for name, hours in RETENTION_HEADERS.items()
-        if name in headers and headers[name] not in allowed[name]
-    ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from atlascloud_sandbox.models import Model, Price
 from atlascloud_sandbox.offers import IMAGE, PROMPT
 
+from .invented import Invented, Price
 from .offers import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from atlascloud_sandbox.models import Model
 
 
 def catalogue(fillers: int = 0, filler_bytes: int = 1500) -> list[Model]:
@@ -22,7 +24,7 @@ def catalogue(fillers: int = 0, filler_bytes: int = 1500) -> list[Model]:
 def _fillers(count: int, size: int) -> Iterator[Model]:
     readme = "A model that only makes the catalogue longer. " * (size // 46)
     for index in range(1, count + 1):
-        yield Model(
+        yield Invented(
             id=f"filler/model-{index:04}/image-to-video",
             name=f"Filler {index}",
             price=Price(usd=Decimal(index) / 1000),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from atlascloud_sandbox.models import Model, Price
 from atlascloud_sandbox.offers import HAILUO, IMAGE, PROMPT
 
 from .fields import SEED, choice, flag, number, optional, several, text, whole
+from .invented import Invented, Price
 
 # Each brings shapes the others do not have; what is special stands first.
 INVENTED = (
     # `image_url`; a duration that is a choice of texts; a fraction; a required prompt.
-    Model(
+    Invented(
         id="lantern/lantern-2/image-to-video",
         name="Lantern 2 Image to Video",
         price=Price(usd=Decimal("0.35"), unit="generation", dearer={"duration": {"10": Decimal(2)}}),
@@ -30,7 +30,7 @@ INVENTED = (
         categories=("IMAGE-TO-VIDEO",),
     ),
     # `first_frame_image`, and a last one that may be null; a range of durations; a `$ref`; a price by resolution.
-    Model(
+    Invented(
         id="meridian/frames-1/image-to-video",
         name="Meridian Frames 1",
         price=Price(
@@ -54,7 +54,7 @@ INVENTED = (
         categories=("Video", "image_to_video"),
     ),
     # A list of pictures; a duration that may be null, and then the model chooses; told by its tags alone.
-    Model(
+    Invented(
         id="meridian/reference-1/reference-to-video",
         name="Meridian Reference 1",
         price=Price(usd=Decimal("0.04")),
@@ -72,7 +72,7 @@ INVENTED = (
         tags=("NEW", "IMAGE_TO_VIDEO"),
     ),
     # Fields the caller must not need: hidden, disabled, required with a default. The document names a wrong path.
-    Model(
+    Invented(
         id="tidal/tidal-3-pro/image-to-video",
         name="Tidal 3 Pro Image to Video",
         price=Price(usd=Decimal("3.2"), unit="generation"),
@@ -91,7 +91,7 @@ INVENTED = (
         categories=("Image-to-Video", "Text-to-Video"),
     ),
     # No order of properties; every optional field a union with null.
-    Model(
+    Invented(
         id="tidal/tidal-3-mini/image-to-video",
         name="Tidal 3 Mini Image to Video",
         price=Price(usd=Decimal("0.02"), unit="generation"),
@@ -107,7 +107,7 @@ INVENTED = (
         ordered=False,
     ),
     # Neither category nor tag tells what it does, only the schema; one picture or a list; a price without a unit.
-    Model(
+    Invented(
         id="orchard/still-life-1",
         name="Orchard Still Life 1",
         price=Price(usd=Decimal("0.2"), unit=None),
@@ -127,7 +127,7 @@ INVENTED = (
 
 # What no picture is animated with: other inputs, other outputs, and a model that is not shown.
 OTHERS = (
-    Model(
+    Invented(
         id="meridian/frames-1/text-to-video",
         name="Meridian Frames 1 Text to Video",
         price=Price(usd=Decimal("0.02")),
@@ -136,7 +136,7 @@ OTHERS = (
         seconds_plain=5,
         categories=("Text-to-Video",),
     ),
-    Model(
+    Invented(
         id="tidal/upscale-1/video-to-video",
         name="Tidal Upscale 1",
         price=Price(usd=Decimal("0.01")),
@@ -144,7 +144,7 @@ OTHERS = (
         required=("video",),
         categories=("Video-to-Video",),
     ),
-    Model(
+    Invented(
         id="lantern/paint-1/text-to-image",
         name="Lantern Paint 1",
         price=Price(usd=Decimal("0.01"), unit="image"),
@@ -154,7 +154,7 @@ OTHERS = (
         path="/api/v1/model/generateImage",
         categories=("Text-to-Image",),
     ),
-    Model(
+    Invented(
         id="lantern/paint-1/edit",
         name="Lantern Paint 1 Edit",
         price=Price(usd=Decimal("0.03"), unit="image"),
@@ -165,7 +165,7 @@ OTHERS = (
         path="/api/v1/model/generateImage",
         categories=("Image-to-Image",),
     ),
-    Model(
+    Invented(
         id="tidal/tidal-4-preview/image-to-video",
         name="Tidal 4 Preview",
         price=Price(usd=Decimal("0.5")),

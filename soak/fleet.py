@@ -22,9 +22,9 @@ from mcp.types import CallToolResult, TextContent
 from PIL import Image
 from pydantic import SecretStr
 
-from atlascloud_sandbox import Chaos, Fault, Sandbox
 from atlascloud_video_mcp.cloud import Cloud
 from atlascloud_video_mcp.journal import Journal
+from scripted_sandbox import Chaos, Fault, Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path

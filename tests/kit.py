@@ -28,8 +28,8 @@ from atlascloud_video_mcp.studio import Studio
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from atlascloud_sandbox import Fault, Sandbox
     from atlascloud_video_mcp.studio import Step
+    from scripted_sandbox import Fault, Sandbox
 
 PHOTOS = Path(__file__).parent / "photos"
 ROCKET = str(PHOTOS / "rocket.jpg")

@@ -13,7 +13,6 @@ import anyio
 import httpx
 import pytest
 
-from atlascloud_sandbox import Fault, Sandbox, Style
 from atlascloud_video_mcp.cloud import Cloud, Patience
 from atlascloud_video_mcp.errors import (
     AtlasError,
@@ -30,11 +29,12 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.pictures import open_picture
 from atlascloud_video_mcp.predictions import Status
 from kit import CANARY, HASTY, REMOTE, ROCKET, STANDARD, cloud_at, patience_for
+from scripted_sandbox import Fault, Sandbox, Style
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from atlascloud_sandbox.faults import FaultEndpoint
+    from scripted_sandbox.faults import FaultEndpoint
 
 BODY = {"model": STANDARD, "image": REMOTE}
 

@@ -16,7 +16,6 @@ import anyio
 import jsonschema
 import pytest
 
-from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.commands import screen
 from atlascloud_video_mcp.commands.errands import Errand
@@ -25,6 +24,7 @@ from atlascloud_video_mcp.commands.words import parting
 from atlascloud_video_mcp.errors import ServiceUnavailable
 from atlascloud_video_mcp.predictions import Prediction
 from kit import CANARY, PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,6 @@ import httpx
 import pytest
 import trustme
 
-from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.doctor import account, clients, house, packages, service
@@ -33,11 +32,12 @@ from atlascloud_video_mcp.settings import Settings, read_settings
 from installing_kit import machine_at, prepared
 from installing_kit import run as typed
 from kit import CANARY, HASTY, STANDARD
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from atlascloud_sandbox.faults import Action, FaultEndpoint
+    from scripted_sandbox.faults import Action, FaultEndpoint
 
 LINES = {
     "python",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.network import Document, Unreadable
 from kit import CANARY, cloud_at
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp.errors import (
     AtlasError,
     BalanceTooLow,
@@ -30,6 +29,7 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.journal import Journal, Stage
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo
 from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, studio_at, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from atlascloud_sandbox import Fault, Sandbox, Style
 from atlascloud_video_mcp.errors import KeyRejected, ServiceUnavailable
 from atlascloud_video_mcp.money import Quote
 from kit import REMOTE, STANDARD, cloud_at
+from scripted_sandbox import Fault, Sandbox, Style
 
 if TYPE_CHECKING:
-    from atlascloud_sandbox.faults import FaultEndpoint
+    from scripted_sandbox.faults import FaultEndpoint
 
 BODY = {"model": STANDARD, "image": REMOTE}
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from atlascloud_sandbox import Fault, Sandbox
 from atlascloud_video_mcp.errors import (
     AtlasError,
     InvalidInput,
@@ -21,6 +20,7 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.predictions import Prediction, Upload
 from kit import PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -5,9 +5,7 @@ It shares no code with the client it is there to test. Money, prices and generat
 
 from __future__ import annotations
 
-from .answers import Style
+from .account import Account
 from .emulator import Sandbox
-from .faults import Chaos, Fault, load_faults
-from .front import Received
 
-__all__ = ["Chaos", "Fault", "Received", "Sandbox", "Style", "load_faults"]
+__all__ = ["Account", "Sandbox"]

@@ -18,9 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Match, Route
 
-from . import answers, history, orders
-from .answers import Refused, Style
-from .pictures import File
+from . import history, orders
+from .answers import Refused, account_refusal
+from .pictures import File, content_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,20 +28,21 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Scope
 
+    from .account import Account
+    from .answers import Answers
     from .clips import Clips
     from .models import Model
     from .orders import Order
-    from .world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
     """The handlers; `origin` is scheme, host and port of this server, `keys` None takes any key that is not empty."""
 
-    world: World
+    account: Account
     models: Mapping[str, Model]
     clips: Clips
-    style: Style
+    answers: Answers
     keys: frozenset[str] | None
     origin: str
 
@@ -81,7 +82,7 @@ class Api:
             data, name = await part.read(), part.filename or ""
             claimed = part.content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
         content_type = claimed.partition(";")[0].strip().lower()
-        filename = self.world.keep(File(data, content_type), _suffix(name))
+        filename = self.account.keep(File(data, content_type), _suffix(name))
         url = f"{self.origin}/files/uploads/{filename}"
         return self._ok({"type": content_type, "download_url": url, "filename": filename, "size": len(data)})
 
@@ -89,35 +90,33 @@ class Api:
         order = await self._order(request)
         if order.model.type != "Video":
             raise Refused(400, f"{order.model.id} is not a video model")
-        prediction = self.world.submit(order.model, order.body, order.picture, order.failure, request.state.text)
-        return self._ok(answers.submitted(self.style, prediction, self.origin))
+        prediction = self.account.submit(order.model, order.body, order.picture, order.failure, request.state.text)
+        return self._ok(self.answers.submitted(prediction, self.origin, time.monotonic()))
 
     async def _calculate(self, request: Request) -> Response:
         """Source: AtlasCloudAI/mcp-server on GitHub; the price is an invention of the sandbox."""
         order = await self._order(request)
         return self._ok(
             {
-                "price": answers.price(self.style, order.model.quote(order.body)),
-                "origin_price": answers.price(self.style, order.model.listed(order.body)),
+                "price": self.answers.price(order.model.quote(order.body)),
+                "origin_price": self.answers.price(order.model.listed(order.body)),
                 "estimated": order.model.estimated(order.body),
             }
         )
 
     async def _prediction(self, request: Request) -> Response:
         self._authorise(request)
-        prediction = self.world.find(request.path_params["id"])
-        now = time.monotonic()
-        if prediction is None or now - prediction.started < self.style.unknown_for:
+        prediction = self.account.find(request.path_params["id"])
+        if prediction is None:
             raise Refused(404, "Prediction not found")
-        payload = answers.prediction_payload(self.style, prediction, self.origin, now)
-        if self.style.failure_as_500 and payload["status"] == "failed":
-            return JSONResponse({"code": 500, "message": "Generation failed", "data": payload}, 500)
-        return self._ok(payload)
+        status, body = self.answers.polled(prediction, self.origin, time.monotonic())
+        return JSONResponse(body, status)
 
     async def _history(self, request: Request) -> Response:
         self._authorise(request)
-        listed, now = self.world.listed(), time.monotonic()
-        return self._ok(history.page(self.style, listed, request.query_params, origin=self.origin, now=now))
+        listed, now = self.account.listed(), time.monotonic()
+        page = history.page(self.answers, listed, request.query_params, origin=self.origin, now=now)
+        return JSONResponse(page)
 
     async def _models(self, request: Request) -> Response:
         return _unless_known(request, self._ok([model.entry(self.origin) for model in self.models.values()]))
@@ -131,7 +130,7 @@ class Api:
     async def _balance(self, request: Request) -> Response:
         """Source: npm atlascloud-mcp 1.7.0, type BalanceResponse: no envelope, amounts as text."""
         self._authorise(request)
-        balance = self.world.balance()
+        balance = self.account.balance()
         return JSONResponse(
             {
                 "object": "balance",
@@ -145,14 +144,15 @@ class Api:
         )
 
     async def _uploaded_file(self, request: Request) -> Response:
-        file = self.world.upload(request.path_params["name"])
-        if file is None:
-            raise Refused(404, "No such file")
-        return Response(file.data, media_type=file.content_type)
+        file = self.account.upload(request.path_params["name"])
+        picture_type = None if file is None else content_type(file.data)
+        if file is None or picture_type is None:
+            raise Refused(404, "No such picture")
+        return Response(file.data, media_type=picture_type)
 
     async def _output_file(self, request: Request) -> Response:
-        prediction = self.world.find(request.path_params["id"])
-        if prediction is None or not prediction.succeeded(time.monotonic()):
+        prediction = self.account.with_clip(request.path_params["id"])
+        if prediction is None:
             raise Refused(404, "No such file")
         # The event loop's own pool: it is waited for when the loop ends, so that no rendering outlives the server.
         return FileResponse(await asyncio.to_thread(self.clips.path, prediction), media_type="video/mp4")
@@ -167,11 +167,15 @@ class Api:
         self._authorise(request)
         # Pictures are decoded for the check, which would hold up the event loop.
         return await asyncio.to_thread(
-            orders.check, request.state.json, request.headers, self.models, self.world, f"{self.origin}/files/uploads/"
+            orders.check,
+            request.state.json,
+            self.models,
+            self.account,
+            f"{self.origin}/files/uploads/",
         )
 
     def _ok(self, data: object) -> Response:
-        return JSONResponse(answers.envelope(self.style, data))
+        return JSONResponse(self.answers.wrap(data))
 
     async def _refuse(self, request: Request, refused: Refused) -> Response:
         return self._refusal(request, refused.status, str(refused))
@@ -185,8 +189,8 @@ class Api:
     def _refusal(self, request: Request, status: int, message: str) -> Response:
         request_id = request.state.request_id
         if request.url.path.startswith("/public/"):
-            return JSONResponse(answers.account_refusal(status, message, request_id), status)
-        return JSONResponse(answers.refusal(self.style, status, message, request_id), status)
+            return JSONResponse(account_refusal(status, message, request_id), status)
+        return JSONResponse(self.answers.refusal(status, message, request_id), status)
 
 
 def _unless_known(request: Request, answer: Response) -> Response:

@@ -1,42 +1,38 @@
-"""The history of an account: which generations it lists, and in what form."""
+"""The history of an account: which generations it lists."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
-
-from . import answers
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .answers import Style
+    from .answers import Answers
     from .predictions import Prediction
 
-PAGE_SIZE, LARGEST_PAGE = 20, 100
+PAGE_SIZE, LARGEST_PAGE = 20, 50
 LONGEST_NUMBER = 9
 
 
 def page(
-    style: Style, predictions: Iterable[Prediction], query: Mapping[str, str], *, origin: str, now: float
-) -> dict[str, Any]:
-    """Build the payload of one page; parameters it does not know are ignored, empty ones too.
+    answers: Answers, predictions: Iterable[Prediction], query: Mapping[str, str], *, origin: str, now: float
+) -> object:
+    """Build the answer with one page; parameters it does not know are ignored, empty ones too.
 
     Source: npm atlascloud-mcp 1.7.0, type HistoryResponse; AtlasCloudAI/mcp-server on GitHub for `state` and
     `modelPrefix`.
     """
     number = _whole(query, "no", default=1, largest=10**6)
     size = _whole(query, "size", default=PAGE_SIZE, largest=LARGEST_PAGE)
-    items = [
-        _item(style, prediction, origin, now) for prediction in predictions if _wanted(style, prediction, query, now)
-    ]
-    rows = items[(number - 1) * size : number * size]
-    return {style.history_rows: rows, "pageNo": number, "pageSize": size, "total": len(items)}
+    wanted = [prediction for prediction in predictions if _wanted(answers, prediction, query, now)]
+    rows = [answers.row(prediction, origin, now) for prediction in wanted[(number - 1) * size : number * size]]
+    return answers.history(rows, number=number, size=size, total=len(wanted))
 
 
-def _wanted(style: Style, prediction: Prediction, query: Mapping[str, str], now: float) -> bool:
+def _wanted(answers: Answers, prediction: Prediction, query: Mapping[str, str], now: float) -> bool:
     facts = {
         "model": prediction.model,
-        "status": answers.status_word(style, prediction, now),
+        "status": answers.state(prediction, now),
         "state": _state(prediction, now),
     }
     same = all(query.get(name, "") in ("", fact) for name, fact in facts.items())
@@ -47,18 +43,6 @@ def _state(prediction: Prediction, now: float) -> Literal["running", "succeeded"
     if not prediction.ended(now):
         return "running"
     return "succeeded" if prediction.succeeded(now) else "failed"
-
-
-def _item(style: Style, prediction: Prediction, origin: str, now: float) -> dict[str, Any]:
-    payload = answers.prediction_payload(style, prediction, origin, now)
-    return {
-        "ID": prediction.id,
-        "createdAt": int(prediction.created),
-        "model": prediction.model,
-        "requestBody": prediction.text,
-        "result": payload,
-        "status": payload["status"],
-    }
 
 
 def _whole(query: Mapping[str, str], name: str, *, default: int, largest: int) -> int:

@@ -1,227 +1,55 @@
-"""The models on offer. All but the Hailuo 2.3 family are inventions, of the shapes that published schemas have."""
+"""The models on offer: the Hailuo 2.3 family.
+
+Parameters: Atlas Cloud's public ComfyUI nodes, generated from the live schemas in March 2026. The limit of the prompt
+is applied but, as by Atlas, not published. Prices are invented.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
-from .fields import IMAGE, PROMPT, SEED, choice, expansion, flag, number, optional, several, text, whole
-from .models import Model, Price
+from .models import Model
 
 PROMPT_LIMIT = {"prompt": {"maxLength": 2000}}
-DURATION = whole("Length of the clip in seconds", enum=[6, 10], default=6)
+IMAGE = {"type": "string", "description": "URL or base64 data URI of the first frame, JPEG or PNG"}
+PROMPT = {"type": "string", "description": "The motion to add"}
+DURATION = {"type": "integer", "description": "Length of the clip in seconds", "enum": [6, 10], "default": 6}
 
 
-# Parameters: Atlas Cloud's public ComfyUI nodes, generated from the live schemas in March 2026. The limit of the prompt
-# is applied but, as by Atlas, not published.
+def _flag(description: str, *, default: bool) -> dict[str, Any]:
+    return {"type": "boolean", "description": description, "default": default}
+
+
+def _hailuo(name: str, title: str, usd: str, **properties: dict[str, Any]) -> Model:
+    return Model(
+        id=f"minimax/hailuo-2.3/{name}",
+        name=f"Hailuo 2.3 {title}",
+        usd=Decimal(usd),
+        properties={"image": IMAGE, "prompt": PROMPT, **properties},
+        required=("image",),
+        pictures=("image",),
+        unpublished=PROMPT_LIMIT,
+        organization="MiniMax",
+    )
+
+
+EXPANSION = "Let the model rewrite the prompt"
 HAILUO = (
-    Model(
-        id="minimax/hailuo-2.3/i2v-standard",
-        name="Hailuo 2.3 I2V Standard",
-        price=Price(usd=Decimal("0.05")),
-        properties={
-            "image": IMAGE,
-            "prompt": PROMPT,
-            "duration": DURATION,
-            "enable_prompt_expansion": expansion(default=False),
-        },
-        required=("image",),
-        pictures=("image",),
-        unpublished=PROMPT_LIMIT,
-        organization="MiniMax",
+    _hailuo(
+        "i2v-standard",
+        "I2V Standard",
+        "0.05",
+        duration=DURATION,
+        enable_prompt_expansion=_flag(EXPANSION, default=False),
     ),
-    Model(
-        id="minimax/hailuo-2.3/i2v-pro",
-        name="Hailuo 2.3 I2V Pro",
-        price=Price(usd=Decimal("0.09")),
-        properties={"image": IMAGE, "prompt": PROMPT, "enable_prompt_expansion": expansion(default=True)},
-        required=("image",),
-        pictures=("image",),
-        unpublished=PROMPT_LIMIT,
-        organization="MiniMax",
-    ),
-    Model(
-        id="minimax/hailuo-2.3/fast",
-        name="Hailuo 2.3 Fast",
-        price=Price(usd=Decimal("0.03")),
-        properties={
-            "image": IMAGE,
-            "prompt": PROMPT,
-            "duration": DURATION,
-            "enable_prompt_expansion": expansion(default=True),
-            "go_fast": flag("Trade some quality for time", default=True),
-        },
-        required=("image",),
-        pictures=("image",),
-        unpublished=PROMPT_LIMIT,
-        organization="MiniMax",
+    _hailuo("i2v-pro", "I2V Pro", "0.09", enable_prompt_expansion=_flag(EXPANSION, default=True)),
+    _hailuo(
+        "fast",
+        "Fast",
+        "0.03",
+        duration=DURATION,
+        enable_prompt_expansion=_flag(EXPANSION, default=True),
+        go_fast=_flag("Trade some quality for time", default=True),
     ),
 )
-
-# Each brings shapes the others do not have; what is special stands first.
-INVENTED = (
-    # `image_url`; a duration that is a choice of texts; a fraction; a required prompt.
-    Model(
-        id="lantern/lantern-2/image-to-video",
-        name="Lantern 2 Image to Video",
-        price=Price(usd=Decimal("0.35"), unit="generation", dearer={"duration": {"10": Decimal(2)}}),
-        properties={
-            "image_url": text("The picture the clip starts from", format="uri"),
-            "prompt": text("What happens", maxLength=2500),
-            "negative_prompt": text("What shall not be seen", maxLength=500),
-            "duration": choice("Seconds", ("5", "10"), default="5"),
-            "aspect_ratio": choice("Shape of the clip", ("16:9", "9:16", "1:1"), default="16:9"),
-            "cfg_scale": number("How closely to follow the prompt", minimum=0, maximum=1, default=0.5),
-        },
-        required=("image_url", "prompt"),
-        pictures=("image_url",),
-        seconds_plain=5,
-        categories=("IMAGE-TO-VIDEO",),
-    ),
-    # `first_frame_image`, and a last one that may be null; a range of durations; a `$ref`; a price by resolution.
-    Model(
-        id="meridian/frames-1/image-to-video",
-        name="Meridian Frames 1",
-        price=Price(
-            usd=Decimal("0.02"),
-            dearer={"resolution": {"480p": Decimal("0.5"), "1080p": Decimal("2.5")}},
-            discount=80,
-        ),
-        properties={
-            "prompt": text("What happens between the frames"),
-            "first_frame_image": text("First frame", format="uri"),
-            "last_frame_image": text("Last frame", format="uri", nullable=True),
-            "duration": whole("Seconds", minimum=4, maximum=12, default=5),
-            "resolution": {"$ref": "#/components/schemas/Resolution", "default": "720p"},
-            "seed": SEED,
-            "camera_fixed": flag("Keep the camera still", default=False),
-        },
-        required=("first_frame_image",),
-        pictures=("first_frame_image", "last_frame_image"),
-        shared={"Resolution": {"type": "string", "title": "Resolution", "enum": ["480p", "720p", "1080p"]}},
-        seconds_plain=5,
-        categories=("Video", "image_to_video"),
-    ),
-    # A list of pictures; a duration that may be null, and then the model chooses; told by its tags alone.
-    Model(
-        id="meridian/reference-1/reference-to-video",
-        name="Meridian Reference 1",
-        price=Price(usd=Decimal("0.04")),
-        properties={
-            "images": several("What the clip shall show, the first picture first", 1, 4),
-            "prompt": text("What happens", maxLength=1500),
-            "duration": optional(whole("Seconds; left out, the model chooses", minimum=2, maximum=8), default=None),
-            "seed": optional(whole("Same seed, same clip", minimum=0, maximum=4294967295)),
-        },
-        required=("images", "prompt"),
-        pictures=("images",),
-        seconds_plain=4,
-        chooses_seconds=True,
-        categories=(),
-        tags=("NEW", "IMAGE_TO_VIDEO"),
-    ),
-    # Fields the caller must not need: hidden, disabled, required with a default. The document names a wrong path.
-    Model(
-        id="tidal/tidal-3-pro/image-to-video",
-        name="Tidal 3 Pro Image to Video",
-        price=Price(usd=Decimal("3.2"), unit="generation"),
-        properties={
-            "image": IMAGE,
-            "prompt": PROMPT,
-            "resolution": choice("Short side", ("720p", "1080p", "4k"), default="1080p"),
-            "generate_audio": flag("Sound beside the picture", default=True),
-            "provider": choice("Where it runs", ("one", "two"), default="one", hidden=True),
-            "watermark": flag("Not on offer", default=True, disabled=True),
-        },
-        required=("image", "resolution", "provider"),
-        pictures=("image",),
-        seconds_plain=8,
-        path="/api/v1/model/generateImage",
-        categories=("Image-to-Video", "Text-to-Video"),
-    ),
-    # No order of properties; every optional field a union with null.
-    Model(
-        id="tidal/tidal-3-mini/image-to-video",
-        name="Tidal 3 Mini Image to Video",
-        price=Price(usd=Decimal("0.02"), unit="generation"),
-        properties={
-            "seed": optional(whole("Same seed, same clip", minimum=0, maximum=65535), title="Seed"),
-            "image": text("Picture", title="Image"),
-            "prompt": optional(text("The motion to add", maxLength=800), title="Prompt"),
-            "fps": optional(whole("Frames a second", enum=[16, 24]), title="Fps", default=24),
-        },
-        required=("image",),
-        pictures=("image",),
-        seconds_plain=5,
-        ordered=False,
-    ),
-    # Neither category nor tag tells what it does, only the schema; one picture or a list; a price without a unit.
-    Model(
-        id="orchard/still-life-1",
-        name="Orchard Still Life 1",
-        price=Price(usd=Decimal("0.2"), unit=None),
-        properties={
-            "prompt": PROMPT,
-            "image": {"anyOf": [IMAGE, several("Up to two pictures", 1, 2)], "description": "One picture, or two"},
-            "motion": number("How much moves", minimum=0.1, maximum=10, default=1.0),
-            "loop": flag("End as it begins", default=False),
-        },
-        required=("prompt", "image"),
-        pictures=("image",),
-        seconds_plain=4,
-        categories=("Video",),
-        tags=(),
-    ),
-)
-
-# What no picture is animated with: other inputs, other outputs, and a model that is not shown.
-OTHERS = (
-    Model(
-        id="meridian/frames-1/text-to-video",
-        name="Meridian Frames 1 Text to Video",
-        price=Price(usd=Decimal("0.02")),
-        properties={"prompt": PROMPT, "duration": whole("Seconds", minimum=4, maximum=12, default=5)},
-        required=("prompt",),
-        seconds_plain=5,
-        categories=("Text-to-Video",),
-    ),
-    Model(
-        id="tidal/upscale-1/video-to-video",
-        name="Tidal Upscale 1",
-        price=Price(usd=Decimal("0.01")),
-        properties={"video": text("The clip to make larger", format="uri")},
-        required=("video",),
-        categories=("Video-to-Video",),
-    ),
-    Model(
-        id="lantern/paint-1/text-to-image",
-        name="Lantern Paint 1",
-        price=Price(usd=Decimal("0.01"), unit="image"),
-        properties={"prompt": PROMPT, "size": text("Width and height", default="1024*1024")},
-        required=("prompt",),
-        type="Image",
-        path="/api/v1/model/generateImage",
-        categories=("Text-to-Image",),
-    ),
-    Model(
-        id="lantern/paint-1/edit",
-        name="Lantern Paint 1 Edit",
-        price=Price(usd=Decimal("0.03"), unit="image"),
-        properties={"images": several("The pictures to change", 1, 3), "prompt": PROMPT},
-        required=("images", "prompt"),
-        pictures=("images",),
-        type="Image",
-        path="/api/v1/model/generateImage",
-        categories=("Image-to-Image",),
-    ),
-    Model(
-        id="tidal/tidal-4-preview/image-to-video",
-        name="Tidal 4 Preview",
-        price=Price(usd=Decimal("0.5")),
-        properties={"image": IMAGE, "prompt": PROMPT},
-        required=("image",),
-        pictures=("image",),
-        shown=False,
-    ),
-)
-
-MODELS = {model.id: model for model in (*OTHERS[:2], *HAILUO, *INVENTED, *OTHERS[2:])}

@@ -8,7 +8,7 @@ import io
 import re
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 MEGABYTE = 1024 * 1024
 LARGEST = 20 * MEGABYTE
@@ -58,12 +58,21 @@ def objection(file: File) -> str | None:
         return "Image could not be decoded as JPEG or PNG"
 
 
+def content_type(data: bytes) -> str | None:
+    """Tell what kind of picture the bytes are, None for anything but a JPEG or a PNG."""
+    try:
+        with Image.open(io.BytesIO(data), formats=READERS) as picture:
+            return TYPES[str(picture.format)]
+    except UNREADABLE:
+        return None
+
+
 def open_picture(file: File | None) -> Image.Image:
-    """Decode the picture upright; a gradient stands in for one that was never seen."""
+    """Decode the picture as a model sees it, which knows no EXIF; a gradient stands in for one that was never seen."""
     if file is None:
         return gradient()
     with Image.open(io.BytesIO(file.data)) as picture:
-        return ImageOps.exif_transpose(picture).convert("RGB")
+        return picture.convert("RGB")
 
 
 def gradient() -> Image.Image:
@@ -73,10 +82,10 @@ def gradient() -> Image.Image:
     return mixed.resize((1024, 768), Image.Resampling.BICUBIC)
 
 
-def _objection_to(picture: Image.Image, content_type: str) -> str | None:
+def _objection_to(picture: Image.Image, claimed: str) -> str | None:
     actual = TYPES[str(picture.format)]
-    if ALIASES.get(content_type, content_type) != actual:
-        return f"Image is {actual} but was sent as {content_type}"
+    if ALIASES.get(claimed, claimed) != actual:
+        return f"Image is {actual} but was sent as {claimed}"
     width, height = picture.size
     if min(width, height) <= SHORTEST_SIDE:
         return f"Image is {width}x{height}, the short side must exceed {SHORTEST_SIDE} pixels"

@@ -41,7 +41,11 @@ class Prediction:
     created: float
     planned: float
     due: float
-    forgotten: bool = False
+
+    @property
+    def took(self) -> float:
+        """How long it was at work once it has ended, in seconds."""
+        return self.due - self.started
 
     def ended(self, now: float) -> bool:
         """Tell if the generation is over, well or badly."""
@@ -60,7 +64,3 @@ class Prediction:
     def progress(self, now: float) -> float:
         """Tell how much of the planned time has gone by, 1.0 being all of it."""
         return (now - self.started) / self.planned if self.planned else 1.0
-
-    def finish(self, now: float) -> None:
-        """End the generation now, unless it is over."""
-        self.due = min(self.due, now)

@@ -7,10 +7,12 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from answer_files import Answer
 
 FaultEndpoint = Literal[
     "upload", "generate", "prediction", "history", "models", "schema", "calculate", "balance", "file", "*"
@@ -37,8 +39,9 @@ class Fault(BaseModel):
     Requests are counted from the moment the fault is scripted, hit by other faults or not; of several faults that
     would hit one request, the first does.
 
-    `status` answers with the given `status`, `headers`, `body` and `content_type`, without a body in the API's own
-    error envelope. `reset_before` resets the connection instead of acting, `reset_after` instead of answering.
+    `status` answers with the given `status`, `headers`, `body` (in `encoding`) and `content_type`, without a body in
+    the API's own error envelope. `reset_before` resets the connection instead of acting, `reset_after` instead of
+    answering.
     `delay` waits `seconds` and then acts, `delay_after` acts and then waits before it answers. `truncate` announces
     the whole body, sends half and closes; `wrong_length` announces half and sends the whole. `drip` sends the body in
     `chunks` pieces with `pause` seconds between them. `malformed`, `html`, `wrong_types` and `empty` answer 200 with
@@ -58,6 +61,7 @@ class Fault(BaseModel):
     status: int = Field(default=500, ge=200, le=599)
     headers: dict[str, str] = Field(default_factory=dict)
     body: str | None = None
+    encoding: str = "utf-8"
     content_type: str = "application/json"
     seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     chunks: int = Field(default=8, ge=1)
@@ -69,6 +73,22 @@ class Fault(BaseModel):
         if self.act and self.action == "reset_before":
             raise ValueError("reset_before never acts; reset_after does")
         return self
+
+    @classmethod
+    def answering(cls, answer: Answer, endpoint: FaultEndpoint, *, times: int = 1, act: bool = False) -> Self:
+        """One of the API's answers that are kept as files, instead of the sandbox's own."""
+        kind = answer.headers["content-type"]
+        return cls(
+            endpoint=endpoint,
+            action="status",
+            status=answer.status,
+            headers={name: value for name, value in answer.headers.items() if name != "content-type"},
+            content_type=kind,
+            body=answer.body,
+            encoding=answer.encoding,
+            times=times,
+            act=act,
+        )
 
     def hits(self, endpoint: str) -> bool:
         """Tell if the fault is for the endpoint."""
@@ -107,19 +127,6 @@ class Chaos(BaseModel):
         return [fault for fault in self.actions if fault.hits(endpoint)]
 
 
-def load_faults(text: str) -> list[Fault]:
-    """Read faults from a JSON array of objects.
-
-    Raises ValueError, which names the first wrong entry and field and says what is wrong with it.
-    """
-    try:
-        return TypeAdapter(list[Fault]).validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the text as a whole"
-        raise ValueError(f"Not a JSON array of faults: {place}: {first['msg']}") from error
-
-
 class Script:
     """The faults still to come, and a count of those that came; safe to use from several threads."""
 
@@ -128,7 +135,7 @@ class Script:
         self._counters = [_Counter(fault) for fault in faults]
         self._chaos = chaos
         # Not for secrets: the same seed is to give the same faults.
-        self._dice = random.Random(None if chaos is None else chaos.seed)  # noqa: S311 - a simulation, nothing secret
+        self._dice = random.Random(None if chaos is None else chaos.seed)
         self._played: Counter[str] = Counter()
 
     @property

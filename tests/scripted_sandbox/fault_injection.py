@@ -1,4 +1,4 @@
-"""Faults, played out on one request: the table of what each action does to it."""
+"""Faults, played out on requests: who is hit, and the table of what each action does to it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, assert_never
+from urllib.parse import parse_qsl
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from .answers import refusal
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from .answers import Style
-    from .faults import Fault
+    from atlascloud_sandbox.answers import Answers
+
+    from .faults import Fault, Script
 
 PAGE = "<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 BROKEN_JSON = '{"code": 200, "message": "success", "data": {"id": "sandbox-'
@@ -48,6 +51,58 @@ WRONG_TYPES: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came in.
+
+    Header names are lower-case, and a key is never kept: `authorization` reads "present". `body` is the parsed JSON,
+    None when it is not JSON; `started` is in `time.monotonic` seconds.
+    """
+
+    method: str
+    path: str
+    query: str
+    endpoint: str
+    headers: dict[str, str]
+    body: Any
+    started: float
+
+
+class FaultMiddleware:
+    """Writes every request down, and lets the script's faults befall it."""
+
+    def __init__(self, app: ASGIApp, *, script: Script, answers: Answers, log: Callable[[Received], None]) -> None:
+        self._app = app
+        self._script = script
+        self._answers = answers
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._log(_received(scope))
+        exchange = Exchange(_signed(scope) or self._app, scope, receive, send, self._answers)
+        fault = self._script.take(scope["state"]["endpoint"])
+        await (exchange.pass_on() if fault is None else play(fault, exchange))
+
+
+def _received(scope: Scope) -> Received:
+    headers, state = dict(Headers(scope=scope)), scope["state"]
+    if "authorization" in headers:
+        headers["authorization"] = "present"
+    query = scope["query_string"].decode("latin-1")
+    return Received(scope["method"], scope["path"], query, state["endpoint"], headers, state["json"], state["started"])
+
+
+def _signed(scope: Scope) -> Response | None:
+    """Turn away who comes with a signed link that has ended."""
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    if "X-Tos-Date" not in query:
+        return None
+    signed = datetime.strptime(query["X-Tos-Date"], "%Y%m%dT%H%M%S%z")
+    if datetime.now(UTC) - signed < timedelta(seconds=int(query["X-Tos-Expires"])):
+        return None
+    return Response("<Error><Code>AccessDenied</Code></Error>", 403, media_type="application/xml")
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One request and the means to answer it, rightly or wrongly."""
 
@@ -55,7 +110,7 @@ class Exchange:
     scope: Scope
     receive: Receive
     send: Send
-    style: Style
+    answers: Answers
 
     async def act(self) -> Answer:
         """Let the application act and keep back its answer."""
@@ -170,6 +225,6 @@ async def play(fault: Fault, exchange: Exchange) -> None:  # noqa: C901, PLR0912
 
 def _status(fault: Fault, exchange: Exchange) -> Response:
     if fault.body is not None:
-        return Response(fault.body, fault.status, fault.headers, fault.content_type)
-    body = refusal(exchange.style, fault.status, "Scripted fault", exchange.scope["state"]["request_id"])
+        return Response(fault.body.encode(fault.encoding), fault.status, fault.headers, fault.content_type)
+    body = exchange.answers.refusal(fault.status, "Scripted fault", exchange.scope["state"]["request_id"])
     return JSONResponse(body, fault.status, fault.headers)

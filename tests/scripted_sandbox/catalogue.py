@@ -5,23 +5,26 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from .fields import IMAGE, PROMPT
-from .models import Model, Price
+from atlascloud_sandbox.offers import IMAGE, PROMPT
+
+from .invented import Invented, Price
 from .offers import MODELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    from atlascloud_sandbox.models import Model
 
 
-def catalogue(fillers: int = 0, filler_bytes: int = 1500) -> Mapping[str, Model]:
-    """Give all models by id, with `fillers` further image-to-video models of about `filler_bytes` bytes each."""
-    return {model.id: model for model in (*MODELS.values(), *_fillers(fillers, filler_bytes))}
+def catalogue(fillers: int = 0, filler_bytes: int = 1500) -> list[Model]:
+    """Give all models, with `fillers` further image-to-video models of about `filler_bytes` bytes each."""
+    return [*MODELS.values(), *_fillers(fillers, filler_bytes)]
 
 
 def _fillers(count: int, size: int) -> Iterator[Model]:
     readme = "A model that only makes the catalogue longer. " * (size // 46)
     for index in range(1, count + 1):
-        yield Model(
+        yield Invented(
             id=f"filler/model-{index:04}/image-to-video",
             name=f"Filler {index}",
             price=Price(usd=Decimal(index) / 1000),

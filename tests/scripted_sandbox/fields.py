@@ -45,11 +45,4 @@ def optional(rule: dict[str, Any], **rules: object) -> dict[str, Any]:
     return {"anyOf": [bare, {"type": "null"}], "description": rule["description"], **rules}
 
 
-def expansion(*, default: bool) -> dict[str, Any]:
-    """The prompt expansion of the Hailuo family."""
-    return flag("Let the model rewrite the prompt", default=default)
-
-
-IMAGE = text("URL or base64 data URI of the first frame, JPEG or PNG")
-PROMPT = text("The motion to add")
 SEED = whole("Same seed, same clip; -1 for chance", minimum=-1, maximum=2147483647, default=-1)

@@ -1,4 +1,4 @@
-"""What the emulated service remembers: uploads, generations and money."""
+"""What the emulated account remembers: uploads, generations and money."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from .answers import Refused, amount
+from .pictures import MEGABYTE
 from .predictions import Failure, Prediction
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .models import Model
     from .pictures import File
 
+KEPT = 128 * MEGABYTE
 MEDIAN_SECONDS, SIGMA = 45.0, 0.35
 SLOW = 10
 MODERATION = Failure("Content moderation refused the prompt", 1039)
@@ -35,38 +37,32 @@ class Balance:
     frozen: Decimal
 
 
-class World:
+class Account:
     """The state behind the endpoints; safe to use from several threads.
 
-    `history_lag` is how many seconds after its submission a generation is listed, `clock_skew` how many seconds the
-    account's clock is ahead, `billed` what a clip costs in the end as a multiple of its quote.
+    `speed` divides the time every generation takes: `seconds`, or log-normal with a median of 45 s drawn from `seed`.
     """
 
     def __init__(
-        self,
-        *,
-        speed: float,
-        seconds: float | None,
-        seed: int | None,
-        balance_usd: float,
-        history_lag: float = 0.0,
-        clock_skew: float = 0.0,
-        billed: float = 1.0,
+        self, *, speed: float = 1.0, seconds: float | None = None, seed: int | None = None, balance_usd: float = 100.0
     ) -> None:
+        if not speed > 0:
+            raise ValueError(f"The speed must be above 0, not {speed}.")
         self._lock = threading.Lock()
         self._speed = speed
         self._duration = _durations(seconds, seed)
         self._budget = Decimal(str(balance_usd))
-        self._history_lag = history_lag
-        self._clock_skew = clock_skew
-        self._billed = Decimal(str(billed))
         self._uploads: dict[str, File] = {}
         self._predictions: dict[str, Prediction] = {}
 
     def keep(self, file: File, suffix: str) -> str:
-        """Store an upload and give it a name of its own."""
+        """Store an upload under a name of its own; of all of them the newest 128 MB are kept."""
         name = f"{uuid.uuid4()}{suffix}"
-        self._uploads[name] = file
+        with self._lock:
+            self._uploads[name] = file
+            held = sum(len(upload.data) for upload in self._uploads.values())
+            while held > KEPT:
+                held -= len(self._uploads.pop(next(iter(self._uploads))).data)
         return name
 
     def upload(self, name: str) -> File | None:
@@ -92,9 +88,9 @@ class World:
             failure=MODERATION if "sandbox:fail" in prompt else failure,
             seconds=model.seconds(body),
             price=price,
-            billed=price * self._billed,
+            billed=price,
             started=now,
-            created=time.time() + self._clock_skew,
+            created=time.time(),
             planned=planned,
             due=math.inf if "sandbox:stuck" in prompt else now + planned,
         )
@@ -102,44 +98,30 @@ class World:
             self._predictions[prediction.id] = prediction
         return prediction
 
-    def listed(self) -> list[Prediction]:
-        """List what the history shows by now, newest first."""
-        known = [prediction for prediction in reversed(self._all()) if not prediction.forgotten]
-        now = time.monotonic()
-        return [prediction for prediction in known if now - prediction.started >= self._history_lag]
+    def predictions(self) -> list[Prediction]:
+        """List all generations, oldest first."""
+        with self._lock:
+            return list(self._predictions.values())
 
-    def end_history_lag(self) -> None:
-        """List every generation from now on, whenever it was submitted."""
-        self._history_lag = 0.0
+    def listed(self) -> list[Prediction]:
+        """List what the history shows, newest first."""
+        return self.predictions()[::-1]
 
     def find(self, prediction_id: str) -> Prediction | None:
-        """Look a prediction up, unless it was forgotten."""
-        with self._lock:
-            prediction = self._predictions.get(prediction_id)
-        return None if prediction is None or prediction.forgotten else prediction
+        """Look a prediction up."""
+        return self._predictions.get(prediction_id)
 
-    def accepted(self) -> list[tuple[str, dict[str, Any]]]:
-        """List the ids and bodies of all accepted requests, oldest first."""
-        return [(prediction.id, prediction.body) for prediction in self._all()]
-
-    def finish(self, prediction_id: str) -> None:
-        """End a generation now; raises KeyError for an id that was never given out."""
-        self._predictions[prediction_id].finish(time.monotonic())
-
-    def forget(self, prediction_id: str) -> None:
-        """Let the API no longer know a prediction; what it cost stays spent. KeyError as in `finish`."""
-        self._predictions[prediction_id].forgotten = True
+    def with_clip(self, prediction_id: str) -> Prediction | None:
+        """Look up a prediction whose clip is there."""
+        prediction = self._predictions.get(prediction_id)
+        return prediction if prediction and prediction.succeeded(time.monotonic()) else None
 
     def balance(self) -> Balance:
         """Count the money: running generations hold their price, failed ones give it back."""
-        now = time.monotonic()
-        charged = sum((p.cost(now) for p in self._all()), Decimal(0))
-        frozen = sum((p.price for p in self._all() if not p.ended(now)), Decimal(0))
+        now, predictions = time.monotonic(), self.predictions()
+        charged = sum((p.cost(now) for p in predictions), Decimal(0))
+        frozen = sum((p.price for p in predictions if not p.ended(now)), Decimal(0))
         return Balance(self._budget - charged, self._budget - charged + frozen, frozen)
-
-    def _all(self) -> list[Prediction]:
-        with self._lock:
-            return list(self._predictions.values())
 
 
 def _durations(seconds: float | None, seed: int | None) -> Callable[[], float]:

@@ -74,7 +74,7 @@ clients/node_modules/.package-lock.json: clients/package-lock.json clients/.npmr
 	touch $@
 
 soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
-	$(BIN)/python soak/soak.py
+	PYTHONPATH=tests $(BIN)/python soak/soak.py
 
 # Of the wheel, with compiled bytecode: a checkout would be measured as nobody uses it.
 bench: .venv/dev.stamp  ## ten figures and what they are measured against; writes docs/benchmarks.md

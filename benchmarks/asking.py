@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from atlascloud_video_mcp.sandbox import Sandbox
+from atlascloud_sandbox import Account, Sandbox
 from figures import Row
 from installed import PROGRAMS
 from talk import server, text_of
@@ -59,7 +59,7 @@ class Cost:
 
 async def ours(commands: Commands, picture: Path, state: Path) -> Cost:
     """One call."""
-    with Sandbox(seconds=GENERATION, short_side=96).running() as base_url:
+    with Sandbox(Account(seconds=GENERATION), short_side=96).running() as base_url:
         variables = {"ATLASCLOUD_API_KEY": KEY, "ATLASCLOUD_BASE_URL": base_url, "ATLASCLOUD_STATE_DIR": str(state)}
         async with server(commands.ours, **variables) as talk:
             await talk.hello()
@@ -72,7 +72,7 @@ async def ours(commands: Commands, picture: Path, state: Path) -> Cost:
 
 async def theirs(node: tuple[str, ...], picture: Path) -> Cost:
     """Upload, generate, and a look every ten seconds: the shortest way that its tools allow."""
-    with Sandbox(seconds=GENERATION, short_side=96).running() as base_url:
+    with Sandbox(Account(seconds=GENERATION), short_side=96).running() as base_url:
         origin = base_url.removesuffix("/api/v1")
         command = (node[0], "--import", str(PROGRAMS / "redirect.mjs"), *node[1:])
         async with server(command, ATLASCLOUD_API_KEY=KEY, BENCHMARK_ORIGIN=origin) as talk:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from atlascloud_video_mcp.sandbox import Sandbox
+from atlascloud_sandbox import Account, Sandbox
 from figures import Row, Spread
 from optimum import MEDIAN, SIGMA, Optimum, Plan
 from simulated import PICTURE, Wait, wait_for
@@ -22,6 +22,8 @@ from talk import server
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from installed import Commands
 
@@ -45,8 +47,16 @@ def looped(took: float, pause: float) -> Wait:
 
 async def in_real_time(commands: Commands, state: Path) -> list[Wait]:
     """Wait for generations of the sandbox, all at once, through one server."""
-    sandbox = Sandbox(seed=6, short_side=96, balance_usd=1e6)
-    with sandbox.running() as base_url:
+    polls: Counter[str] = Counter()
+
+    def counting(app: ASGIApp) -> ASGIApp:
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            polls[scope["path"].rpartition("/")[2]] += 1
+            await app(scope, receive, send)
+
+        return counted
+
+    with Sandbox(Account(seed=6, balance_usd=1e6), short_side=96, middleware=counting).running() as base_url:
         variables = {"ATLASCLOUD_API_KEY": KEY, "ATLASCLOUD_BASE_URL": base_url, "ATLASCLOUD_STATE_DIR": str(state)}
         async with server(commands.ours, **variables) as talk:
             await talk.hello()
@@ -62,7 +72,6 @@ async def in_real_time(commands: Commands, state: Path) -> list[Wait]:
             async with anyio.create_task_group() as tasks:
                 for number in range(REAL):
                     tasks.start_soon(one, number)
-        polls = Counter(request.path.rpartition("/")[2] for request in sandbox.received)
         return [Wait(took, lag, polls[number]) for number, (took, lag) in answered.items()]
 
 

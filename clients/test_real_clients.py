@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from atlascloud_video_mcp.sandbox import Sandbox
 from page import PAGE, page
 from roster import CLIENTS
+from scripted_sandbox import Sandbox
 from turn import Outcome, Turn
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import Process
 
-    from atlascloud_video_mcp.sandbox import Sandbox
     from roster import Client
+    from scripted_sandbox import Sandbox
 
 PICTURE = HERE.parent / "tests" / "photos" / "rocket.jpg"
 THINKING = 2.0  # seconds a model takes between two calls

@@ -31,7 +31,7 @@ from atlascloud_video_mcp.studio import Studio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from atlascloud_video_mcp.sandbox import Sandbox
+    from scripted_sandbox import Sandbox
 
 DIED = 9
 ENOUGH = 3  # children in a row that ended by themselves

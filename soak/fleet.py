@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from atlascloud_video_mcp.cloud import Cloud
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.sandbox import Chaos, Fault, Sandbox
+from scripted_sandbox import Chaos, Fault, Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import anyio
 
-from atlascloud_video_mcp.sandbox import Sandbox
 from crashes import crash_everywhere
 from fleet import CANARY, Fleet, bad_weather
 from nonsense import feed
+from scripted_sandbox import Sandbox
 
 ROCKET = Path(__file__).parent.parent / "tests" / "photos" / "rocket.jpg"
 

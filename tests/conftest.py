@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Sandbox
+from scripted_sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,6 +16,7 @@ import httpx
 from mcp.types import CallToolResult, TextContent
 from pydantic import SecretStr
 
+from atlascloud_sandbox.offers import HAILUO
 from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.clips import ClipSaver
 from atlascloud_video_mcp.cloud import Cloud, Patience
@@ -23,14 +24,13 @@ from atlascloud_video_mcp.http import clip_hosts
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.network import Document
 from atlascloud_video_mcp.pacing import Durations
-from atlascloud_video_mcp.sandbox.offers import HAILUO
 from atlascloud_video_mcp.studio import Studio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from atlascloud_video_mcp.sandbox import Fault, Sandbox
     from atlascloud_video_mcp.studio import Step
+    from scripted_sandbox import Fault, Sandbox
 
 PHOTOS = Path(__file__).parent / "photos"
 ROCKET = str(PHOTOS / "rocket.jpg")

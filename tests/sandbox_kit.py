@@ -18,7 +18,7 @@ from kit import STANDARD
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from atlascloud_video_mcp.sandbox import Sandbox
+    from scripted_sandbox import Sandbox
 
 PRO = "minimax/hailuo-2.3/i2v-pro"
 FAST = "minimax/hailuo-2.3/fast"
@@ -64,6 +64,24 @@ def poll(client: httpx.Client, prediction_id: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     payload: dict[str, Any] = answer.json()["data"]
     return payload
+
+
+def reason(client: httpx.Client, prediction_id: str) -> str:
+    """Tell why a prediction failed: HTTP 500 says so, and the reason stands beside the record (facts, section 4)."""
+    answer = client.get(f"/model/prediction/{prediction_id}")
+    body = answer.json()
+    assert (answer.status_code, body["code"], body["data"]["status"]) == (500, 500, "failed"), answer.text
+    assert not body["data"].keys() & {"error", "error_code", "price"}
+    return str(body["message"]).removeprefix("Generation failed: ")
+
+
+def rows(client: httpx.Client, **query: str) -> list[dict[str, Any]]:
+    """Give the rows of a page of the history, which are null when there is none (facts, section 8)."""
+    answer = client.get("/model/history", params=query)
+    assert answer.status_code == 200, answer.text
+    items = answer.json()["data"]["items"]
+    assert items != []
+    return items or []
 
 
 def upload(client: httpx.Client, data: bytes, content_type: str = "image/jpeg", name: str = "picture.jpg") -> str:

@@ -16,9 +16,9 @@ from mcp import Client
 from atlascloud_video_mcp.errors import KeyRejected, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList, Status
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
 from kit import CANARY, REMOTE, STANDARD, cloud_at, result_of, studio_at, text_of
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -16,9 +16,9 @@ import pytest
 from mcp import Client
 
 from atlascloud_video_mcp.pacing import Durations
-from atlascloud_video_mcp.sandbox import Fault
 from atlascloud_video_mcp.server import build_server
 from kit import PHOTOS, REMOTE, ROCKET, studio_at, text_of, until
+from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mcp.types import CallToolResult
 
-    from atlascloud_video_mcp.sandbox import Sandbox
+    from scripted_sandbox import Sandbox
 
 ORDER = {"image": REMOTE, "prompt": "wind\nblows", "wait_seconds": 0}
 AN_ID = r"sandbox-[0-9a-f]{32}"

@@ -14,10 +14,10 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from atlascloud_video_mcp.predictions import SavedVideo
-from atlascloud_video_mcp.sandbox import Sandbox
 from atlascloud_video_mcp.server import build_server
 from atlascloud_video_mcp.server.tools import Tool
 from kit import REMOTE, ROCKET, studio_at, text_of
+from scripted_sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -16,8 +16,8 @@ import pytest
 from atlascloud_video_mcp.errors import OverBudget, RequestRefused, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import DryRun, Prediction
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, result_of, studio_at, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

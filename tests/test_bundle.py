@@ -44,6 +44,11 @@ async def test_the_staged_server_starts_and_lists_the_tools_that_the_manifest_na
     assert manifest["version"] == __version__
 
 
+def test_the_bundle_brings_both_of_our_packages(staged: Path) -> None:
+    names = {path.name for path in (staged / "src").iterdir() if path.is_dir()}
+    assert names == {"atlascloud_sandbox", "atlascloud_video_mcp"}
+
+
 def test_the_key_is_kept_secret_and_every_answer_may_be_left_as_it_is(manifest: dict[str, Any]) -> None:
     asked = manifest["user_config"]
     environment = manifest["server"]["mcp_config"]["env"]

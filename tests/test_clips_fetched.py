@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.clips import CannotSave, ClipSaver, Patience
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from clips_kit import HASTY, Files, answer, everything, files, film, part_of, saver
 from kit import CANARY
 from sandbox_kit import account, decode, poll, submit
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

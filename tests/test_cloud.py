@@ -28,13 +28,13 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.pictures import open_picture
 from atlascloud_video_mcp.predictions import Status
-from atlascloud_video_mcp.sandbox import Fault, Sandbox, Style
 from kit import CANARY, HASTY, REMOTE, ROCKET, STANDARD, cloud_at, patience_for
+from scripted_sandbox import Fault, Sandbox, Style
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from atlascloud_video_mcp.sandbox.faults import FaultEndpoint
+    from scripted_sandbox.faults import FaultEndpoint
 
 BODY = {"model": STANDARD, "image": REMOTE}
 

@@ -23,8 +23,8 @@ from atlascloud_video_mcp.commands.options import Exit
 from atlascloud_video_mcp.commands.words import parting
 from atlascloud_video_mcp.errors import ServiceUnavailable
 from atlascloud_video_mcp.predictions import Prediction
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import CANARY, PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

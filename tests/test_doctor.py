@@ -28,16 +28,16 @@ from atlascloud_video_mcp.doctor.commands import checks, tell
 from atlascloud_video_mcp.doctor.findings import Check, Finding, State, ok
 from atlascloud_video_mcp.doctor.situation import Situation, situation
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.settings import Settings, read_settings
 from installing_kit import machine_at, prepared
 from installing_kit import run as typed
 from kit import CANARY, HASTY, STANDARD
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from atlascloud_video_mcp.sandbox.faults import Action, FaultEndpoint
+    from scripted_sandbox.faults import Action, FaultEndpoint
 
 LINES = {
     "python",

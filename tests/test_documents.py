@@ -9,8 +9,8 @@ import pytest
 
 from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.network import Document, Unreadable
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import CANARY, HASTY, cloud_at
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

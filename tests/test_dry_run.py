@@ -14,9 +14,9 @@ from PIL import Image
 
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture, KeyRejected, SubmissionUnknown
 from atlascloud_video_mcp.predictions import DryRun, Prediction
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
 from kit import PHOTOS, REMOTE, ROCKET, STANDARD, result_of, studio_at, text_of, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

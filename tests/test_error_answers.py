@@ -12,17 +12,17 @@ from urllib.parse import quote
 import pytest
 from mcp import Client
 
-from atlascloud_video_mcp.sandbox import Fault
 from atlascloud_video_mcp.server import build_server
 from kit import CANARY, REMOTE, ROCKET, studio_at, text_of
+from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from mcp.types import CallToolResult
 
-    from atlascloud_video_mcp.sandbox import Sandbox
-    from atlascloud_video_mcp.sandbox.faults import FaultEndpoint
+    from scripted_sandbox import Sandbox
+    from scripted_sandbox.faults import FaultEndpoint
 
 CLOSED = "http://127.0.0.1:9/api/v1"
 KEYS = "https://www.atlascloud.ai/console/api-keys"

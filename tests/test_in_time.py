@@ -13,16 +13,16 @@ from mcp.types import Implementation
 
 from atlascloud_video_mcp.errors import NotAllowed, OutOfTime, SubmissionUnknown
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
-from atlascloud_video_mcp.sandbox import Fault
 from atlascloud_video_mcp.server import build_server
 from kit import REMOTE, ROCKET, requests_to, result_of, studio_at, text_of, until
+from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from atlascloud_video_mcp.sandbox import Sandbox
     from atlascloud_video_mcp.studio import Step
+    from scripted_sandbox import Sandbox
 
 NOW = 0.0
 

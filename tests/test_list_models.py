@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 from mcp import Client
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
 from kit import FAST, PRO, STANDARD, catalogue_of, cloud_at, studio_at, text_of
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

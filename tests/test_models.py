@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from atlascloud_sandbox.offers import HAILUO
 from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, ServiceUnavailable
 from atlascloud_video_mcp.predictions import Prediction
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from atlascloud_video_mcp.sandbox.offers import HAILUO, INVENTED
 from kit import FAST, PHOTOS, PRO, REMOTE, ROCKET, STANDARD, catalogue_of, cloud_at, studio_at, until
+from scripted_sandbox import Fault, Sandbox
+from scripted_sandbox.offers import INVENTED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

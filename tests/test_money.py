@@ -28,8 +28,8 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.journal import Journal, Stage
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, studio_at, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -18,9 +18,9 @@ from mcp.types import TextResourceContents
 
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.player import PLAYER_URI
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
 from kit import CANARY, REMOTE, studio_at
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

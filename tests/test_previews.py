@@ -17,13 +17,13 @@ from mcp import Client
 from mcp.types import ImageContent, Implementation
 from PIL import Image
 
+from atlascloud_sandbox.render import render
 from atlascloud_video_mcp.clips import CannotPreview, CannotSave
 from atlascloud_video_mcp.clips.frames import contact_sheet
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from atlascloud_video_mcp.sandbox.render import render
 from atlascloud_video_mcp.server import build_server
 from clips_kit import answer, files, film, saver
 from kit import ROCKET, only_id, polls, studio_at, text_of, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,11 @@ import pytest
 
 from atlascloud_video_mcp.errors import KeyRejected, ServiceUnavailable
 from atlascloud_video_mcp.money import Quote
-from atlascloud_video_mcp.sandbox import Fault, Sandbox, Style
 from kit import REMOTE, STANDARD, cloud_at
+from scripted_sandbox import Fault, Sandbox, Style
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.sandbox.faults import FaultEndpoint
+    from scripted_sandbox.faults import FaultEndpoint
 
 BODY = {"model": STANDARD, "image": REMOTE}
 

@@ -18,7 +18,7 @@ from kit import CANARY, REMOTE, ROCKET, handed_on, until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from atlascloud_video_mcp.sandbox import Sandbox
+    from scripted_sandbox import Sandbox
 
 CODE_OF_AN_UNKNOWN_METHOD = -32601
 # What the content of a tool's result may be made of; the others came later.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from atlascloud_video_mcp.sandbox import Sandbox
+    from scripted_sandbox import Sandbox
 
 
 @asynccontextmanager

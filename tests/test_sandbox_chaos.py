@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Chaos, Fault, Sandbox
 from sandbox_kit import account, order
+from scripted_sandbox import Chaos, Fault, Sandbox
 
 if TYPE_CHECKING:
     import httpx

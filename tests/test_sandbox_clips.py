@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageStat
 
-from atlascloud_video_mcp.sandbox import Sandbox
-from atlascloud_video_mcp.sandbox.camera import choose
-from atlascloud_video_mcp.sandbox.render import RenderStopped, render
+from atlascloud_sandbox.camera import choose
+from atlascloud_sandbox.render import RenderStopped, render
 from kit import PHOTOS
 from sandbox_kit import FAST, PRO, account, decode, difference, origin, picture, poll, submit, upload
+from scripted_sandbox import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,13 +57,13 @@ def test_a_picture_that_was_never_seen_is_stood_in_for_by_a_gradient() -> None:
     assert difference(images[0], images[-1]) > 3
 
 
-def test_a_turned_photograph_is_animated_upright() -> None:
+def test_a_photograph_that_exif_turns_is_animated_as_a_model_without_exif_sees_it() -> None:
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.open(io.BytesIO(picture(480, 320))).save(buffer, "JPEG", exif=exif)
     images, *_ = decode(clip(Sandbox(seconds=0, short_side=96), buffer.getvalue(), "image/jpeg"))
-    assert images[0].size == (96, 144)
+    assert images[0].size == (144, 96)
 
 
 @pytest.mark.parametrize("colour", ["white", "black"])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Sandbox, Style
 from kit import PHOTOS, STANDARD
 from sandbox_kit import FAST, PRO, account, available, order, origin, picture, submit, upload
+from scripted_sandbox import Sandbox, Style
 
 if TYPE_CHECKING:
     import httpx

@@ -1,13 +1,15 @@
-"""Which requests a scripted fault hits, and how faults are read."""
+"""Which requests a scripted fault hits, and what they answer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox, load_faults
+from answer_files import Answer, answers
 from sandbox_kit import account, order, origin
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     import httpx
@@ -74,30 +76,25 @@ def test_faults_can_be_scripted_while_the_sandbox_runs() -> None:
     assert (before, struck.status_code, struck.headers["retry-after"]) == (200, 429, "7")
 
 
-def test_faults_are_read_from_a_json_array() -> None:
-    text = """[{"endpoint": "generate", "action": "reset_after", "times": 2},
-               {"endpoint": "*", "action": "html", "act": true}]"""
-    assert load_faults(text) == [
-        Fault(endpoint="generate", action="reset_after", times=2),
-        Fault(endpoint="*", action="html", act=True),
-    ]
-
-
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("fields", "place"),
     [
-        ("{", "the text as a whole"),
-        ('{"endpoint": "models"}', "the text as a whole"),
-        ('[{"endpoint": "models", "action": "explode"}]', "0.action"),
-        ('[{"endpoint": "model", "action": "html"}]', "0.endpoint"),
-        ('[{"endpoint": "models", "action": "html"}, {"endpoint": "models"}]', "1.action"),
-        ('[{"endpoint": "models", "action": "html", "times": 0}]', "0.times"),
-        ('[{"endpoint": "models", "action": "html", "colour": "red"}]', "0.colour"),
-        ('[{"endpoint": "models", "action": "status", "status": 99}]', "0.status"),
-        ('[{"endpoint": "models", "action": "delay", "seconds": -1}]', "0.seconds"),
-        ('[{"endpoint": "models", "action": "reset_before", "act": true}]', "0"),
+        ({"endpoint": "models", "action": "explode"}, "action"),
+        ({"endpoint": "model", "action": "html"}, "endpoint"),
+        ({"endpoint": "models", "action": "html", "times": 0}, "times"),
+        ({"endpoint": "models", "action": "html", "colour": "red"}, "colour"),
+        ({"endpoint": "models", "action": "reset_before", "act": True}, "reset_before never acts"),
     ],
 )
-def test_bad_faults_are_refused_with_the_place(text: str, place: str) -> None:
-    with pytest.raises(ValueError, match=f"Not a JSON array of faults: {place}: "):
-        load_faults(text)
+def test_a_fault_that_makes_no_sense_is_refused(fields: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValidationError, match=place):
+        Fault(**fields)
+
+
+@pytest.mark.parametrize("kept", answers("prediction", "transient", "completed", "failed"), ids=str)
+def test_an_answer_that_is_kept_as_a_file_is_given_as_it_is(kept: Answer) -> None:
+    with account(Sandbox(faults=[Fault.answering(kept, "prediction")])) as client:
+        given = client.get("/model/prediction/any")
+    assert (given.status_code, given.content) == (kept.status, kept.content)
+    assert given.headers["content-type"] == kept.headers["content-type"]
+    assert given.headers.get("cf-mitigated") == kept.headers.get("cf-mitigated")

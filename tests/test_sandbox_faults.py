@@ -13,14 +13,15 @@ from typing import Any
 import httpx
 import pytest
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
-from sandbox_kit import account, order, poll, submit, wait_until
+from sandbox_kit import account, order, poll, rows, submit, wait_until
+from scripted_sandbox import Fault, Sandbox
 
 
 def raw(client: httpx.Client, path: str) -> bytes:
     """Send a GET on a bare socket and read until the connection ends."""
+    host = client.base_url.netloc.decode()
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=10) as connection:
-        head = f"GET {path} HTTP/1.1\r\nHost: sandbox\r\nUser-Agent: raw\r\n\r\n"
+        head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: raw\r\n\r\n"
         connection.sendall(head.encode())
         received = b""
         while piece := connection.recv(65536):
@@ -84,7 +85,7 @@ def test_rubbish_can_come_instead_of_the_deed_or_for_its_answer(action: Any, act
     sandbox = Sandbox(faults=[Fault(endpoint="generate", action=action, act=act)])
     with account(sandbox) as client:
         answer = client.post("/model/generateVideo", json=order())
-        items = client.get("/model/history").json()["data"]["items"]
+        items = rows(client)
     assert answer.status_code == 200
     assert [item["ID"] for item in items] == [prediction_id for prediction_id, _ in sandbox.accepted]
     assert not any(item["ID"] in answer.text for item in items)

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Sandbox, Style
-from atlascloud_video_mcp.sandbox.answers import status_word
-from atlascloud_video_mcp.sandbox.offers import MODELS
-from atlascloud_video_mcp.sandbox.world import World
-from sandbox_kit import FAST, account, available, order, origin, poll, submit
+from atlascloud_sandbox import Account
+from sandbox_kit import FAST, account, available, order, origin, poll, reason, rows, submit
+from scripted_sandbox import Sandbox, Style
+from scripted_sandbox.offers import MODELS
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.sandbox.predictions import Prediction
+    from atlascloud_sandbox.predictions import Prediction
 
 
-def start(prompt: str = "", *, count: int = 1, **changes: Any) -> list[Prediction]:  # noqa: ANN401 - options of World
-    world = World(**({"speed": 1.0, "seconds": None, "seed": 7, "balance_usd": 1e6} | changes))
+def start(prompt: str = "", *, count: int = 1, **changes: Any) -> list[Prediction]:  # noqa: ANN401 - options of Account
+    emulated = Account(**({"speed": 1.0, "seconds": None, "seed": 7, "balance_usd": 1e6} | changes))
     model = MODELS[FAST]
-    return [world.submit(model, order(model=FAST, prompt=prompt), None, None, "") for _ in range(count)]
+    return [emulated.submit(model, order(model=FAST, prompt=prompt), None, None, "") for _ in range(count)]
 
 
 def test_a_fresh_generation_is_answered_with_its_id_and_where_to_poll() -> None:
@@ -63,7 +62,7 @@ def test_the_running_words_are_spread_over_the_time_of_a_generation() -> None:
     [prediction] = start(seconds=30)
     style = Style(words=("created", "queued", "processing"), done="success")
     moments = [prediction.started + seconds for seconds in (0, 9, 11, 19, 21, 29, 31)]
-    words = [status_word(style, prediction, moment) for moment in moments]
+    words = [style.state(prediction, moment) for moment in moments]
     assert words == ["created", "created", "queued", "queued", "processing", "processing", "success"]
 
 
@@ -104,12 +103,11 @@ def test_a_refused_prompt_fails_at_the_end_and_is_paid_back() -> None:
         prediction_id = submit(client, prompt="a cat, sandbox:fail")
         running, held = poll(client, prediction_id), available(client)
         sandbox.finish(prediction_id)
-        failed, back = poll(client, prediction_id), available(client)
+        why, back = reason(client, prediction_id), available(client)
         clip = client.get(f"{origin(client)}/files/outputs/{prediction_id}.mp4")
     assert running["status"] == "created"
     assert held == pytest.approx(99.7)
-    assert (failed["status"], failed["outputs"], failed["price"], back) == ("failed", [], "0.00", 100)
-    assert (failed["error"], failed["error_code"]) == ("Content moderation refused the prompt", 1039)
+    assert (why, back) == ("Content moderation refused the prompt", 100)
     assert clip.status_code == 404
 
 
@@ -133,16 +131,25 @@ def test_a_balance_below_the_price_is_refused_with_402() -> None:
     assert len(sandbox.submissions) == 1
 
 
-def test_a_forgotten_prediction_is_unknown_everywhere_but_stays_paid() -> None:
-    sandbox = Sandbox(seconds=0)
+def test_a_forgotten_prediction_is_unknown_but_its_clip_and_what_was_paid_stay() -> None:
+    sandbox = Sandbox(seconds=0, short_side=64)
     with account(sandbox) as client:
         prediction_id = submit(client)
         sandbox.forget(prediction_id)
         assert client.get(f"/model/prediction/{prediction_id}").status_code == 404
-        assert client.get(f"{origin(client)}/files/outputs/{prediction_id}.mp4").status_code == 404
-        assert client.get("/model/history").json()["data"]["total"] == 0
+        assert client.get(f"{origin(client)}/files/outputs/{prediction_id}.mp4").status_code == 200
+        assert rows(client) == []
         assert available(client) == pytest.approx(99.7)
     assert len(sandbox.submissions) == 1
+
+
+def test_a_clip_can_be_gone_while_its_record_stays() -> None:
+    sandbox = Sandbox(seconds=0)
+    with account(sandbox) as client:
+        prediction_id = submit(client)
+        sandbox.delete_clip(prediction_id)
+        [video] = poll(client, prediction_id)["outputs"]
+        assert client.get(video).status_code == 404
 
 
 def test_an_id_that_was_never_given_out_is_unknown() -> None:
@@ -150,6 +157,6 @@ def test_an_id_that_was_never_given_out_is_unknown() -> None:
     with account(sandbox) as client:
         answer = client.get("/model/prediction/sandbox-0")
     assert (answer.status_code, answer.json()["msg"]) == (404, "Prediction not found")
-    for command in (sandbox.finish, sandbox.forget):
+    for command in (sandbox.finish, sandbox.forget, sandbox.delete_clip):
         with pytest.raises(KeyError):
             command("sandbox-0")

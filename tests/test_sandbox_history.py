@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox, Style
-from sandbox_kit import FAST, PRO, account, order, poll, submit, wait_until
+from sandbox_kit import FAST, PRO, account, order, poll, rows, submit, wait_until
+from scripted_sandbox import Fault, Sandbox, Style
 
 if TYPE_CHECKING:
     import httpx
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 def listed(client: httpx.Client, **query: str) -> list[str]:
     """Give the ids in the history."""
-    answer = client.get("/model/history", params=query)
-    assert answer.status_code == 200, answer.text
-    return [item["ID"] for item in answer.json()["data"]["items"]]
+    return [row["ID"] for row in rows(client, **query)]
 
 
 def test_history_lists_predictions_newest_first_in_pages() -> None:
@@ -32,8 +31,8 @@ def test_history_lists_predictions_newest_first_in_pages() -> None:
         ids = [submit(client, prompt=str(number)) for number in range(5)]
         sandbox.finish(ids[0])
         pages = [client.get("/model/history", params={"no": no, "size": 2}).json()["data"] for no in (1, 2, 3, 4)]
-    listed = [[item["ID"] for item in page["items"]] for page in pages]
-    assert listed == [ids[:2:-1], ids[2:0:-1], ids[:1], []]
+    ids_by_page = [[item["ID"] for item in page["items"] or []] for page in pages]
+    assert ids_by_page == [ids[:2:-1], ids[2:0:-1], ids[:1], []]
     assert [(page["pageNo"], page["pageSize"], page["total"]) for page in pages] == [(n, 2, 5) for n in (1, 2, 3, 4)]
     oldest = pages[2]["items"][0]
     assert (oldest["model"], oldest["status"], oldest["result"]["status"]) == (
@@ -42,7 +41,8 @@ def test_history_lists_predictions_newest_first_in_pages() -> None:
         "completed",
     )
     assert json.loads(oldest["requestBody"]) == order(prompt="0")
-    assert abs(oldest["createdAt"] - time.time()) < 60
+    assert re.fullmatch(r"\d{10}", oldest["createdAt"])
+    assert abs(int(oldest["createdAt"]) - time.time()) < 60
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,21 @@ def test_history_filters_by_its_own_parameters_and_ignores_what_it_does_not_know
         submit(client)
         submit(client, model=FAST)
         sandbox.finish(submit(client))
-        assert len(client.get("/model/history", params=query).json()["data"]["items"]) == count
+        assert len(rows(client, **query)) == count
+
+
+def test_a_page_has_at_most_50_rows_and_its_code_is_text() -> None:
+    with account(Sandbox(seconds=0, balance_usd=1000)) as client:
+        for _ in range(51):
+            submit(client)
+        answer = client.get("/model/history", params={"size": 100}).json()
+    assert (answer["code"], len(answer["data"]["items"]), answer["data"]["total"]) == ("200", 50, 51)
+
+
+def test_the_total_can_be_text() -> None:
+    with account(Sandbox(style=Style(total_as_text=True))) as client:
+        submit(client)
+        assert client.get("/model/history").json()["data"]["total"] == "1"
 
 
 @pytest.mark.parametrize(("style", "word"), [(Style(), "completed"), (Style(done="success"), "success")])
@@ -92,17 +106,8 @@ def test_the_request_body_is_kept_to_the_letter() -> None:
     text = json.dumps(order(prompt="caf\u00e9 \u2600"), ensure_ascii=False, indent=3, sort_keys=True) + "\n"
     with account(Sandbox()) as client:
         assert client.post("/model/generateVideo", content=text.encode()).status_code == 200
-        [item] = client.get("/model/history").json()["data"]["items"]
+        [item] = rows(client)
     assert item["requestBody"] == text
-
-
-@pytest.mark.parametrize("name", ["items", "list"])
-def test_the_rows_have_the_name_of_the_style(name: Literal["items", "list"]) -> None:
-    with account(Sandbox(style=Style(history_rows=name))) as client:
-        prediction_id = submit(client)
-        page = client.get("/model/history").json()["data"]
-    assert page.keys() == {name, "pageNo", "pageSize", "total"}
-    assert [row["ID"] for row in page[name]] == [prediction_id]
 
 
 @pytest.mark.parametrize("status", [404, 500])
@@ -127,7 +132,7 @@ def test_a_lag_without_end_is_ended_by_hand() -> None:
         first = submit(client)
         answer = client.get("/model/history").json()["data"]
         sandbox.show_history()
-        assert (answer["items"], answer["total"], listed(client)) == ([], 0, [first])
+        assert (answer["items"], answer["total"], listed(client)) == (None, 0, [first])
         second = submit(client)
         assert listed(client) == [second, first]
 
@@ -151,12 +156,12 @@ def test_every_timestamp_goes_by_the_clock_of_the_account(skew: float) -> None:
     with account(Sandbox(seconds=0, clock_skew=skew)) as client:
         submitted = client.post("/model/generateVideo", json=order()).json()["data"]
         polled = poll(client, submitted["id"])
-        [item] = client.get("/model/history").json()["data"]["items"]
+        [item] = rows(client)
     written = [
         submitted["created_at"],
         *(payload[name] for payload in (polled, item["result"]) for name in ("created_at", "completed_at")),
     ]
-    moments = [datetime.fromisoformat(moment).timestamp() for moment in written] + [item["createdAt"]]
+    moments = [datetime.fromisoformat(moment).timestamp() for moment in written] + [int(item["createdAt"])]
     now = datetime.now(UTC).timestamp()
     assert [moment for moment in moments if abs(moment - now - skew) > 60] == []
 

@@ -7,13 +7,13 @@ import io
 import pytest
 from PIL import Image
 
-from atlascloud_video_mcp.sandbox import Sandbox
 from kit import PHOTOS
-from sandbox_kit import account, available, origin, picture, poll, submit, upload
+from sandbox_kit import account, available, origin, picture, poll, reason, submit, upload
+from scripted_sandbox import Sandbox
 
 
 @pytest.mark.parametrize(
-    ("data", "content_type", "reason"),
+    ("data", "content_type", "why"),
     [
         (picture(form="PNG"), "image/jpeg", "Image is image/png but was sent as image/jpeg"),
         (picture(form="GIF"), "image/gif", "could not be decoded"),
@@ -29,14 +29,11 @@ from sandbox_kit import account, available, origin, picture, poll, submit, uploa
     ids=["mismatch", "gif", "text", "cut-jpeg", "cut-png", "small", "chelsea", "wide", "tall", "heavy"],
 )
 def test_a_picture_outside_the_rules_is_accepted_and_fails_with_the_reason(
-    data: bytes, content_type: str, reason: str
+    data: bytes, content_type: str, why: str
 ) -> None:
     with account(Sandbox(seconds=0)) as client:
-        failed = poll(client, submit(client, image=upload(client, data, content_type)))
+        assert why in reason(client, submit(client, image=upload(client, data, content_type)))
         assert available(client) == 100
-    assert failed["status"] == "failed"
-    assert reason in failed["error"]
-    assert "error_code" not in failed
 
 
 def test_a_jpeg_with_a_second_picture_inside_is_a_jpeg() -> None:
@@ -49,8 +46,7 @@ def test_a_jpeg_with_a_second_picture_inside_is_a_jpeg() -> None:
 def test_a_bomb_of_a_picture_fails_at_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
     with account(Sandbox(seconds=0)) as client:
-        failed = poll(client, submit(client, image=upload(client, picture())))
-    assert "could not be decoded" in failed["error"]
+        assert "could not be decoded" in reason(client, submit(client, image=upload(client, picture())))
 
 
 @pytest.mark.parametrize("size", [(799, 320), (320, 799), (301, 301)])
@@ -62,5 +58,5 @@ def test_a_picture_just_within_the_rules_is_animated(size: tuple[int, int]) -> N
 
 def test_an_upload_that_is_not_there_fails_at_the_model() -> None:
     with account(Sandbox(seconds=0)) as client:
-        failed = poll(client, submit(client, image=f"{origin(client)}/files/uploads/none.jpg"))
-    assert (failed["status"], failed["error"]) == ("failed", "Image could not be fetched")
+        prediction_id = submit(client, image=f"{origin(client)}/files/uploads/none.jpg")
+        assert reason(client, prediction_id) == "Image could not be fetched"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from atlascloud_video_mcp.sandbox import Sandbox
 from sandbox_kit import PRO, account, order, origin, picture, upload
+from scripted_sandbox import Sandbox
 
 
 @pytest.mark.parametrize("form", [{"data": {"file": "text"}}, {"files": {"picture": b"data"}}, {"content": b"raw"}])

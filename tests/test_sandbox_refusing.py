@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from sandbox_kit import account, order, submit, wait_until
+from scripted_sandbox import Fault, Sandbox
 
 
 def refused(client: httpx.Client) -> bool:

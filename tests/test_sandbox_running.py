@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from sandbox_kit import account, poll, submit, wait_until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,10 +157,8 @@ def test_a_sandbox_that_runs_again_remembers_its_account() -> None:
 
 
 def test_it_imports_nothing_else_of_ours_and_no_mcp() -> None:
-    code = "import sys, atlascloud_video_mcp.sandbox; print(*sorted(sys.modules), sep='\\n')"
+    code = "import sys, atlascloud_sandbox; print(*sorted(sys.modules), sep='\\n')"
     listing = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     modules = listing.stdout.split()
-    ours = [name for name in modules if name.startswith("atlascloud_video_mcp.")]
-    assert ours
-    assert {name.split(".")[1] for name in ours} == {"sandbox"}
-    assert "mcp" not in modules
+    assert "atlascloud_sandbox.app" in modules
+    assert not {"atlascloud_video_mcp", "mcp"} & set(modules)

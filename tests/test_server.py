@@ -16,9 +16,9 @@ from mcp import Client
 from mcp.types import Implementation, ResourceLink
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
 from kit import CANARY, FAST, PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, text_of, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

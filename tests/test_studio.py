@@ -19,8 +19,8 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.predictions import Prediction, Upload
-from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from kit import PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, until
+from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -27,8 +27,7 @@ EXTRAS = ("sandbox", "heif")
 
 def stage(directory: Path) -> None:
     """Put everything into a directory, which must not exist yet."""
-    package = directory / "src" / "atlascloud_video_mcp"
-    shutil.copytree(ROOT / "src" / package.name, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "src", directory / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(HERE / "server.py", directory / "src")
     for file in (HERE / "icon.png", ROOT / "LICENSE"):
         shutil.copy(file, directory)

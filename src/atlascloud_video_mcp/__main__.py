@@ -134,8 +134,6 @@ def command_line() -> argparse.ArgumentParser:
     sandbox = commands.add_parser("sandbox", help="run the emulator of the Atlas Cloud API alone")
     sandbox.add_argument("--port", type=int, default=8787, help="loopback port (0: any free one)")
     sandbox.add_argument("--speed", type=_positive, default=1.0, help="how many times faster it generates")
-    sandbox.add_argument("--envelope", choices=("data", "string_code", "bare"), default="data", help="shape of answers")
-    sandbox.add_argument("--faults", metavar="FILE", help="a JSON list of scripted faults")
 
     add_installing(commands)
     add_doctor(commands)

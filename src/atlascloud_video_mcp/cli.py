@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from atlascloud_sandbox import Account, Sandbox
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.sandbox import Sandbox, Style, load_faults
 
 if TYPE_CHECKING:
     import argparse
@@ -22,14 +22,12 @@ def run_sandbox(options: argparse.Namespace) -> None:
     """Run the emulator alone until it is told to stop by SIGINT or SIGTERM.
 
     Raises:
-        InvalidInput: The port is taken, or the fault script cannot be read.
+        InvalidInput: The port is taken, or none.
     """
     with ExitStack() as stack:
         try:
-            faults = load_faults(Path(options.faults).read_text(encoding="utf-8")) if options.faults else ()
-            emulator = Sandbox(speed=options.speed, style=Style(envelope=options.envelope), faults=faults)
-            base_url = stack.enter_context(emulator.running(options.port))
-        except (OSError, ValueError, OverflowError) as error:
+            base_url = stack.enter_context(Sandbox(Account(speed=options.speed)).running(options.port))
+        except (OSError, OverflowError) as error:
             raise InvalidInput(f"The sandbox cannot run: {error}") from error
         # Ctrl-C interrupts a sleep on every platform, an Event not on Windows; SIGTERM is heard in the same way.
         signal.signal(signal.SIGTERM, signal.default_int_handler)

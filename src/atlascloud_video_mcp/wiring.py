@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import secrets
 import sys
 import threading
 from contextlib import asynccontextmanager, contextmanager
@@ -128,9 +129,11 @@ async def _studio(
 
 @asynccontextmanager
 async def _sandbox_studio(settings: Settings, *, speed: float, heartbeat: float) -> AsyncGenerator[Studio, None]:
-    from atlascloud_video_mcp.sandbox import Sandbox  # noqa: PLC0415 - only --sandbox needs it
+    from atlascloud_sandbox import Account, Sandbox  # noqa: PLC0415 - only --sandbox needs it
 
-    with Sandbox(speed=speed).running() as base_url:
-        emulated = settings.model_copy(update={"base_url": base_url, "api_key": SecretStr("sandbox")})
+    # Of this process alone: no other program of this machine may use the port.
+    key = f"sandbox-{secrets.token_urlsafe()}"
+    with Sandbox(Account(speed=speed), keys={key}).running() as base_url:
+        emulated = settings.model_copy(update={"base_url": base_url, "api_key": SecretStr(key)})
         async with _studio(emulated, heartbeat=heartbeat, speed=speed, in_sandbox=True) as studio:
             yield studio

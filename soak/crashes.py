@@ -23,6 +23,7 @@ from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.clips import ClipSaver
 from atlascloud_video_mcp.cloud import Cloud
 from atlascloud_video_mcp.errors import AtlasError
+from atlascloud_video_mcp.http import clip_hosts
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import Prediction
 from atlascloud_video_mcp.studio import Studio
@@ -65,7 +66,7 @@ async def _animate(base_url: str, key: str, state: Path, image: str, prompt: str
     async with (
         Cloud(base_url, SecretStr(key)) as cloud,
         Journal(state) as journal,
-        ClipSaver(allow_loopback_http=True) as saver,
+        ClipSaver(hosts=clip_hosts((), base_url)) as saver,
         Studio(
             cloud,
             journal,

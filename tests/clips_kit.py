@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.clips import ClipSaver, Patience
+from atlascloud_video_mcp.http import clip_hosts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -65,19 +66,25 @@ class Files:
         writer.close()
 
 
+_open: list[Files] = []
+
+
 @asynccontextmanager
 async def files(*answers: bytes, held: bool = False) -> AsyncGenerator[Files, None]:
     here = Files("", list(answers), held)
     server = await asyncio.start_server(here.serve, "127.0.0.1", 0)
     here.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    _open.append(here)
     try:
         yield here
     finally:
+        _open.remove(here)
         server.close()
 
 
-def saver(allowed_dirs: Sequence[Path] = (), patience: Patience = HASTY) -> ClipSaver:
-    return ClipSaver(allowed_dirs=allowed_dirs, patience=patience, allow_loopback_http=True)
+def saver(allowed_dirs: Sequence[Path] = (), patience: Patience = HASTY, api: str | None = None) -> ClipSaver:
+    """A saver for an API at the origin of the file server that was opened last, unless it is told another."""
+    return ClipSaver(allowed_dirs=allowed_dirs, patience=patience, hosts=clip_hosts((), api or _open[-1].origin))
 
 
 def everything(directory: Path) -> list[str]:

@@ -20,6 +20,7 @@ from atlascloud_sandbox.offers import HAILUO
 from atlascloud_video_mcp.catalogue import Catalogue
 from atlascloud_video_mcp.clips import ClipSaver
 from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.http import clip_hosts
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.network import Document
 from atlascloud_video_mcp.pacing import Durations
@@ -44,8 +45,8 @@ HASTY = Patience(altogether=20, first_pause=0.001, longest_pause=0.001, connect=
 IMPATIENT = replace(HASTY, silence=1, answer=1.5, upload=1.5)
 
 
-def cloud_at(base_url: str, key: str | None = CANARY, patience: Patience = HASTY) -> Cloud:
-    return Cloud(base_url, SecretStr(key) if key else None, patience=patience)
+def cloud_at(base_url: str, key: str | None = CANARY, patience: Patience = HASTY, *, sandbox: bool = True) -> Cloud:
+    return Cloud(base_url, SecretStr(key) if key else None, patience=patience, sandbox=sandbox)
 
 
 async def published(url: str, *, known: str | None, largest: int) -> Document:  # noqa: ARG001 - as Fetch
@@ -93,7 +94,7 @@ async def studio_at(  # noqa: PLR0913 - one knob each, all by name
     async with (
         cloud_at(base_url, key, patience) as cloud,
         Journal(directory) as journal,
-        ClipSaver(allowed_dirs=allowed_dirs, allow_loopback_http=True) as saver,
+        ClipSaver(allowed_dirs=allowed_dirs, hosts=clip_hosts((), base_url)) as saver,
         Studio(
             cloud,
             journal,

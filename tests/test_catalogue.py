@@ -248,16 +248,18 @@ def test_a_required_parameter_without_a_default_is_asked_for() -> None:
     )
 
 
-def test_required_parameters_with_a_default_are_sent_with_it() -> None:
+def test_nothing_that_the_caller_did_not_give_is_in_the_body() -> None:
     made = model(
-        ["size", "provider"],
+        ["size", "webhook_url", "num_clips"],
         size={"type": "string", "default": "720p"},
-        provider={"type": "string", "default": "one", "hidden": True},
+        webhook_url={"type": "string", "default": "https://evil.example/", "hidden": True},
+        num_clips={"type": "integer", "default": 40, "hidden": True},
         seed={"type": "integer", "default": 7},
     )
 
-    assert made.request() == {"model": "maker/model", "size": "720p", "provider": "one"}
-    assert made.request(parameters={"size": "4k"})["size"] == "4k"
+    assert made.request() == {"model": "maker/model"}
+    assert made.request(parameters={"size": "4k"}) == {"model": "maker/model", "size": "4k"}
+    assert "webhook_url is unknown to maker/model" in fault_of(made, parameters={"webhook_url": REMOTE})
 
 
 def test_what_is_hidden_or_disabled_is_neither_asked_for_nor_offered() -> None:

@@ -181,7 +181,7 @@ from pathlib import Path
 from clips_kit import everything, saver
 
 async def main():
-    async with saver() as clips:
+    async with saver(api=sys.argv[1]) as clips:
         try:
             await clips.save(sys.argv[1], sys.argv[2], name="rocket")
         except Exception as error:

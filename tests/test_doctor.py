@@ -461,7 +461,9 @@ async def test_an_answer_that_is_none_is_told(
 
 
 async def test_in_the_place_of_the_usual_api_no_other_address_is_proposed() -> None:
-    finding = service.answer(httpx.Response(404, request=httpx.Request("GET", f"{service.USUAL}/models")))
+    response = httpx.Response(404, request=httpx.Request("GET", f"{service.USUAL}/models"))
+
+    finding = service.answer(response, has_models=False)
 
     assert finding.state is State.FAIL
     assert "login page" in finding.fix

@@ -173,7 +173,7 @@ async def test_the_default_model_works_with_a_broken_catalogue_and_says_what_was
         (Fault(endpoint="schema", action="malformed", times=9), "its schema makes no sense"),
         (
             Fault(endpoint="schema", action="status", status=200, body='{"x": "' + "x" * 1_100_000 + '"}', times=9),
-            "its schema is larger than 1 MB",
+            "its schema cannot be read: the answer is larger than 0.25 MB",
         ),
     ],
     ids=["gone", "malformed", "large"],

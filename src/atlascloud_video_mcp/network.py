@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_6TO4 = ipaddress.IPv6Network("2002::/16")
+_6TO4_RELAYS = ipaddress.IPv4Network("192.88.99.0/24")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def is_loopback(host: str | None) -> bool:
@@ -18,6 +25,29 @@ def is_loopback(host: str | None) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def address_in(host: str) -> str | None:
+    """The IP address that a URL's host spells, in any of the ways that systems understand; None for a name."""
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(host))
+    with suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    return None
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public network, and not of this machine, its links or its house.
+
+    Source: IANA's special-purpose address registries, as `ipaddress` has them, and RFC 6052 for NAT64.
+    """
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or (ipaddress.IPv4Address(ip.packed[12:]) if ip in _NAT64 else None)
+        if inner is None:
+            return ip.is_global and ip in _GLOBAL_UNICAST and ip not in _6TO4
+        ip = inner
+    return ip.is_global and not ip.is_multicast and ip not in _6TO4_RELAYS
 
 
 def retry_after(value: str) -> float | None:

@@ -21,6 +21,10 @@ KEY_VARIABLE = "ATLASCLOUD_API_KEY"
 KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
 
 
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+
+
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
     safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
@@ -42,6 +46,15 @@ def _directories(value: str) -> list[str]:
     if not (items := [item for item in value.split(os.pathsep) if item.strip()]):
         raise ValueError(value)  # somebody meant to allow something, and nothing would allow everything
     return items
+
+
+def _host_names(value: str) -> list[str]:
+    """Names with commas between them, in the spelling that is compared: `*.Example.com.` is `example.com`."""
+    names = [item.strip().lower().removeprefix("*.").strip(".") for item in value.split(",") if item.strip()]
+    names = [name if name == "*" else name.encode("idna").decode("ascii") for name in names]
+    if not names or not all(name == "*" or _HOST_NAME.fullmatch(name) for name in names):
+        raise ValueError(value)
+    return names
 
 
 def _absolute(path: Path) -> Path:
@@ -94,6 +107,11 @@ class Settings(BaseModel):
             alias="ATLASCLOUD_ALLOWED_DIRS",
             description=f"absolute directories with {os.pathsep!r} between them",
         )
+    )
+    clip_hosts: Annotated[tuple[str, ...], BeforeValidator(_host_names)] = Field(
+        (),
+        alias="ATLASCLOUD_CLIP_HOSTS",
+        description="host names with commas between them, without scheme and port (*: any public host)",
     )
     budget_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = Field(
         None,

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from atlascloud_video_mcp.errors import SettingsError
-from atlascloud_video_mcp.network import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -99,6 +98,7 @@ async def _studio(
     from atlascloud_video_mcp.catalogue import Catalogue  # noqa: PLC0415
     from atlascloud_video_mcp.clips import ClipSaver  # noqa: PLC0415
     from atlascloud_video_mcp.cloud import Cloud  # noqa: PLC0415
+    from atlascloud_video_mcp.http import clip_hosts  # noqa: PLC0415
     from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415
     from atlascloud_video_mcp.pacing import Durations  # noqa: PLC0415
     from atlascloud_video_mcp.studio import Studio  # noqa: PLC0415
@@ -107,9 +107,9 @@ async def _studio(
     # The built-in emulator forgets with the process, so there is nothing to remember of it.
     remembered = None if in_sandbox else state
     async with (
-        Cloud(settings.base_url, settings.api_key) as cloud,
+        Cloud(settings.base_url, settings.api_key, sandbox=in_sandbox) as cloud,
         Journal(remembered) as journal,
-        ClipSaver(allowed_dirs=settings.allowed_dirs, allow_loopback_http=is_loopback(cloud.host)) as saver,
+        ClipSaver(allowed_dirs=settings.allowed_dirs, hosts=clip_hosts(settings.clip_hosts, cloud.base_url)) as saver,
         Studio(
             cloud,
             journal,

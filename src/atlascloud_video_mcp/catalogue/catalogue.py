@@ -16,6 +16,7 @@ from atlascloud_video_mcp.catalogue.offers import Offer, closest, matching, read
 from atlascloud_video_mcp.catalogue.schema import Malformed, read_input
 from atlascloud_video_mcp.catalogue.shelf import Kept, Shelf
 from atlascloud_video_mcp.errors import InvalidInput, ServiceUnavailable
+from atlascloud_video_mcp.http import LARGEST_LIST
 from atlascloud_video_mcp.network import Unreadable
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.catalogue.shelf import Fetch
 
-_LARGEST_LIST = 4_000_000  # bytes; the real one has 0.7 MB
-_LARGEST_SCHEMA = 1_000_000
+_LARGEST_SCHEMA = 250_000  # bytes; many are kept
 _IN_BACKGROUND = 30.0  # seconds that reading may take when nobody waits for it
 _NOT_AGAIN_FOR = 60.0  # seconds after a failure in which nobody asks in the background
 _MOST_WITH_PARAMETERS = 5  # models of a listing
@@ -83,7 +83,7 @@ class Catalogue:
         self._patience = patience
         self._clock = clock
         read = partial(read_offers, base_url=base_url)
-        self._lists: Shelf[tuple[Offer, ...]] = Shelf(fetch, read, directory, largest=_LARGEST_LIST, clock=clock)
+        self._lists: Shelf[tuple[Offer, ...]] = Shelf(fetch, read, directory, largest=LARGEST_LIST, clock=clock)
         self._schemas: Shelf[dict[str, Any]] = Shelf(fetch, read_input, directory, largest=_LARGEST_SCHEMA, clock=clock)
         self._failures: dict[str, tuple[float, str]] = {}
 

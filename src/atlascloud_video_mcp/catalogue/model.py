@@ -74,7 +74,7 @@ class Model:
         parameters: Mapping[str, object] | None = None,
         serves: Callable[[str], bool] = lambda _: False,
     ) -> dict[str, Any]:
-        """The body of a submission, all but the picture; what is not asked for is left to the model.
+        """The body of a submission, all but the picture: what is asked for and nothing else, whatever a schema says.
 
         Args:
             prompt: The motion to add.
@@ -92,10 +92,7 @@ class Model:
             raise InvalidInput("Nothing was sent or paid. It holds what JSON cannot: NaN, infinity, broken text.")
         body, found = self._named(arguments, further)
         found += [fault for name, value in body.items() for fault in self._faults(name, value, serves)]
-        for parameter in self._missing(body):
-            if parameter.default is None:
-                found.append(f"{parameter.name} is missing: {self.id} takes {self._in_words(parameter)}")
-            body[parameter.name] = parameter.default
+        found += [f"{each.name} is missing: {self.id} takes {self._in_words(each)}" for each in self._missing(body)]
         if found:
             raise InvalidInput(f"Nothing was sent or paid. {'; '.join(found)}.")
         return {"model": self.id, **body}
@@ -151,12 +148,9 @@ class Model:
     def _in_words(self, parameter: Parameter) -> str:
         return f"{parameter.takes}{' seconds' if parameter.values and parameter.name in DURATION_FIELDS else ''}"
 
-    def _missing(self, body: Mapping[str, object]) -> Iterator[Parameter]:
-        """What the schema requires and nobody gave, as far as somebody can give it."""
-        for parameter in self.takes.values():
-            settable = not parameter.rule.get("disabled") and (parameter.is_offered or parameter.default is not None)
-            if parameter.is_required and settable and parameter is not self.picture and parameter.name not in body:
-                yield parameter
+    def _missing(self, body: Mapping[str, object]) -> list[Parameter]:
+        """What the model requires and has no value of its own for, and nobody gave."""
+        return [each for each in self.offered if each.must_be_given and each.name not in body]
 
     def _as_picture(self, url: str) -> str | list[str]:
         kinds = self.picture.kinds

@@ -22,6 +22,7 @@ _ID = re.compile(r"[A-Za-z0-9][\w./:@+-]{0,119}", re.ASCII)
 _LONGEST = 60  # characters of a name
 _ANIMATES = re.compile(r"\b(?:image|photo|picture|reference|start end|first frame)s? ?to ?videos?\b")
 _DOES_OTHERWISE = re.compile(r"\b(?:text|video|image|audio|speech)s? ?to ?(?:video|image|audio|speech|music|text|3)")
+_MOST_ENTRIES = 3000  # six times the real list's
 _CLOSE = 0.6  # of 1, how alike a misspelled name is at least
 
 
@@ -48,7 +49,7 @@ def read_offers(document: Any, base_url: str) -> tuple[Offer, ...]:  # noqa: ANN
     Raises:
         Malformed: There is no list of models.
     """
-    entries = _entries(document)
+    entries = _entries(document)[:_MOST_ENTRIES]
     offers = {offer.id: offer for entry in reversed(entries) for offer in _offers(entry, base_url)}
     if not offers:
         raise Malformed("it names no models")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # A schema may refer to itself, even several times at each level.
 _DEEPEST = 8
 _MOST_RULES = 3000
+_MOST_PARAMETERS = 200
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -46,10 +47,9 @@ def read_input(document: object) -> dict[str, Any]:
         raise Malformed("it describes no parameters")
     reader = _Reader(schemas)
     order = dict.fromkeys([*_list(found, "x-order-properties"), *properties])
+    names = [name for name in order if name in properties and _NAME.fullmatch(name)]
     return {
-        "properties": {
-            name: reader.plain(properties[name]) for name in order if name in properties and _NAME.fullmatch(name)
-        },
+        "properties": {name: reader.plain(properties[name]) for name in names[:_MOST_PARAMETERS]},
         "required": [name for name in _list(found, "required") if name in properties],
     }
 

@@ -13,74 +13,51 @@ from typing import TYPE_CHECKING
 
 import anyio
 import httpx
-import stamina
 from anyio.to_thread import run_sync
 
+from atlascloud_video_mcp import http
 from atlascloud_video_mcp.clips.mp4 import Damaged
 from atlascloud_video_mcp.clips.problems import CannotSave
-from atlascloud_video_mcp.network import is_loopback, retry_after
-from atlascloud_video_mcp.paths import shown
+from atlascloud_video_mcp.http import Elsewhere, Refused, follow
+from atlascloud_video_mcp.network import retry_after
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.clips.part import Part
 
-_TRANSIENT = frozenset({408, 425, 429})
 _GONE = frozenset({403, 404, 410})
-_REDIRECTS = 5
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Patience:
+class Patience(http.Patience):
     """How long a download may take and how often it is tried. All times in seconds."""
 
-    tries: int = 4
     altogether: float = 60.0
-    """No new try is begun later than this."""
-    first_pause: float = 0.5
-    longest_pause: float = 8.0
-    connect: float = 10.0
-    silence: float = 60.0
-    """The longest time without a byte coming."""
     whole: float = 900.0
     """The longest time for everything."""
     largest: int = 4_000_000_000
     """Bytes a clip may have."""
 
 
-class Refused(Exception):
-    """An answer other than the clip, by its HTTP status."""
-
-    def __init__(self, status: int, retry_after: float | None) -> None:
-        super().__init__(status)
-        self.status = status
-        self.retry_after = retry_after
-
-    @property
-    def transient(self) -> bool:
-        """Whether the same request may well succeed later."""
-        return self.status in _TRANSIENT or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
 class Download:
     """One clip on its way; `run` it once.
 
     Args:
-        http: A client that sends no key.
+        client: What sends no key.
+        hosts: Where clips may lie.
         url: Where the clip is.
         part: The open temporary file.
         patience: Time-outs, tries, size.
-        allow_loopback_http: Whether plain http will do on this machine, for the sandbox.
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, url: str, part: Part, *, patience: Patience, allow_loopback_http: bool
+        self, client: httpx.AsyncClient, hosts: http.Hosts, url: str, part: Part, *, patience: Patience
     ) -> None:
-        self._http = http
+        self._client = client
+        self._hosts = hosts
         self._url = url
         self._part = part
         self._patience = patience
-        self._allow_loopback_http = allow_loopback_http
         self._etag = ""
         self._total: int | None = None
 
@@ -92,26 +69,10 @@ class Download:
             OSError: The disk would not take it.
         """
         patience = self._patience
-        deadline = anyio.current_time() + patience.altogether
-
-        def worth_another_try(error: Exception) -> bool | float:
-            if not isinstance(error, Refused):
-                return isinstance(error, (httpx.TransportError, Damaged))
-            if error.retry_after is None or not error.transient:
-                return error.transient
-            return error.retry_after if anyio.current_time() + error.retry_after < deadline else False
-
-        attempts = stamina.retry_context(
-            worth_another_try,
-            attempts=patience.tries,
-            timeout=patience.altogether,
-            wait_initial=patience.first_pause,
-            wait_max=patience.longest_pause,
-            wait_jitter=patience.first_pause,
-        )
+        passing = patience.passing(httpx.TransportError, Damaged)
         with anyio.move_on_after(patience.whole):
             try:
-                async for attempt in attempts:
+                async for attempt in patience.attempts(passing):
                     with attempt:
                         await self._try()
             except httpx.HTTPError as error:
@@ -120,6 +81,11 @@ class Download:
                 raise CannotSave(f"What came from the clip's URL is not the clip, {error}: save it later.") from error
             except Refused as refused:
                 raise _meaning(refused) from refused
+            except Elsewhere as error:
+                raise CannotSave(
+                    f"The clip is not fetched: its URL {error}. Open it yourself, or name a public host that you trust "
+                    "in ATLASCLOUD_CLIP_HOSTS."
+                ) from error
             return
         raise CannotSave(f"The clip was not on disk within {patience.whole:g} seconds: save it later.")
 
@@ -144,29 +110,7 @@ class Download:
             headers["Range"] = f"bytes={self._part.size}-"
             if self._etag.startswith('"'):  # a weak one must not be used
                 headers["If-Range"] = self._etag
-        url = self._checked(self._url)
-        for _ in range(_REDIRECTS + 1):
-            response = await self._http.send(self._http.build_request("GET", url, headers=headers), stream=True)
-            if not response.has_redirect_location:
-                return response
-            await response.aclose()
-            url = self._checked(url.join(response.headers["Location"]))
-        raise CannotSave(f"The clip's URL is redirected more than {_REDIRECTS} times: save it later.")
-
-    def _checked(self, address: str | httpx.URL) -> httpx.URL:
-        """Refuse what is not encrypted; a name and password would become an Authorization header."""
-        try:
-            url = httpx.URL(address)
-        except httpx.InvalidURL as error:
-            raise CannotSave("The clip's URL is none: call get_prediction for it.", url_good=False) from error
-        safe = url.scheme == "https" or (url.scheme == "http" and self._allow_loopback_http and is_loopback(url.host))
-        if not (safe and url.host) or url.userinfo:
-            raise CannotSave(
-                f"The clip is only fetched over https and without a password, but its URL leads to "
-                f"{shown(f'{url.scheme}://{url.host}')}: call get_prediction for its URL.",
-                url_good=False,
-            )
-        return url
+        return await follow(self._client, self._hosts, self._url, headers)
 
     async def _place(self, response: httpx.Response) -> None:
         """Make the part ready for the body: it goes on where the part ends, or begins anew."""

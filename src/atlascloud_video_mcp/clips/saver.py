@@ -9,16 +9,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
-import httpx
 from anyio.to_thread import run_sync
 
-from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.clips.fetch import Download, Patience
 from atlascloud_video_mcp.clips.frames import contact_sheet, require_decoder
 from atlascloud_video_mcp.clips.part import Part
 from atlascloud_video_mcp.clips.problems import CannotSave, explained
 from atlascloud_video_mcp.clips.targets import read_target, safe_name
 from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.http import CLIP_HOSTS, Hosts, open_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -44,26 +43,17 @@ class ClipSaver:
     Args:
         allowed_dirs: Clips are written inside these directories only; none given means anywhere.
         patience: Time-outs, tries, size.
-        allow_loopback_http: Whether plain http will do on this machine, for the sandbox.
+        hosts: Where clips may lie.
     """
 
     def __init__(
-        self, *, allowed_dirs: Sequence[Path] = (), patience: Patience | None = None, allow_loopback_http: bool = False
+        self, *, allowed_dirs: Sequence[Path] = (), patience: Patience | None = None, hosts: Hosts = CLIP_HOSTS
     ) -> None:
         self._allowed_dirs = tuple(allowed_dirs)
         self._patience = patience = patience or Patience()
-        self._allow_loopback_http = allow_loopback_http
-        self._http = httpx.AsyncClient(
-            # A compressed body has neither the clip's length nor its byte ranges.
-            headers={
-                "User-Agent": f"atlascloud-video-mcp/{__version__}",
-                "Accept": "video/mp4, */*;q=0.5",
-                "Accept-Encoding": "identity",
-            },
-            timeout=httpx.Timeout(patience.silence, connect=patience.connect),
-            # A proxy of the environment cannot reach this machine's own loopback address.
-            trust_env=not allow_loopback_http,
-        )
+        self._hosts = hosts
+        # A compressed body has neither the clip's length nor its byte ranges.
+        self._http = open_client(hosts.own, patience, accept="video/mp4, */*;q=0.5", coding="identity")
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -123,9 +113,7 @@ class ClipSaver:
         try:
             with explained(directory):
                 await run_sync(part.open)
-                await Download(
-                    self._http, url, part, patience=patience, allow_loopback_http=self._allow_loopback_http
-                ).run()
+                await Download(self._http, self._hosts, url, part, patience=patience).run()
             yield part
         finally:
             try:

@@ -22,6 +22,7 @@ from atlascloud_video_mcp.errors import (
     RequestRefused,
     ServiceUnavailable,
 )
+from atlascloud_video_mcp.http import Refused
 from atlascloud_video_mcp.network import sound
 from atlascloud_video_mcp.predictions import Report, Status
 from atlascloud_video_mcp.quoting import harmless
@@ -36,8 +37,6 @@ ASK_FIRST = (
     "Calling again with the same arguments looks for it and does not pay twice; only with force_new true is it "
     "submitted anew, so ask the user first."
 )
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses after which the same read or upload may well succeed."""
 _QUOTED = 200  # characters of the API's own words in a message of ours
 _TROUBLE: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ProxyError, "the proxy refuses the connection"),
@@ -55,14 +54,12 @@ _TURNED_AWAY = "1010"
 """Cloudflare's code for a browser signature it does not like."""
 
 
-class Refusal(Exception):
+class Refusal(Refused):
     """An answer other than the one asked for, before it is decided what that means for the caller."""
 
     def __init__(self, status: int, words: str, retry_after: float | None = None) -> None:
-        super().__init__(status)
-        self.status = status
+        super().__init__(status, retry_after)
         self.words = words
-        self.retry_after = retry_after
 
     @property
     def said(self) -> str:
@@ -178,7 +175,7 @@ def meaning(refusal: Refusal) -> AtlasError:
             return RateLimited(f"Too many requests ({said}). Wait {wait}, then call again.", retry_after=seconds)
         case 451:
             return NotAllowed(f"Atlas Cloud does not serve this region ({said}). Use it from one that it serves.")
-        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in TRANSIENT:
+        case _ if refusal.transient:
             return unavailable(f"it answers {said}", seconds)
         case status:
             return RequestRefused(

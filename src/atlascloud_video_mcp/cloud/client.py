@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
-import stamina
 from pydantic import ValidationError
 
 from atlascloud_video_mcp.cloud.answers import ASK_FIRST, Refusal, in_words, meaning, shown, status_of
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.pictures import Picture
 
 _LONGEST_WORD = 40  # characters of a status
+_PAGE = 50  # rows of the history, the most that the API gives at once
 _NOT_YET_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # Right after submission an id can be answered with 400 as well as 404; an id that is gone, with 404 or 410.
 _ABSENT = frozenset({400, 404, 410})
@@ -71,7 +71,7 @@ class Cloud(Connection):
         """
         reply: Mapping[str, Any] = {}
         try:
-            async for attempt in stamina.retry_context(_NOT_YET_SENT, **self._retries):
+            async for attempt in self._patience.attempts(_NOT_YET_SENT):
                 with attempt:
                     reply = await self._request("POST", "/model/generateVideo", json=body)
         except _NOT_YET_SENT as error:
@@ -114,9 +114,9 @@ class Cloud(Connection):
 
     async def history(self, page: int = 1) -> list[Record]:
         """The account's submissions, newest first, a page at a time; rows that make no sense are left out."""
-        reply = await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size=50"))
+        reply = await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size={_PAGE}"))
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
-        return [record for row in rows for record in _records(row)]
+        return [record for row in rows[:_PAGE] for record in _records(row)]
 
     def report_in(self, record: Record) -> Report | None:
         """What a row of the history says of a prediction; None when that is too little."""

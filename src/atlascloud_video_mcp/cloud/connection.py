@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import anyio
 import httpx
-import stamina
+from anyio.to_thread import run_sync
 
-from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp import http
 from atlascloud_video_mcp.cloud.answers import (
-    TRANSIENT,
     Refusal,
     in_words,
     is_success,
@@ -24,32 +23,26 @@ from atlascloud_video_mcp.cloud.answers import (
     unavailable,
 )
 from atlascloud_video_mcp.cloud.documents import Documents
-from atlascloud_video_mcp.errors import KeyRejected, SettingsError
-from atlascloud_video_mcp.network import is_loopback, retry_after
+from atlascloud_video_mcp.errors import KeyRejected
+from atlascloud_video_mcp.network import retry_after
 from atlascloud_video_mcp.settings import KEYS_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
+    from typing import Any
 
     from pydantic import SecretStr
 
 LOST = (httpx.HTTPError, TimeoutError, ValueError)
 """What is raised when no usable answer came."""
-_LARGEST_ANSWER = 8_000_000  # bytes; the largest known answer, the model list, has 0.7 MB
+_SOON_READ = 50_000  # bytes that are made sense of at once, and not in a thread
 
 
 @dataclass(frozen=True)
-class Patience:
+class Patience(http.Patience):
     """How long requests may take and how often reads and uploads are tried. All times in seconds."""
 
-    tries: int = 4
-    altogether: float = 20.0
-    first_pause: float = 0.5
-    longest_pause: float = 8.0
-    connect: float = 10.0
-    silence: float = 60.0
-    """The longest time without a byte coming or going."""
     answer: float = 120.0
     """The longest time one request may take, all in all."""
     upload: float = 600.0
@@ -63,38 +56,22 @@ class Connection:
         base_url: Where the API lives, without a trailing slash.
         key: The bearer token; without it every call raises KeyRejected.
         patience: Time-outs and tries.
+        sandbox: Whether it is the built-in emulator that is asked, as whoever started it knows.
 
     Raises:
         SettingsError: The environment's proxies or certificates cannot be used.
     """
 
-    def __init__(self, base_url: str, key: SecretStr | None, *, patience: Patience | None = None) -> None:
+    def __init__(
+        self, base_url: str, key: SecretStr | None, *, patience: Patience | None = None, sandbox: bool = False
+    ) -> None:
         self._key = key
         self._patience = patience = patience or Patience()
-        self._retries: dict[str, Any] = {
-            "attempts": patience.tries,
-            "timeout": patience.altogether,
-            "wait_initial": patience.first_pause,
-            "wait_max": patience.longest_pause,
-            "wait_jitter": patience.first_pause,
-        }
-        try:
-            self._http = httpx.AsyncClient(
-                base_url=base_url,
-                headers={"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"},
-                timeout=httpx.Timeout(patience.silence, connect=patience.connect),
-                # A proxy of the environment cannot reach this machine's own loopback address.
-                trust_env=not is_loopback(httpx.URL(base_url).host),
-            )
-        except (OSError, ValueError, httpx.InvalidURL) as error:
-            raise SettingsError(
-                "The proxy or certificate settings of the environment cannot be used "
-                f"({type(error).__name__}): check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
-            ) from error
-        self.documents = Documents(self._http, self._retries)
+        self._http = http.open_client(httpx.URL(base_url), patience, accept="application/json")
+        self.documents = Documents(self._http, patience)
         """What can be read without a key."""
-        self.sandbox = False
-        """Whether the answers come from the built-in emulator, as its answers say."""
+        self.sandbox = sandbox
+        """Whether the answers come from the built-in emulator."""
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -153,18 +130,10 @@ class Connection:
     ) -> Mapping[str, Any]:
         """A request that costs nothing, tried again on everything that may pass, within the limit in seconds."""
         reply: Mapping[str, Any] = {}
-        deadline = anyio.current_time() + self._patience.altogether
-
-        def worth_another_try(error: Exception) -> bool | float:
-            if not isinstance(error, Refusal):
-                return isinstance(error, (httpx.TransportError, TimeoutError, ValueError))
-            if error.retry_after is None or error.status not in TRANSIENT:
-                return error.status in TRANSIENT
-            return error.retry_after if anyio.current_time() + error.retry_after < deadline else False
-
+        passing = self._patience.passing(httpx.TransportError, TimeoutError, ValueError)
         try:
             with anyio.fail_after(limit or self._patience.altogether):
-                async for attempt in stamina.retry_context(worth_another_try, **self._retries):
+                async for attempt in self._patience.attempts(passing):
                     with attempt:
                         reply = await send()
         except LOST as error:
@@ -195,20 +164,13 @@ class Connection:
         with anyio.fail_after(limit or self._patience.answer):
             response = await self._http.send(request, stream=True)
             async with aclosing(response):
-                body = await _limited(response)
-        self.sandbox = "X-Atlascloud-Sandbox" in response.headers
-        answer = read_answer(response.status_code, body)
+                body = await http.read_body(response)
+            if len(body) <= _SOON_READ:
+                answer = read_answer(response.status_code, body)
+            else:
+                answer = await run_sync(read_answer, response.status_code, body, abandon_on_cancel=True)
         if is_success(answer.status) or is_verdict(answer):
             return answer.payload
         raise Refusal(
             answer.status, shown(answer.words, secret=key), retry_after(response.headers.get("Retry-After", ""))
         )
-
-
-async def _limited(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > _LARGEST_ANSWER:
-            raise ValueError("the answer is too large")
-    return bytes(content)

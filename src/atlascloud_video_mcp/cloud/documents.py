@@ -6,22 +6,15 @@ The addresses of the schemas come from the list. Only hosts of the vendor's are 
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
 
 import httpx
-import stamina
 
-from atlascloud_video_mcp.cloud.answers import TRANSIENT, is_success
-from atlascloud_video_mcp.network import Document, Unreadable, is_loopback
+from atlascloud_video_mcp.http import VENDORS_HOSTS, Elsewhere, Hosts, Patience, Refused, follow, read_body
+from atlascloud_video_mcp.network import Document, Unreadable, retry_after
 
-_VENDORS_HOSTS = ".atlascloud.ai"
-_MOST_REDIRECTS = 3
 _TRIES = 2  # what cannot be had is done without
-
-
-class _Passing(Exception):
-    """An answer that may be another one a moment later."""
 
 
 class Documents:
@@ -29,12 +22,13 @@ class Documents:
 
     Args:
         http: The pool, whose base URL is the API's.
-        retries: Pauses between tries, as stamina takes them.
+        patience: Pauses between tries.
     """
 
-    def __init__(self, http: httpx.AsyncClient, retries: dict[str, Any]) -> None:
+    def __init__(self, http: httpx.AsyncClient, patience: Patience) -> None:
         self._http = http
-        self._retries = retries | {"attempts": _TRIES}
+        self._hosts = Hosts(VENDORS_HOSTS, own=http.base_url)
+        self._patience = replace(patience, tries=_TRIES)
 
     async def get(self, url: str, *, known: str | None, largest: int) -> Document | None:
         """Read one; None when it is the version that is at hand already.
@@ -51,52 +45,31 @@ class Documents:
         """
         document = None
         try:
-            async for attempt in stamina.retry_context((httpx.TransportError, _Passing), **self._retries):
+            async for attempt in self._patience.attempts(self._patience.passing(httpx.TransportError)):
                 with attempt:
                     document = await self._once(url, known, largest)
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, _Passing) as error:
-            reason = str(error) if isinstance(error, _Passing) else f"cannot be reached ({type(error).__name__})"
-            raise Unreadable(reason) from error
+        except Elsewhere as error:
+            raise Unreadable(str(error)) from error
+        except Refused as refused:
+            raise Unreadable(f"is answered with status {refused.status}") from refused
+        except httpx.HTTPError as error:
+            raise Unreadable(f"cannot be reached ({type(error).__name__})") from error
+        except ValueError as error:
+            raise Unreadable(f"cannot be read: {error}") from error
         return document
 
     async def _once(self, url: str, known: str | None, largest: int) -> Document | None:
-        address = httpx.URL(url)
-        for _ in range(_MOST_REDIRECTS + 1):
-            self._check(address)
-            request = self._http.build_request("GET", address, headers=_condition(known))
-            response = await self._http.send(request, stream=True)
-            async with aclosing(response):
-                if not response.has_redirect_location:
-                    return await _read(response, largest)
-            address = address.join(response.headers["Location"])
-        raise Unreadable("leads in circles")
-
-    def _check(self, address: httpx.URL) -> None:
-        """Refuse hosts that are neither the vendor's nor the API's own."""
-        api = self._http.base_url
-        same = (address.scheme, address.host, address.port) == (api.scheme, api.host, api.port)
-        https = address.scheme == "https" and (address.host.endswith(_VENDORS_HOSTS) or address.host == api.host)
-        loopback = address.scheme == "http" and is_loopback(address.host) and is_loopback(api.host)
-        if address.userinfo or not (same or https or loopback):
-            raise Unreadable("lies on a host that is not Atlas Cloud's")
+        async with aclosing(await follow(self._http, self._hosts, url, _condition(known))) as response:
+            if response.status_code == HTTPStatus.NOT_MODIFIED:
+                return None
+            headers = response.headers
+            if not response.is_success:
+                raise Refused(response.status_code, retry_after(headers.get("Retry-After", "")))
+            content = await read_body(response, largest)
+        return Document(content, headers.get("ETag") or headers.get("Last-Modified"))
 
 
 def _condition(known: str | None) -> dict[str, str]:
     if known is None:
         return {}
     return {"If-None-Match" if known.startswith(('"', "W/")) else "If-Modified-Since": known}
-
-
-async def _read(response: httpx.Response, largest: int) -> Document | None:
-    if response.status_code == HTTPStatus.NOT_MODIFIED:
-        return None
-    if not is_success(response.status_code):
-        answer = f"is answered with status {response.status_code}"
-        raise _Passing(answer) if response.status_code in TRANSIENT else Unreadable(answer)
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > largest:
-            raise Unreadable(f"is larger than {largest / 1e6:g} MB")
-    headers = response.headers
-    return Document(bytes(content), headers.get("ETag") or headers.get("Last-Modified"))

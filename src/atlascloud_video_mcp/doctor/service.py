@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
 
-from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.doctor.findings import fail, ok, skip, warn
+from atlascloud_video_mcp.errors import SettingsError
+from atlascloud_video_mcp.http import LARGEST_LIST, Patience, open_client, read_body
 from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.settings import Settings
 
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.doctor.findings import Finding
 
 USUAL = str(Settings.model_fields["base_url"].default)
-_TIMEOUT = httpx.Timeout(8, connect=5)  # seconds
+_PATIENCE = Patience(silence=8, connect=5)
+_AT_MOST = 15.0  # seconds
 _SUCCESS = 200
 _NOT_REACHED = (skip("TLS", "the API was not reached"), skip("API", "it was not reached"))
 
@@ -34,32 +38,22 @@ async def way(settings: Settings, *, trust: ssl.SSLContext | None = None) -> Seq
     """
     url = httpx.URL(settings.base_url)
     try:
-        http = _client(url, trust)
-    except (OSError, ValueError, httpx.InvalidURL) as error:
-        said = f"the proxy or certificate settings of the environment cannot be used ({type(error).__name__})"
-        fix = "Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
-        return [fail("network", said, fix), *_NOT_REACHED]
+        http = open_client(url, _PATIENCE, accept="application/json", trust=trust)
+    except SettingsError as error:
+        said, _, fix = str(error).partition(": ")
+        return [fail("network", said, f"{fix[:1].upper()}{fix[1:]}"), *_NOT_REACHED]
     started = monotonic()
     try:
         # The list of models, which needs no key.
-        async with http, http.stream("GET", f"{settings.base_url}/models") as response:
-            network = ok("network", f"{url.host} answers in {monotonic() - started:.2f} s")
-            stream = response.extensions.get("network_stream")
-            secured = _secured(stream.get_extra_info("ssl_object") if stream else None)
-            await response.aread()
-    except (httpx.HTTPError, OSError, ValueError) as error:
+        with anyio.fail_after(_AT_MOST):
+            async with http, http.stream("GET", f"{settings.base_url}/models") as response:
+                network = ok("network", f"{url.host} answers in {monotonic() - started:.2f} s")
+                stream = response.extensions.get("network_stream")
+                secured = _secured(stream.get_extra_info("ssl_object") if stream else None)
+                has_models = await _has_models(response)
+    except (httpx.HTTPError, OSError) as error:
         return unreachable(error, url)
-    return [network, secured, answer(response)]
-
-
-def _client(url: httpx.URL, trust: ssl.SSLContext | None) -> httpx.AsyncClient:
-    """A client as the server itself has it: a proxy of the environment cannot reach this machine's own address."""
-    return httpx.AsyncClient(
-        headers={"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"},
-        timeout=_TIMEOUT,
-        trust_env=not is_loopback(url.host),
-        verify=trust or True,
-    )
+    return [network, secured, answer(response, has_models=has_models)]
 
 
 def _secured(tls: ssl.SSLObject | None) -> Finding:
@@ -119,12 +113,12 @@ def _insecure(error: ssl.SSLError) -> Finding:
     return fail("TLS", said, "Check ATLASCLOUD_BASE_URL, and whether a proxy stands in between.")
 
 
-def answer(response: httpx.Response) -> Finding:
+def answer(response: httpx.Response, *, has_models: bool) -> Finding:
     """Whether what answers is the API."""
     status = response.status_code
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS:
         return warn("API", f"it is out of order or busy (status {status})", "Try again later.")
-    if status == _SUCCESS and _has_models(response):
+    if status == _SUCCESS and has_models:
         return ok("API", f"{response.url.host} answers as the Atlas Cloud API does")
     said = f"{response.url.copy_with(query=None)} answers with status {status}, and not as the Atlas Cloud API does"
     if str(response.url) == f"{USUAL}/models":
@@ -132,10 +126,10 @@ def answer(response: httpx.Response) -> Finding:
     return fail("API", said, f"Unset ATLASCLOUD_BASE_URL, or set it to {USUAL}.")
 
 
-def _has_models(response: httpx.Response) -> bool:
+async def _has_models(response: httpx.Response) -> bool:
     try:
-        body: Any = response.json()
-    except ValueError:
+        body: Any = json.loads(await read_body(response, LARGEST_LIST))
+    except (ValueError, RecursionError):
         return False
     data = body.get("data", body) if isinstance(body, dict) else body
     return bool(data) and isinstance(data, list | dict)

@@ -14,7 +14,7 @@ import pytest
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures import PictureRules, open_picture
-from atlascloud_video_mcp.pictures.files import MAX_FILE_BYTES, check_opened, open_regular
+from atlascloud_video_mcp.pictures.files import MAX_FILE_BYTES, check_regular
 from atlascloud_video_mcp.pictures.source import MAX_INLINE_BYTES
 from kit import PHOTOS
 
@@ -146,7 +146,6 @@ def test_a_bare_attachment_name_is_met_with_advice() -> None:
         ("the picture above", "attached to the chat, it is no file here"),
         ("/mnt/data/a.png", "no file there. The path is of the chat's own sandbox, not of this machine"),
         ("/mnt/user-data/uploads/a.png", "save the picture here"),
-        (r"/tmp/my\ cat.png", "no file there. Write blanks without backslashes"),  # noqa: S108 - never opened
         ("/9j/" + 30 * "4AAQSkZJ", "base64 without its beginning: put data:image/png;base64, before it"),
         ("iVBORw0KGgo" + 30 * "AAAANS+/\n", "base64 without its beginning"),
         ("/tmp/a\0.png", "NUL character"),  # noqa: S108 - never opened
@@ -227,7 +226,7 @@ def test_a_named_pipe_that_takes_a_files_place_is_refused_without_waiting(tmp_pa
     descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         with pytest.raises(InvalidPicture, match="is a named pipe"):
-            check_opened(pipe, pipe.resolve(), descriptor)
+            check_regular(pipe, os.fstat(descriptor))
     finally:
         os.close(descriptor)
 
@@ -304,44 +303,12 @@ def test_no_path_leads_out_of_the_allowed_directories(rocket: Path) -> None:
         f"{allowed}/../{rocket.name}",
     ):
         message = refusal(str(escape), allowed)
-        assert f"lies outside the directories this server may read ({allowed.resolve()}): move" in message
+        assert f"lies outside the directories this server may read and write ({allowed.resolve()}): use" in message
         assert "ATLASCLOUD_ALLOWED_DIRS" in message
 
 
 def test_a_missing_file_outside_tells_nothing_about_what_is_there(tmp_path: Path) -> None:
     assert "lies outside" in refusal(str(tmp_path / "nothing.jpg"), tmp_path / "allowed")
-
-
-class SwapsWhenAsked(list[Path]):
-    """Allowed directories that, while a path is held against them, put a link in the place of its directory."""
-
-    def __init__(self, allowed: Path, directory: Path, target: Path) -> None:
-        super().__init__([allowed])
-        self.directory, self.target = directory, target
-
-    def __iter__(self) -> Iterator[Path]:
-        self.directory.rename(self.directory.with_name("moved"))
-        self.directory.symlink_to(self.target)
-        return super().__iter__()
-
-
-@POSIX
-def test_a_directory_swapped_for_a_link_between_check_and_open_is_caught_and_closed(tmp_path: Path) -> None:
-    allowed, secret = tmp_path / "allowed", tmp_path / "secret"
-    for directory in (allowed / "inner", secret):
-        directory.mkdir(parents=True)
-        shutil.copy(ROCKET, directory / "a.jpg")
-    swapping = SwapsWhenAsked(allowed, allowed / "inner", secret)
-    before = open_files()
-    with pytest.raises(InvalidPicture, match="was replaced while it was being opened: call again"):
-        open_regular(allowed / "inner" / "a.jpg", swapping)
-    assert open_files() == before
-
-
-def test_a_file_swapped_for_another_between_check_and_open_is_caught(rocket: Path, tmp_path: Path) -> None:
-    other = Path(shutil.copy(ROCKET, tmp_path / "other.jpg"))
-    with other.open("rb") as opened, pytest.raises(InvalidPicture, match="call again"):
-        check_opened(rocket, rocket.resolve(), opened.fileno())
 
 
 @POSIX

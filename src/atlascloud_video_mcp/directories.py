@@ -59,7 +59,7 @@ class Directory:
             raise Replaced
         if self._descriptor is None:
             below = Directory(path, None)
-            below._check()  # noqa: SLF001 - of its own class
+            below._check()
             return below
         return Directory(path, os.open(name, _DIRECTORY, dir_fd=self._descriptor))
 
@@ -102,7 +102,7 @@ class Directory:
                 raise Replaced
 
     def _identity(self) -> os.stat_result:
-        return os.stat(self.path if self._descriptor is None else self._descriptor)
+        return self.path.stat() if self._descriptor is None else os.fstat(self._descriptor)
 
     def _at(self, name: str) -> str | Path:
         if self._descriptor is None:
@@ -208,5 +208,5 @@ def locate(path: Path, allowed: Sequence[Path]) -> Path:
 
 def _look_alikes(path: Path) -> list[str]:
     with suppress(OSError):
-        return sorted(name for name in os.listdir(path.parent) if folded(name) == folded(path.name))
+        return sorted(each.name for each in path.parent.iterdir() if folded(each.name) == folded(path.name))
     return []

@@ -4,10 +4,33 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_PRIVATE_NAMES = frozenset(
+    [
+        "localhost",
+        "localdomain",
+        "local",
+        "internal",
+        "intranet",
+        "lan",
+        "home",
+        "corp",
+        "private",
+        "test",
+        "invalid",
+        "onion",
+    ]
+)
+_6TO4 = ipaddress.IPv6Network("2002::/16")
+_6TO4_RELAYS = ipaddress.IPv4Network("192.88.99.0/24")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def is_loopback(host: str | None) -> bool:
@@ -20,6 +43,29 @@ def is_loopback(host: str | None) -> bool:
         return host == "localhost"
 
 
+def address_in(host: str) -> str | None:
+    """The IP address that a URL's host spells, in any of the ways that systems understand; None for a name."""
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(host))
+    with suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    return None
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the public network, and not of this machine, its links or its house.
+
+    Source: IANA's special-purpose address registries, as `ipaddress` has them, and RFC 6052 for NAT64.
+    """
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or (ipaddress.IPv4Address(ip.packed[12:]) if ip in _NAT64 else None)
+        if inner is None:
+            return ip.is_global and ip in _GLOBAL_UNICAST and ip not in _6TO4
+        ip = inner
+    return ip.is_global and not ip.is_multicast and ip not in _6TO4_RELAYS
+
+
 def retry_after(value: str) -> float | None:
     """Seconds to wait by a `Retry-After` header, which holds seconds or a date (RFC 9110, section 10.2.3)."""
     if value.isdecimal():
@@ -30,6 +76,18 @@ def retry_after(value: str) -> float | None:
         return None
     # The parser gives a date of zone -0000 without any.
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def is_public_host(host: str) -> bool:
+    """Whether a URL's host is in the public network, as far as its words tell: an address, or a name that may be there.
+
+    Source: RFC 6761, RFC 6762, RFC 8375 and ICANN's reservation of 2024 for the names that never are.
+    """
+    host = host.lower().removesuffix(".")
+    if address := address_in(host):
+        return is_public(address)
+    name, _, last = host.rpartition(".")
+    return bool(name) and last not in _PRIVATE_NAMES and not last.isdecimal() and not host.endswith(".home.arpa")
 
 
 def sound(body: Any) -> Any:  # noqa: ANN401 - JSON is of any type

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,13 @@ import httpx
 import stamina
 from anyio.to_thread import run_sync
 
-from atlascloud_video_mcp.clips.mp4 import Damaged
+from atlascloud_video_mcp.clips.containers import Damaged, Unplayable
 from atlascloud_video_mcp.clips.problems import CannotSave
 from atlascloud_video_mcp.network import is_loopback, retry_after
 from atlascloud_video_mcp.paths import shown
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.clips.part import Part
+    from atlascloud_video_mcp.clips.partial_file import PartialFile
 
 _TRANSIENT = frozenset({408, 425, 429})
 _GONE = frozenset({403, 404, 410})
@@ -74,7 +75,7 @@ class Download:
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, url: str, part: Part, *, patience: Patience, allow_loopback_http: bool
+        self, http: httpx.AsyncClient, url: str, part: PartialFile, *, patience: Patience, allow_loopback_http: bool
     ) -> None:
         self._http = http
         self._url = url
@@ -83,6 +84,7 @@ class Download:
         self._allow_loopback_http = allow_loopback_http
         self._etag = ""
         self._total: int | None = None
+        self._decodes = True
 
     async def run(self) -> None:
         """Fill the part with a whole, checked clip.
@@ -96,7 +98,7 @@ class Download:
 
         def worth_another_try(error: Exception) -> bool | float:
             if not isinstance(error, Refused):
-                return isinstance(error, (httpx.TransportError, Damaged))
+                return isinstance(error, (httpx.TransportError, httpx.DecodingError, Damaged))
             if error.retry_after is None or not error.transient:
                 return error.transient
             return error.retry_after if anyio.current_time() + error.retry_after < deadline else False
@@ -116,6 +118,12 @@ class Download:
                         await self._try()
             except httpx.HTTPError as error:
                 raise CannotSave(f"The clip's download broke off ({type(error).__name__}): save it later.") from error
+            except Unplayable as error:
+                raise CannotSave(
+                    f"What came from the clip's URL is not the clip, {error}: call get_prediction for its URL, and "
+                    "open that in a browser.",
+                    url_good=False,
+                ) from error
             except Damaged as error:
                 raise CannotSave(f"What came from the clip's URL is not the clip, {error}: save it later.") from error
             except Refused as refused:
@@ -126,13 +134,23 @@ class Download:
     async def _try(self) -> None:
         async with aclosing(await self._answer()) as response:
             await self._place(response)
-            async for chunk in response.aiter_raw():
-                self._check_size(self._part.size + len(chunk))
-                await run_sync(self._part.write, chunk)
+            # Some servers compress though they were asked not to, and some only say that they did.
+            encoded = self._decodes and response.headers.get("Content-Encoding", "identity") != "identity"
+            self._total = None if encoded else self._total
+            came_whole = bool({"Content-Length", "Content-Range", "Transfer-Encoding"} & response.headers.keys())
+            try:
+                async for chunk in response.aiter_bytes() if encoded else response.aiter_raw():
+                    self._check_size(self._part.size + len(chunk))
+                    await run_sync(self._part.write, chunk)
+            except httpx.HTTPError as error:
+                if encoded:  # its length and places are not the clip's: nothing can be resumed
+                    await run_sync(self._part.restart)
+                self._decodes = self._decodes and not isinstance(error, httpx.DecodingError)
+                raise
         if self._total is not None and self._part.size != self._total:
             raise Damaged(f"it ends after {self._part.size} of {self._total} bytes")
         try:
-            await run_sync(self._part.check)
+            await run_sync(partial(self._part.check, came_whole=came_whole))
         except Damaged:
             await run_sync(self._part.restart)
             raise

@@ -15,9 +15,10 @@ from anyio.to_thread import run_sync
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.clips.fetch import Download, Patience
 from atlascloud_video_mcp.clips.frames import contact_sheet, require_decoder
-from atlascloud_video_mcp.clips.part import Part
+from atlascloud_video_mcp.clips.partial_file import PartialFile
 from atlascloud_video_mcp.clips.problems import CannotSave, explained
 from atlascloud_video_mcp.clips.targets import read_target, safe_name
+from atlascloud_video_mcp.directories import real_directories
 from atlascloud_video_mcp.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class ClipSaver:
     def __init__(
         self, *, allowed_dirs: Sequence[Path] = (), patience: Patience | None = None, allow_loopback_http: bool = False
     ) -> None:
-        self._allowed_dirs = tuple(allowed_dirs)
+        self._allowed_dirs = real_directories(allowed_dirs)
         self._patience = patience = patience or Patience()
         self._allow_loopback_http = allow_loopback_http
         self._http = httpx.AsyncClient(
@@ -87,7 +88,7 @@ class ClipSaver:
 
         Args:
             url: The clip's URL.
-            save_to: The full path of a directory, made if missing, or of an `.mp4` file.
+            save_to: The full path of a directory, made if missing, or of a file, whose ending becomes the clip's own.
             name: What to call it in a directory, by `clip_name`.
 
         Raises:
@@ -114,12 +115,12 @@ class ClipSaver:
         with TemporaryDirectory(prefix="atlascloud-", ignore_cleanup_errors=True) as scratch:
             directory = await run_sync(Path(scratch).resolve)
             async with self._fetched(url, directory, brief) as part:
-                return await run_sync(contact_sheet, part.path, abandon_on_cancel=True)
+                return await run_sync(contact_sheet, part.path, part.container, abandon_on_cancel=True)
 
     @asynccontextmanager
-    async def _fetched(self, url: str, directory: Path, patience: Patience) -> AsyncGenerator[Part, None]:
+    async def _fetched(self, url: str, directory: Path, patience: Patience) -> AsyncGenerator[PartialFile, None]:
         """The whole clip, checked, in a file that is gone in the end unless it is published."""
-        part = Part(directory)
+        part = PartialFile(directory)
         try:
             with explained(directory):
                 await run_sync(part.open)

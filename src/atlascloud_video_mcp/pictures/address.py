@@ -19,7 +19,7 @@ def web_address(text: str) -> str:
     """An https URL as it is to be sent: scheme and host in small letters, blanks and other alphabets percent-encoded.
 
     Raises:
-        InvalidPicture: It is no whole https URL, holds a password, or leads to a private place.
+        InvalidPicture: It is no complete https URL, holds a password, or leads to a private place.
     """
     if "@" in re.split(r"[/?#]", text.partition("//")[2], maxsplit=1)[0]:
         raise InvalidPicture(

@@ -16,7 +16,7 @@ from atlascloud_video_mcp.clips import CannotSave
 from atlascloud_video_mcp.clips.partial_file import PartialFile
 from atlascloud_video_mcp.clips.problems import explained
 from atlascloud_video_mcp.paths import shown
-from clips_kit import answer, everything, files, film, saver
+from clips_kit import answer, box, everything, files, film, saver, webm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -251,3 +251,23 @@ def test_a_part_given_up_early_does_nothing_that_comes_late(tmp_path: Path) -> N
     with pytest.raises(CannotSave, match="given up"):
         part.publish("late.mp4")
     assert not everything(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "asked", "name"),
+    [
+        (webm(), "", "rocket-1a2b3c4d.webm"),
+        (webm(), "mine.mp4", "mine.webm"),
+        (webm(doctype=b"matroska"), "mine.mp4", "mine.mkv"),
+        (box(b"ftyp", b"qt  ") + film()[16:], "mine.mp4", "mine.mov"),
+        (film(), "mine.webm", "mine.mp4"),
+        (film(), "a.b.MP4", "a.b.MP4"),
+        (film() + b"\0" * 100, "", "rocket-1a2b3c4d.mp4"),
+    ],
+)
+async def test_whatever_plays_is_saved_with_the_ending_of_what_it_is(
+    tmp_path: Path, body: bytes, asked: str, name: str
+) -> None:
+    assert await saved(tmp_path / asked, body) == name
+    assert await saved(tmp_path / asked, body) == name
+    assert everything(tmp_path) == [name]

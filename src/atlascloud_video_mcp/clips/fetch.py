@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _TRANSIENT = frozenset({408, 425, 429})
 _GONE = frozenset({403, 404, 410})
 _REDIRECTS = 5
+_TELL_THE_END = ("Content-Length", "Transfer-Encoding")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.IGNORECASE)
 
 
@@ -137,7 +138,7 @@ class Download:
             # Some servers compress though they were asked not to, and some only say that they did.
             encoded = self._decodes and response.headers.get("Content-Encoding", "identity") != "identity"
             self._total = None if encoded else self._total
-            came_whole = bool({"Content-Length", "Content-Range", "Transfer-Encoding"} & response.headers.keys())
+            came_whole = any(name in response.headers for name in _TELL_THE_END)
             try:
                 async for chunk in response.aiter_bytes() if encoded else response.aiter_raw():
                     self._check_size(self._part.size + len(chunk))

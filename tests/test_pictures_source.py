@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures import PictureRules, open_picture
 from atlascloud_video_mcp.pictures.files import MAX_FILE_BYTES, check_regular
-from atlascloud_video_mcp.pictures.source import MAX_INLINE_BYTES
+from atlascloud_video_mcp.pictures.source import MAX_INLINE_BYTES, decode_data_uri
 from kit import PHOTOS
 
 if TYPE_CHECKING:
@@ -110,6 +112,85 @@ def test_the_file_name_that_goes_up_is_plain_and_fits_the_content(tmp_path: Path
         path = shutil.copy(ROCKET, tmp_path / name)
         with open_picture(str(path)) as picture:
             assert picture.filename == expected
+
+
+def test_line_breaks_may_be_spelled_out_as_json_and_shells_do() -> None:
+    plain = base64.b64encode(ROCKET.read_bytes()).decode()
+    for brk in (r"\n", r"\r\n", "\\\n", "\n", "\t", " \n "):
+        assert read("data:image/jpeg;base64," + brk.join(plain[at : at + 76] for at in range(0, len(plain), 76))) == (
+            ROCKET.read_bytes()
+        )
+    assert read("data:image/jpeg;base64," + plain.replace("/", r"\/")) == ROCKET.read_bytes()
+
+
+def test_plus_signs_that_became_blanks_are_put_back() -> None:
+    plain = base64.b64encode(ROCKET.read_bytes()).decode()
+    assert "+" in plain
+    for uri in (
+        f"data:image/jpeg;base64,{plain.replace('+', ' ')}",
+        f"data:image/jpeg;base64, {plain.replace('+', ' ')}\n",
+        f'"data:image/jpeg;base64,{plain.replace("+", "%20")}"',
+    ):
+        assert read(uri) == ROCKET.read_bytes()
+
+
+@given(st.binary(min_size=1, max_size=400), st.sampled_from(["=", ""]), st.booleans())
+def test_base64_that_was_decoded_as_a_form_is_put_right_or_refused(data: bytes, padding: str, escaped: bool) -> None:  # noqa: FBT001 - hypothesis gives them
+    sent = base64.b64encode(b"\xff" + data).decode().replace("+", " ")
+    sent = sent if padding else sent.rstrip("=")
+    try:
+        got = decode_data_uri(f"data:;base64,{sent.replace(' ', '%20') if escaped else sent}")
+    except InvalidPicture as error:
+        told = str(error)
+        assert "whether each was a plus sign cannot be told" in told or "damaged" in told
+    else:
+        # Without padding a lost sign at the very end looks like nothing at all.
+        assert got == b"\xff" + data or (not padding and sent.endswith(" "))
+
+
+@given(st.binary(min_size=1, max_size=2000), st.sampled_from([60, 64, 76, 80]), st.sampled_from([" ", "\r\n ", "\n"]))
+def test_base64_that_was_wrapped_is_read_as_it_was(data: bytes, width: int, brk: str) -> None:
+    plain = base64.b64encode(data).decode()
+    wrapped = brk.join(plain[at : at + width] for at in range(0, len(plain), width))
+    assert decode_data_uri(f"data:;base64,{wrapped}") == data
+
+
+@POSIX
+def test_a_path_as_shells_links_and_sentences_write_it_is_understood_where_it_names_nothing_itself(
+    tmp_path: Path,
+) -> None:
+    path = Path(shutil.copy(ROCKET, tmp_path / "my cat (1) & me's.jpg"))
+    escaped = str(path).replace("my cat (1) & me's", r"my\ cat\ \(1\)\ \&\ me\'s")
+    for image in (
+        escaped,
+        f"@{escaped}",
+        str(path).replace(" ", "%20"),
+        f"[the cat]({str(path).replace(' ', '%20')})",
+        f"![the cat](<{path}>)",
+        f'![the cat]({path} "my cat")',
+        f"{path}.",
+        f'{path}",',
+        f"@file://{path}",
+        f"\ufeff`{path}`\n",
+    ):
+        assert read(image, tmp_path) == ROCKET.read_bytes()
+    other = tmp_path / r"my\ cat.jpg"
+    shutil.copy(PHOTOS / "coffee.png", other)
+    shutil.copy(ROCKET, tmp_path / "my cat.jpg")
+    assert read(str(other)) == (PHOTOS / "coffee.png").read_bytes()
+
+
+@POSIX
+def test_another_spelling_does_not_lead_out_of_the_allowed_directories(tmp_path: Path) -> None:
+    (tmp_path / "allowed").mkdir()
+    shutil.copy(ROCKET, tmp_path / "a.jpg")
+    for image in (f"{tmp_path}/allowed/%2e%2e/a.jpg", rf"{tmp_path}/allowed/\.\./a.jpg"):
+        assert "no file there" in refusal(image, tmp_path / "allowed")
+
+
+def test_a_screenshot_of_macos_is_found_by_the_name_that_a_model_writes(tmp_path: Path) -> None:
+    shutil.copy(ROCKET, tmp_path / "Bildschirmfoto 2026-01-02 um 3.04.05\u202fPM.jpg")
+    assert read(str(tmp_path / "Bildschirmfoto 2026-01-02 um 3.04.05 PM.jpg"), tmp_path) == ROCKET.read_bytes()
 
 
 # --- Names that lead nowhere

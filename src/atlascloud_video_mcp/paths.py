@@ -22,7 +22,7 @@ _BEGINNING = r"(?:[/~]|[A-Za-z]:[\\/]|\\\\|(?:file|data|https?):)"
 _MENTION = re.compile(rf"(?:@|[{_OPENING}]+)(?=[{_OPENING}]*{_BEGINNING})", re.IGNORECASE)
 # [words](target), ![words](<target> "title"): CommonMark 0.31, sections 6.3 and 6.4.
 _MARKDOWN = re.compile(r"""!?\[[^\]]*\]\(\s*(<[^>]*>|.*?)(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)""", re.DOTALL)
-_MORE_THAN_A_PATH = re.compile(rf"""[\s"'`<>=:,(\[]{_BEGINNING}[^\s/]""", re.IGNORECASE)
+_MORE_THAN_A_PATH = re.compile(r"""[\s"'`<>=:,(\[](?:/[^\s/]|~/|[A-Za-z]:[\\/]|\\\\|(?:file|data|https?):)""")
 _ESCAPED = re.compile(r"\\([^A-Za-z0-9\\/])")  # as shells do it
 _AFTER_A_PATH = ".,;:!?)]}" + "".join(pair[1] for pair in _QUOTES)
 _LONGEST = 300  # characters of a path in a message

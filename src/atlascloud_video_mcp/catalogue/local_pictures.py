@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from atlascloud_video_mcp.bodies import PROMPT_FIELDS, takes_a_picture
 from atlascloud_video_mcp.catalogue.limits import picture_rules
+from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.pictures import PictureRules
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ def local_pictures(
             if not isinstance(item, str):
                 continue
             picture = LocalPicture(name, index if isinstance(value, list) else None, item, rules)
-            url = online(item)
+            try:
+                url = online(item)
+            except InvalidInput as error:
+                raise InvalidInput(f"{picture.label}: {error}") from error
             if url is None:
                 found.append(picture)
             value = picture.put({name: value}, url or ANY_PICTURE)[name]

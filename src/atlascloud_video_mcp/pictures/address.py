@@ -45,6 +45,4 @@ def web_address(text: str) -> str:
 
 
 def _incomplete(text: str) -> InvalidPicture:
-    return InvalidPicture(
-        f"{shown(text)} is no whole https URL: it needs a host, and takes no backslash or line break."
-    )
+    return InvalidPicture(f"{shown(text)} is no complete https URL: it needs a host, and no backslash or line break.")

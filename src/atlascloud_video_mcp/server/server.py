@@ -144,7 +144,7 @@ async def save_video(
     save_to: Annotated[
         str,
         Field(
-            description="Directory or .mp4 file: absolute or ~ path; default: ATLASCLOUD_DOWNLOAD_DIR, else the videos folder"
+            description="Directory or .mp4 file: absolute or ~ path; default: ATLASCLOUD_DOWNLOAD_DIR, else your videos"
         ),
     ] = "",
 ) -> Annotated[CallToolResult, SavedVideo]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,16 +18,17 @@ from fleet import CANARY, Fleet, bad_weather
 from nonsense import feed
 from scripted_sandbox import Sandbox
 
-ROCKET = Path(__file__).parent.parent / "tests" / "photos" / "rocket.jpg"
+TESTS = Path(__file__).parent.parent / "tests"
+ROCKET = TESTS / "photos" / "rocket.jpg"
 
 
 def main() -> int:
-    """Run the three parts; returns the exit status."""
+    """Run the four parts; returns the exit status."""
     options = _options()
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="soak-") as directory:
         root = Path(directory)
-        good = [_storm(root, options), _nonsense(root, options), _crashes(root, options)]
+        good = [_storm(root, options), _nonsense(root, options), _crashes(root, options), _exchanges()]
     print(f"\nwall time {time.monotonic() - begun:.0f} s: {'all is well' if all(good) else 'NOT WELL'}")
     return 0 if all(good) else 1
 
@@ -104,6 +107,14 @@ def _crashes(root: Path, options: argparse.Namespace) -> bool:
     print(f"KEY TOLD                 {len(leaks)}")
     print(f"took {time.monotonic() - begun:.0f} s", flush=True)
     return not (figures["wrong"] or leaks)
+
+
+def _exchanges() -> bool:
+    """Directories are exchanged for links for 10 s each while clips are saved and pictures read."""
+    test = ["-q", "-k", "exchanged_for_a_link", str(TESTS / "test_directories.py")]
+    done = subprocess.run([sys.executable, "-m", "pytest", *test], env=os.environ | {"RACE_SECONDS": "10"}, check=False)
+    print(f"WRITTEN OR READ OUTSIDE  {'no' if done.returncode == 0 else 'YES, OR NOT TRIED'}", flush=True)
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

@@ -25,6 +25,20 @@ def film(length: int = 1000, filling: bytes = b"\x17") -> bytes:
     return box(b"ftyp", b"isom\0\0\0\0") + box(b"moov", b"about it") + box(b"mdat", filling * length)
 
 
+def element(ident: int, body: bytes, *, unknown_size: bool = False) -> bytes:
+    """An EBML element (RFC 8794) with a size of eight bytes."""
+    size = (1 << 56) - 1 if unknown_size else len(body)
+    return ident.to_bytes((ident.bit_length() + 7) // 8, "big") + ((1 << 56) | size).to_bytes(8, "big") + body
+
+
+def webm(doctype: bytes = b"webm", *, clusters: int = 1, unknown_sizes: bool = False) -> bytes:
+    """The structure of a WebM (RFC 9559), as live encoders write it where sizes are unknown."""
+    pictures = element(0x1F43B675, b"frames" * 50, unknown_size=unknown_sizes) * clusters
+    info = element(0x1549A966, b"about it")
+    header = element(0x1A45DFA3, element(0x4286, b"\x01") + element(0x4282, doctype))
+    return header + element(0x18538067, info + pictures, unknown_size=unknown_sizes)
+
+
 def answer(status: int = 200, body: bytes = b"", /, **headers: object) -> bytes:
     """An HTTP answer; a header given as None is left out, a Content-Length that is not given is right."""
     given = {"Content_Length": len(body)} | headers

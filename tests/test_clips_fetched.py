@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.clips import CannotSave, ClipSaver, Patience
-from clips_kit import HASTY, Files, answer, everything, files, film, part_of, saver
+from clips_kit import HASTY, Files, answer, box, everything, files, film, part_of, saver
 from kit import CANARY
 from sandbox_kit import account, decode, poll, submit
 from scripted_sandbox import Fault, Sandbox
@@ -57,11 +59,11 @@ FAULTS = [
     ("reset_before", "broke off"),
     ("reset_after", "broke off"),
     ("truncate", "broke off"),
-    ("wrong_length", "is not the clip, it is cut off"),
-    ("html", "is not the clip, it is a web page"),
-    ("malformed", "is not the clip, it is JSON"),
-    ("empty", r"is not the clip, it is empty \(0 bytes\)"),
-    ("status", r"cannot be fetched at the moment \(status 500\)"),
+    ("wrong_length", "is not the clip, it is a video that is cut off or damaged, at byte"),
+    ("html", "is not the clip, it is a web page or XML, not a video: call get_prediction for its URL"),
+    ("malformed", "is not the clip, it is JSON, not a video: call get_prediction for its URL"),
+    ("empty", r"is not the clip, it is empty \(0 bytes\): save it later.*stays good at its video_url"),
+    ("status", r"cannot be fetched at the moment \(status 500\).*stays good at its video_url"),
 ]
 
 
@@ -84,7 +86,7 @@ async def test_a_fault_that_stays_is_explained_and_leaves_nothing(
     before = len(sandbox.received)
     sandbox.script(Fault.model_validate({"endpoint": "file", "action": action, "times": HASTY.tries}))
     async with saver(api=url) as clips:
-        with pytest.raises(CannotSave, match=f"{said}.*stays good at its video_url"):
+        with pytest.raises(CannotSave, match=said):
             await clips.save(url, str(tmp_path), name="rocket")
     assert not everything(tmp_path)
     assert len(sandbox.received) - before == HASTY.tries
@@ -253,3 +255,34 @@ async def test_plain_http_on_this_machine_is_for_the_sandbox_only(tmp_path: Path
                 await clips.save(there.url, str(tmp_path), name="rocket")
         there.origin = there.origin.replace("127.0.0.1", "localhost")
         assert await fetched(there, tmp_path) == CLIP
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate"])
+async def test_what_was_compressed_unasked_is_saved_as_the_film_it_is(tmp_path: Path, coding: str) -> None:
+    body = zlib.compress(CLIP) if coding == "deflate" else gzip.compress(CLIP)
+    async with files(answer(200, body, Content_Encoding=coding)) as there:
+        assert await fetched(there, tmp_path) == CLIP
+        assert there.requests[0]["accept-encoding"] == "identity"
+
+
+async def test_a_compressed_film_that_breaks_off_is_fetched_anew_and_not_resumed(tmp_path: Path) -> None:
+    whole = gzip.compress(CLIP)
+    cut = answer(200, whole[:30], Content_Encoding="gzip", Content_Length=len(whole), ETag='"a"')
+    async with files(cut, answer(200, whole, Content_Encoding="gzip", ETag='"a"')) as there:
+        assert await fetched(there, tmp_path) == CLIP
+        assert "range" not in there.requests[1]
+
+
+async def test_a_film_that_is_only_said_to_be_compressed_is_saved_as_it_came(tmp_path: Path) -> None:
+    for coding in ("gzip", "identity", "aws-chunked", "br"):
+        async with files(answer(200, CLIP, Content_Encoding=coding)) as there:
+            assert await fetched(there, tmp_path) == CLIP
+
+
+async def test_a_film_whose_server_does_not_tell_its_length_may_not_end_in_the_middle_of_a_box(tmp_path: Path) -> None:
+    cut = box(b"mdat", b"film")[:-1]
+    async with files(answer(200, CLIP + cut, Content_Length=None)) as there:
+        with pytest.raises(CannotSave, match="cut off or damaged, at byte 5040 of 5051: save it later"):
+            await fetched(there, tmp_path)
+    async with files(answer(200, CLIP + cut)) as there:
+        assert await fetched(there, tmp_path) == CLIP + cut

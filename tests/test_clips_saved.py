@@ -13,10 +13,10 @@ import anyio
 import pytest
 
 from atlascloud_video_mcp.clips import CannotSave
-from atlascloud_video_mcp.clips.part import Part
+from atlascloud_video_mcp.clips.partial_file import PartialFile
 from atlascloud_video_mcp.clips.problems import explained
 from atlascloud_video_mcp.paths import shown
-from clips_kit import answer, everything, files, film, saver
+from clips_kit import answer, box, everything, files, film, saver, webm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,7 @@ async def test_links_and_pipes_that_bear_the_name_are_neither_followed_nor_waite
 async def test_without_hard_links_nothing_is_overwritten_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "no hard links here")
 
     monkeypatch.setattr(os, "link", refused)
@@ -98,7 +98,7 @@ async def test_without_hard_links_nothing_is_overwritten_either(
     assert await saved(tmp_path / "mine.mp4") == "mine-2.mp4"
     assert await saved(tmp_path / "mine.mp4") == "mine-2.mp4"
     assert everything(tmp_path) == ["mine-2.mp4", "mine.mp4"]
-    monkeypatch.setattr(Path, "replace", refused)
+    monkeypatch.setattr(os, "replace", refused)
     with pytest.raises(CannotSave, match="may not write there"):
         await saved(tmp_path / "other.mp4")
     assert everything(tmp_path) == ["mine-2.mp4", "mine.mp4"]
@@ -242,12 +242,32 @@ async def test_a_cancelled_download_leaves_nothing_behind(tmp_path: Path, way: s
 
 
 def test_a_part_given_up_early_does_nothing_that_comes_late(tmp_path: Path) -> None:
-    part = Part(tmp_path / "new")
+    part = PartialFile(tmp_path / "new")
     part.discard()
     part.open()
     part.write(b"late")
     part.restart()
-    part.check()
+    part.check(came_whole=True)
     with pytest.raises(CannotSave, match="given up"):
         part.publish("late.mp4")
     assert not everything(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "asked", "name"),
+    [
+        (webm(), "", "rocket-1a2b3c4d.webm"),
+        (webm(), "mine.mp4", "mine.webm"),
+        (webm(doctype=b"matroska"), "mine.mp4", "mine.mkv"),
+        (box(b"ftyp", b"qt  ") + film()[16:], "mine.mp4", "mine.mov"),
+        (film(), "mine.webm", "mine.mp4"),
+        (film(), "a.b.MP4", "a.b.MP4"),
+        (film() + b"\0" * 100, "", "rocket-1a2b3c4d.mp4"),
+    ],
+)
+async def test_whatever_plays_is_saved_with_the_ending_of_what_it_is(
+    tmp_path: Path, body: bytes, asked: str, name: str
+) -> None:
+    assert await saved(tmp_path / asked, body) == name
+    assert await saved(tmp_path / asked, body) == name
+    assert everything(tmp_path) == [name]

@@ -141,6 +141,39 @@ def test_a_directory_that_may_not_be_written_is_refused_before_anything_is_paid(
         read_target(str(directory / "clips"), ())
 
 
+@pytest.mark.parametrize("save_to", [".bashrc", ".mp4", ".mp4/", ".clips/", ".a/b/c.mp4", "new/.b/", ".WEBM"])
+def test_no_directory_whose_name_begins_with_a_dot_is_made(tmp_path: Path, save_to: str) -> None:
+    with pytest.raises(InvalidInput, match=r"would make a directory '\.[^/]*', and none whose name begins with a dot"):
+        read_target(f"{tmp_path}/{save_to}", ())
+
+
+def test_a_hidden_directory_that_is_there_and_a_hidden_file_are_the_callers_own_business(tmp_path: Path) -> None:
+    (tmp_path / ".clips").mkdir()
+    (tmp_path / ".bashrc").write_text("mine")
+    (tmp_path / "x.mp4").mkdir()
+    assert read_target(f"{tmp_path}/.clips", ()) == Target(tmp_path / ".clips", None)
+    assert read_target(f"{tmp_path}/.clips/new/a.mp4", ()) == Target(tmp_path / ".clips" / "new", "a.mp4")
+    assert read_target(f"{tmp_path}/.a.mp4", ()) == Target(tmp_path, ".a.mp4")
+    assert read_target(f"{tmp_path}/x.mp4", ()) == Target(tmp_path / "x.mp4", None)
+    with pytest.raises(InvalidInput, match=r"\.bashrc is no directory"):
+        read_target(f"{tmp_path}/.bashrc", ())
+
+
+def test_a_file_is_what_ends_as_films_do_which_may_be_the_name_of_a_saved_one(tmp_path: Path) -> None:
+    for name in ("a.webm", "a.MOV", "a.mkv"):
+        assert read_target(str(tmp_path / name), ()) == Target(tmp_path, name)
+
+
+def test_what_hosts_put_around_a_place_is_taken_off(tmp_path: Path) -> None:
+    for text in (f"@{tmp_path}/my clips/", f"[clips]({tmp_path}/my clips/)", f"\ufeff{tmp_path}/my clips"):
+        assert read_target(text, ()) == Target(tmp_path / "my clips", None)
+
+
+@on_posix
+def test_a_place_as_shells_write_it_is_understood(tmp_path: Path) -> None:
+    assert read_target(rf"{tmp_path}/my\ clips\ \(1\)", ()) == Target(tmp_path / "my clips (1)", None)
+
+
 def test_checking_a_target_makes_nothing(tmp_path: Path) -> None:
     ClipSaver(allowed_dirs=[tmp_path]).check_target(str(tmp_path / "new" / "a.mp4"))
     assert not list(tmp_path.iterdir())

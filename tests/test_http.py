@@ -446,7 +446,7 @@ async def test_a_coding_that_was_not_asked_for_is_refused(coding: str) -> None:
         (answer(200, b" " * 10_001), "larger than 0.01 MB"),
         (answer(200, gzip.compress(b" " * 10_001), Content_Encoding="gzip"), "larger than 0.01 MB"),
         (answer(200, gzip.compress(b"[]") + b"x" * 10_001, Content_Encoding="gzip"), "larger than 0.01 MB"),
-        (answer(200, gzip.compress(b"[1]")[:-9], Content_Encoding="gzip"), "cut off"),
+        (answer(200, gzip.compress(b"[1]", mtime=0)[:-9], Content_Encoding="gzip"), "cut off"),
         (answer(200, b"[1]", Content_Encoding="gzip"), "damaged"),
         (answer(200, b"[" * 501), "too many values"),
         (answer(200, b"[" + b"1," * 501 + b"1]"), "too many values"),

@@ -245,7 +245,6 @@ async def test_a_model_is_known_in_whatever_case_it_is_written(sandbox: Sandbox,
         (LANTERN, {"prompt": "x" * 2501}, ["prompt has 2501 characters, above the limit of 2500"]),
         (FRAMES, {"duration": 13}, ["duration is 13, above the maximum", r"a whole number \(4 to 12\)"]),
         (FRAMES, {"parameters": {"resolution": "8k", "sede": 1}}, ["480p, 720p or 1080p", "did you mean seed?"]),
-        (FRAMES, {"parameters": {"last_frame_image": ROCKET}}, ["an https URL, which upload_image gives"]),
         ("tidal/tidal-3-pro/image-to-video", {"duration": 8}, ["takes no duration: leave it out"]),
         (
             "tidal/tidal-3-pro/image-to-video",

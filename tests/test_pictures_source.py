@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures import PictureRules, open_picture
-from atlascloud_video_mcp.pictures.files import MAX_FILE_BYTES, check_opened, open_regular
-from atlascloud_video_mcp.pictures.source import MAX_INLINE_BYTES
+from atlascloud_video_mcp.pictures.files import MAX_FILE_BYTES, check_regular
+from atlascloud_video_mcp.pictures.source import MAX_INLINE_BYTES, decode_data_uri
 from kit import PHOTOS
 
 if TYPE_CHECKING:
@@ -112,6 +114,85 @@ def test_the_file_name_that_goes_up_is_plain_and_fits_the_content(tmp_path: Path
             assert picture.filename == expected
 
 
+def test_line_breaks_may_be_spelled_out_as_json_and_shells_do() -> None:
+    plain = base64.b64encode(ROCKET.read_bytes()).decode()
+    for brk in (r"\n", r"\r\n", "\\\n", "\n", "\t", " \n "):
+        assert read("data:image/jpeg;base64," + brk.join(plain[at : at + 76] for at in range(0, len(plain), 76))) == (
+            ROCKET.read_bytes()
+        )
+    assert read("data:image/jpeg;base64," + plain.replace("/", r"\/")) == ROCKET.read_bytes()
+
+
+def test_plus_signs_that_became_blanks_are_put_back() -> None:
+    plain = base64.b64encode(ROCKET.read_bytes()).decode()
+    assert "+" in plain
+    for uri in (
+        f"data:image/jpeg;base64,{plain.replace('+', ' ')}",
+        f"data:image/jpeg;base64, {plain.replace('+', ' ')}\n",
+        f'"data:image/jpeg;base64,{plain.replace("+", "%20")}"',
+    ):
+        assert read(uri) == ROCKET.read_bytes()
+
+
+@given(st.binary(min_size=1, max_size=400), st.sampled_from(["=", ""]), st.booleans())
+def test_base64_that_was_decoded_as_a_form_is_put_right_or_refused(data: bytes, padding: str, escaped: bool) -> None:  # noqa: FBT001 - hypothesis gives them
+    sent = base64.b64encode(b"\xff" + data).decode().replace("+", " ")
+    sent = sent if padding else sent.rstrip("=")
+    try:
+        got = decode_data_uri(f"data:;base64,{sent.replace(' ', '%20') if escaped else sent}")
+    except InvalidPicture as error:
+        told = str(error)
+        assert "whether each was a plus sign cannot be told" in told or "damaged" in told
+    else:
+        # Without padding a lost sign at the very end looks like nothing at all.
+        assert got == b"\xff" + data or (not padding and sent.endswith(" "))
+
+
+@given(st.binary(min_size=1, max_size=2000), st.sampled_from([60, 64, 76, 80]), st.sampled_from([" ", "\r\n ", "\n"]))
+def test_base64_that_was_wrapped_is_read_as_it_was(data: bytes, width: int, brk: str) -> None:
+    plain = base64.b64encode(data).decode()
+    wrapped = brk.join(plain[at : at + width] for at in range(0, len(plain), width))
+    assert decode_data_uri(f"data:;base64,{wrapped}") == data
+
+
+@POSIX
+def test_a_path_as_shells_links_and_sentences_write_it_is_understood_where_it_names_nothing_itself(
+    tmp_path: Path,
+) -> None:
+    path = Path(shutil.copy(ROCKET, tmp_path / "my cat (1) & me's.jpg"))
+    escaped = str(path).replace("my cat (1) & me's", r"my\ cat\ \(1\)\ \&\ me\'s")
+    for image in (
+        escaped,
+        f"@{escaped}",
+        str(path).replace(" ", "%20"),
+        f"[the cat]({str(path).replace(' ', '%20')})",
+        f"![the cat](<{path}>)",
+        f'![the cat]({path} "my cat")',
+        f"{path}.",
+        f'{path}",',
+        f"@file://{path}",
+        f"\ufeff`{path}`\n",
+    ):
+        assert read(image, tmp_path) == ROCKET.read_bytes()
+    other = tmp_path / r"my\ cat.jpg"
+    shutil.copy(PHOTOS / "coffee.png", other)
+    shutil.copy(ROCKET, tmp_path / "my cat.jpg")
+    assert read(str(other)) == (PHOTOS / "coffee.png").read_bytes()
+
+
+@POSIX
+def test_another_spelling_does_not_lead_out_of_the_allowed_directories(tmp_path: Path) -> None:
+    (tmp_path / "allowed").mkdir()
+    shutil.copy(ROCKET, tmp_path / "a.jpg")
+    for image in (f"{tmp_path}/allowed/%2e%2e/a.jpg", rf"{tmp_path}/allowed/\.\./a.jpg"):
+        assert "no file there" in refusal(image, tmp_path / "allowed")
+
+
+def test_a_screenshot_of_macos_is_found_by_the_name_that_a_model_writes(tmp_path: Path) -> None:
+    shutil.copy(ROCKET, tmp_path / "Bildschirmfoto 2026-01-02 um 3.04.05\u202fPM.jpg")
+    assert read(str(tmp_path / "Bildschirmfoto 2026-01-02 um 3.04.05 PM.jpg"), tmp_path) == ROCKET.read_bytes()
+
+
 # --- Names that lead nowhere
 
 
@@ -146,7 +227,6 @@ def test_a_bare_attachment_name_is_met_with_advice() -> None:
         ("the picture above", "attached to the chat, it is no file here"),
         ("/mnt/data/a.png", "no file there. The path is of the chat's own sandbox, not of this machine"),
         ("/mnt/user-data/uploads/a.png", "save the picture here"),
-        (r"/tmp/my\ cat.png", "no file there. Write blanks without backslashes"),  # noqa: S108 - never opened
         ("/9j/" + 30 * "4AAQSkZJ", "base64 without its beginning: put data:image/png;base64, before it"),
         ("iVBORw0KGgo" + 30 * "AAAANS+/\n", "base64 without its beginning"),
         ("/tmp/a\0.png", "NUL character"),  # noqa: S108 - never opened
@@ -227,7 +307,7 @@ def test_a_named_pipe_that_takes_a_files_place_is_refused_without_waiting(tmp_pa
     descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         with pytest.raises(InvalidPicture, match="is a named pipe"):
-            check_opened(pipe, pipe.resolve(), descriptor)
+            check_regular(pipe, os.fstat(descriptor))
     finally:
         os.close(descriptor)
 
@@ -304,44 +384,12 @@ def test_no_path_leads_out_of_the_allowed_directories(rocket: Path) -> None:
         f"{allowed}/../{rocket.name}",
     ):
         message = refusal(str(escape), allowed)
-        assert f"lies outside the directories this server may read ({allowed.resolve()}): move" in message
+        assert f"lies outside the directories this server may read and write ({allowed.resolve()}): use" in message
         assert "ATLASCLOUD_ALLOWED_DIRS" in message
 
 
 def test_a_missing_file_outside_tells_nothing_about_what_is_there(tmp_path: Path) -> None:
     assert "lies outside" in refusal(str(tmp_path / "nothing.jpg"), tmp_path / "allowed")
-
-
-class SwapsWhenAsked(list[Path]):
-    """Allowed directories that, while a path is held against them, put a link in the place of its directory."""
-
-    def __init__(self, allowed: Path, directory: Path, target: Path) -> None:
-        super().__init__([allowed])
-        self.directory, self.target = directory, target
-
-    def __iter__(self) -> Iterator[Path]:
-        self.directory.rename(self.directory.with_name("moved"))
-        self.directory.symlink_to(self.target)
-        return super().__iter__()
-
-
-@POSIX
-def test_a_directory_swapped_for_a_link_between_check_and_open_is_caught_and_closed(tmp_path: Path) -> None:
-    allowed, secret = tmp_path / "allowed", tmp_path / "secret"
-    for directory in (allowed / "inner", secret):
-        directory.mkdir(parents=True)
-        shutil.copy(ROCKET, directory / "a.jpg")
-    swapping = SwapsWhenAsked(allowed, allowed / "inner", secret)
-    before = open_files()
-    with pytest.raises(InvalidPicture, match="was replaced while it was being opened: call again"):
-        open_regular(allowed / "inner" / "a.jpg", swapping)
-    assert open_files() == before
-
-
-def test_a_file_swapped_for_another_between_check_and_open_is_caught(rocket: Path, tmp_path: Path) -> None:
-    other = Path(shutil.copy(ROCKET, tmp_path / "other.jpg"))
-    with other.open("rb") as opened, pytest.raises(InvalidPicture, match="call again"):
-        check_opened(rocket, rocket.resolve(), opened.fileno())
 
 
 @POSIX

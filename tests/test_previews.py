@@ -19,6 +19,7 @@ from PIL import Image
 
 from atlascloud_sandbox.render import render
 from atlascloud_video_mcp.clips import CannotPreview, CannotSave
+from atlascloud_video_mcp.clips.containers import Container, read_container
 from atlascloud_video_mcp.clips.frames import contact_sheet
 from atlascloud_video_mcp.server import build_server
 from clips_kit import answer, files, film, saver
@@ -94,6 +95,22 @@ def test_of_a_clip_whose_sound_goes_on_longer_the_last_frames_are_shown(tmp_path
         container.mux([*pictures.encode(None), *sound.encode(None)])
 
     assert sheet_of(clip).size == (512, 3 * 512 + 8)
+
+
+def test_frames_are_shown_of_every_kind_of_film_that_is_saved(tmp_path: Path) -> None:
+    clip = clip_of(Image.linear_gradient("L").resize((64, 64)), tmp_path / "clip.mp4")
+    for container, name in ((Container.QUICKTIME, "a.mov"), (Container.MATROSKA, "a.mkv")):
+        with av.open(str(clip)) as source, av.open(str(tmp_path / name), "w") as copy:
+            stream = copy.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(source.streams.video[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    copy.mux(packet)
+        with (tmp_path / name).open("rb") as file:
+            assert read_container(file, came_whole=True) is container
+        assert contact_sheet(tmp_path / name, container)
+        with pytest.raises(CannotPreview):
+            contact_sheet(tmp_path / name, Container.WEBM if container is Container.QUICKTIME else Container.MP4)
 
 
 @pytest.mark.parametrize("body", [film(), b"", b"#EXTM3U\n/etc/passwd\n"])

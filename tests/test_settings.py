@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from atlascloud_video_mcp import settings as settings_module
 from atlascloud_video_mcp.errors import SettingsError
 from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.settings import read_settings
@@ -132,3 +133,17 @@ def test_this_machine_is_loopback(host: str) -> None:
 @pytest.mark.parametrize("host", [None, "10.0.0.1", "example.com", "::2"])
 def test_another_machine_is_not_loopback(host: str | None) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "directory", [r"\\nas\clips", "//nas/clips", r"\\?\C:\clips", "/clips:x", "/con/clips", "/clips. /x"]
+)
+@pytest.mark.parametrize("name", ["ATLASCLOUD_ALLOWED_DIRS", "ATLASCLOUD_DOWNLOAD_DIR", "ATLASCLOUD_STATE_DIR"])
+def test_directories_that_windows_takes_for_something_else_are_refused_there(
+    monkeypatch: pytest.MonkeyPatch, name: str, directory: str
+) -> None:
+    monkeypatch.setattr(os, "pathsep", ";")
+    monkeypatch.setattr(settings_module, "_WINDOWS", True)
+    with pytest.raises(SettingsError, match=name):
+        read_settings({name: directory})
+    assert read_settings({name: "/clips"}) != read_settings({})

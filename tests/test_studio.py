@@ -291,7 +291,7 @@ async def test_what_can_be_no_id_is_refused(base_url: str, prediction_id: str) -
             studio.get_prediction(prediction_id, deadline=NOW)
 
 
-@pytest.mark.parametrize("image", ["https://", "https:///a.jpg", "https://x.example/a b.jpg"])
+@pytest.mark.parametrize("image", ["https://", "https:///a.jpg", "https://x y.example/a.jpg", "https://x.example/\\a"])
 async def test_what_can_be_no_address_is_refused(sandbox: Sandbox, base_url: str, image: str) -> None:
     async with studio_at(base_url) as studio:
         with pytest.raises(InvalidInput, match="no complete https URL"):

@@ -24,7 +24,7 @@ import stamina
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.errors import SettingsError
-from atlascloud_video_mcp.network import address_in, is_loopback, is_public
+from atlascloud_video_mcp.network import is_loopback, is_public, is_public_host
 
 if TYPE_CHECKING:
     import ssl
@@ -126,8 +126,7 @@ class Hosts:
         where = f'leads to "{url.scheme}://{url.netloc.decode("ascii")[:_LONGEST_TOLD]}"'
         if url.scheme != "https" or url.port not in {None, _HTTPS}:
             raise Elsewhere(f"{where}, but only https at its usual port is asked")
-        address = address_in(host)
-        if not (is_public(address) if address else "." in host and not is_loopback(host)):
+        if not is_public_host(host):
             raise Elsewhere(f"{where}, which is no public host")
         if not any(name in (ANY_PUBLIC_HOST, host) or host.endswith(f".{name}") for name in self.names):
             raise Elsewhere(f"{where}, which is none of the hosts that are asked")

@@ -12,6 +12,22 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_PRIVATE_NAMES = frozenset(
+    [
+        "localhost",
+        "localdomain",
+        "local",
+        "internal",
+        "intranet",
+        "lan",
+        "home",
+        "corp",
+        "private",
+        "test",
+        "invalid",
+        "onion",
+    ]
+)
 _6TO4 = ipaddress.IPv6Network("2002::/16")
 _6TO4_RELAYS = ipaddress.IPv4Network("192.88.99.0/24")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -60,6 +76,18 @@ def retry_after(value: str) -> float | None:
         return None
     # The parser gives a date of zone -0000 without any.
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def is_public_host(host: str) -> bool:
+    """Whether a URL's host is in the public network, as far as its words tell: an address, or a name that may be there.
+
+    Source: RFC 6761, RFC 6762, RFC 8375 and ICANN's reservation of 2024 for the names that never are.
+    """
+    host = host.lower().removesuffix(".")
+    if address := address_in(host):
+        return is_public(address)
+    name, _, last = host.rpartition(".")
+    return bool(name) and last not in _PRIVATE_NAMES and not last.isdecimal() and not host.endswith(".home.arpa")
 
 
 def sound(body: Any) -> Any:  # noqa: ANN401 - JSON is of any type

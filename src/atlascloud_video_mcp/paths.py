@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from pathlib import Path, PureWindowsPath
+from unicodedata import category, normalize
+from urllib.parse import unquote, unquote_to_bytes
 
 from atlascloud_video_mcp.errors import InvalidInput
 
@@ -15,15 +16,57 @@ _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: one is a drive
 _SINGLE, _DOUBLE = "\u2018\u2019", "\u201c\u201d"
 _QUOTES = {"''", '""', "``", "<>", "«»", _SINGLE, _DOUBLE, 2 * _SINGLE[1], 2 * _DOUBLE[1], "\u201e" + _DOUBLE[0]}
+_OPENING = re.escape("".join(pair[0] for pair in _QUOTES))
+# How a full path or an address begins.
+_BEGINNING = r"(?:[/~]|[A-Za-z]:[\\/]|\\\\|(?:file|data|https?):)"
+_MENTION = re.compile(rf"(?:@|[{_OPENING}]+)(?=[{_OPENING}]*{_BEGINNING})", re.IGNORECASE)
+# [words](target), ![words](<target> "title"): CommonMark 0.31, sections 6.3 and 6.4.
+_MARKDOWN = re.compile(r"""!?\[[^\]]*\]\(\s*(<[^>]*>|.*?)(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)""", re.DOTALL)
+_MORE_THAN_A_PATH = re.compile(r"""[\s"'`<>=:,(\[](?:/[^\s/]|~/|[A-Za-z]:[\\/]|\\\\|(?:file|data|https?):)""")
+_ESCAPED = re.compile(r"\\([^A-Za-z0-9\\/])")  # as shells do it
+_AFTER_A_PATH = ".,;:!?)]}" + "".join(pair[1] for pair in _QUOTES)
 _LONGEST = 300  # characters of a path in a message
+
+_LOOK_ALIKES = {ord("\u2018"): "'", ord("\u2019"): "'", ord("\u02bc"): "'", ord("\u201c"): '"', ord("\u201d"): '"'}
+
+# Source: Microsoft, "Naming Files, Paths, and Namespaces"; the superscript digits count as digits there.
+_RESERVED = frozenset(
+    {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"}
+    | {device + digit for device in ("COM", "LPT") for digit in "0123456789\u00b9\u00b2\u00b3"}
+)
+_FORBIDDEN = re.compile(r'[<>"|?*\x00-\x1f]')
 
 
 def unquoted(text: str) -> str:
-    """The same without the blanks, quotation marks, backticks and angle brackets around it."""
-    text = text.strip()
-    while len(text) > 1 and text[0] + text[-1] in _QUOTES:
-        text = text[1:-1].strip()
-    return text
+    """The same without what hosts and people put around a path.
+
+    That is blanks, a byte order mark and other invisible characters, quotation marks, backticks, angle brackets, a `@`,
+    and the markdown of a link or a picture.
+    """
+    while True:
+        bare = _stripped(text)
+        if len(bare) > 1 and bare[0] + bare[-1] in _QUOTES:
+            bare = bare[1:-1]
+        elif found := _MARKDOWN.fullmatch(bare):
+            bare = found[1]
+        elif found := _MENTION.match(bare):
+            bare = bare[found.end() :]
+        if bare == text:
+            return text
+        text = bare
+
+
+def _stripped(text: str) -> str:
+    start, end = 0, len(text)
+    while start < end and _is_invisible(text[start]):
+        start += 1
+    while start < end and _is_invisible(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def _is_invisible(letter: str) -> bool:
+    return letter.isspace() or category(letter) == "Cf"
 
 
 def scheme_of(text: str) -> str | None:
@@ -32,16 +75,41 @@ def scheme_of(text: str) -> str | None:
     return scheme[1].lower() if scheme else None
 
 
+def unescaped(text: str) -> str:
+    """A path without the backslashes that shells want before blanks and brackets; where they separate, as it is."""
+    return text if _WINDOWS else _ESCAPED.sub(r"\1", text)
+
+
+def spellings(text: str) -> list[str]:
+    """What an unquoted path may mean, the likeliest first: itself, or what a shell, a link or a sentence made of it."""
+    decoded = unquote(text, errors="surrogateescape") if scheme_of(text) is None else text
+    return list(dict.fromkeys([text, unescaped(text), decoded, text.rstrip(_AFTER_A_PATH)]))
+
+
+def folded(name: str) -> str:
+    """A name with the characters in one form that look alike: blanks, dashes, quotation marks, composed letters.
+
+    macOS writes U+202F into the names of screenshots, and decomposes letters; models write neither.
+    """
+    return "".join(map(_plain, normalize("NFC", name.translate(_LOOK_ALIKES))))
+
+
+def _plain(letter: str) -> str:
+    return {"Zs": " ", "Pd": "-", "Cf": ""}.get(category(letter), letter)
+
+
 def full_path(text: str) -> Path:
     """Read an unquoted path or `file:` URI; `~` stands for the home directory.
 
     Raises:
-        InvalidInput: It is relative, or of another machine.
+        InvalidInput: It is relative, of another machine, or a name that Windows gives a meaning of its own.
     """
     if scheme_of(text) == "file":
         text = path_of_file_uri(text)
     if "\0" in text:
         raise InvalidInput("The path holds a NUL character, which no file name can: give the full path.")
+    if _WINDOWS and (fault := windows_fault(text)):
+        raise InvalidInput(f"{shown(text)} {fault}: give a full path on a drive of this machine.")
     if not _WINDOWS and _WINDOWS_PATH.match(text):
         raise InvalidInput(
             f"{shown(text)} is a Windows path, but this server does not run on Windows: give the path as it is seen "
@@ -51,11 +119,33 @@ def full_path(text: str) -> Path:
         path = Path(text).expanduser()
     except RuntimeError as error:
         raise InvalidInput(f"The home directory in {shown(text)} is not known: give the full path.") from error
-    if not path.is_absolute():
-        raise InvalidInput(
-            f"{shown(text)} is a relative path, and hosts start this server in any directory: give the full path."
-        )
-    return path
+    if path.is_absolute():
+        return path
+    if _MORE_THAN_A_PATH.search(text):
+        raise InvalidInput(f"{shown(text)} holds more than a path: give the full path and nothing else.")
+    raise InvalidInput(
+        f"{shown(text)} is a relative path, and hosts start this server in any directory: give the full path."
+    )
+
+
+def windows_fault(text: str) -> str | None:
+    """What makes Windows take a path for something else than a file on a drive; None: nothing does.
+
+    It looks at the words alone: to look at a path of another machine is to log in there, with a hash of the password.
+    """
+    path = PureWindowsPath(text)
+    if text.replace("/", "\\").startswith(("\\\\", "\\??\\")):
+        return "names another machine or a device"
+    for name in path.parts[1:] if path.anchor else path.parts:
+        if ":" in name:
+            return "names a stream inside a file, by its colon"
+        if _FORBIDDEN.search(name):
+            return "holds a character that no file name can"
+        if name.partition(".")[0].rstrip(" ").upper() in _RESERVED:
+            return f"holds a name that Windows keeps for a device ({shown(name)})"
+        if name != ".." and name != name.rstrip(". "):
+            return "holds a name that ends in a dot or a blank, which Windows drops"
+    return None
 
 
 def path_of_file_uri(uri: str) -> str:

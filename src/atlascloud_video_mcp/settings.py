@@ -13,9 +13,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from atlascloud_video_mcp.errors import SettingsError
 from atlascloud_video_mcp.network import is_loopback
+from atlascloud_video_mcp.paths import windows_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_WINDOWS = os.name == "nt"
 
 KEY_VARIABLE = "ATLASCLOUD_API_KEY"
 KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
@@ -58,6 +61,8 @@ def _host_names(value: str) -> list[str]:
 
 
 def _absolute(path: Path) -> Path:
+    if _WINDOWS and windows_fault(str(path)):
+        raise ValueError(path)
     try:
         expanded = path.expanduser()
     except RuntimeError as error:  # there is no such user

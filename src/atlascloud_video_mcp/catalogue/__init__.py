@@ -5,13 +5,25 @@ offers     the list of models, and searching it        schema     what a schema 
 model      what one model takes, and its requests      parameter  what one parameter takes, in words
 family     the models known without the network        faults     what is wrong with a value
 limits     what descriptions say about pictures
+local_pictures  those that parameters name
 """
 
 from __future__ import annotations
 
 from atlascloud_video_mcp.catalogue.catalogue import Catalogue, Known, Listing
+from atlascloud_video_mcp.catalogue.local_pictures import ANY_PICTURE, LocalPicture, local_pictures
 from atlascloud_video_mcp.catalogue.model import Model
 from atlascloud_video_mcp.catalogue.offers import Offer
 from atlascloud_video_mcp.catalogue.parameter import Parameter
 
-__all__ = ["Catalogue", "Known", "Listing", "Model", "Offer", "Parameter"]
+__all__ = [
+    "ANY_PICTURE",
+    "Catalogue",
+    "Known",
+    "Listing",
+    "LocalPicture",
+    "Model",
+    "Offer",
+    "Parameter",
+    "local_pictures",
+]

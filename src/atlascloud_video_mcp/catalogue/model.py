@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Self
 
-from atlascloud_video_mcp.bodies import DURATION_FIELDS, PROMPT_FIELDS, picture_rank, takes_a_picture
+from atlascloud_video_mcp.bodies import DURATION_FIELDS, PROMPT_FIELDS, picture_rank
 from atlascloud_video_mcp.catalogue.faults import faults
 from atlascloud_video_mcp.catalogue.limits import picture_rules
+from atlascloud_video_mcp.catalogue.local_pictures import takes_pictures
 from atlascloud_video_mcp.catalogue.parameter import Parameter, shown
 from atlascloud_video_mcp.catalogue.schema import Malformed
 from atlascloud_video_mcp.errors import InvalidInput
@@ -140,7 +141,7 @@ class Model:
         parameter = self.takes[name]
         for fault in faults(parameter, value):
             yield f"{fault}: {self.id} takes {self._in_words(parameter)}"
-        if takes_a_picture(name) or parameter.rule.get("format") == "uri":
+        if takes_pictures(parameter) or parameter.rule.get("format") == "uri":
             for address in value if isinstance(value, list) else [value]:
                 if isinstance(address, str) and not (address.startswith("https://") or serves(address)):
                     yield f"{name} is {shown(address)}: it takes an https URL, which upload_image gives"

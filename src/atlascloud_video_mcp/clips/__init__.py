@@ -1,9 +1,9 @@
 """Finished clips on their way to disk: fetched without the key, checked, and never put over another file.
 
-saver    the use of it all         targets   from the caller's words to a directory and a name
-fetch    the download, resumed     part      the temporary file, and its publication
-frames   three of them, to look at
-mp4      the structure check       problems  the error, and what the system's own errors mean
+saver       the use of it all        targets       from the caller's words to a directory and a name
+fetch       the download, resumed    partial_file  the temporary file, and its publication
+containers  what a file is           problems      the error, and what the system's own errors mean
+frames      three of them, to look at
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,18 @@ import httpx
 from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp import http
-from atlascloud_video_mcp.clips.mp4 import Damaged
+from atlascloud_video_mcp.clips.containers import Damaged, Unplayable
 from atlascloud_video_mcp.clips.problems import CannotSave
 from atlascloud_video_mcp.http import Elsewhere, Refused, follow
 from atlascloud_video_mcp.network import retry_after
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.clips.part import Part
+    from atlascloud_video_mcp.clips.partial_file import PartialFile
 
 _GONE = frozenset({403, 404, 410})
+_CODED = frozenset({"gzip", "x-gzip", "deflate"})
+"""One of these is undone; of several on top of each other a small answer could become any size."""
+_TELL_THE_END = ("Content-Length", "Transfer-Encoding")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.IGNORECASE)
 
 
@@ -51,7 +55,7 @@ class Download:
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, hosts: http.Hosts, url: str, part: Part, *, patience: Patience
+        self, client: httpx.AsyncClient, hosts: http.Hosts, url: str, part: PartialFile, *, patience: Patience
     ) -> None:
         self._client = client
         self._hosts = hosts
@@ -60,6 +64,7 @@ class Download:
         self._patience = patience
         self._etag = ""
         self._total: int | None = None
+        self._decodes = True
 
     async def run(self) -> None:
         """Fill the part with a whole, checked clip.
@@ -69,7 +74,7 @@ class Download:
             OSError: The disk would not take it.
         """
         patience = self._patience
-        passing = patience.passing(httpx.TransportError, Damaged)
+        passing = patience.passing(httpx.TransportError, httpx.DecodingError, Damaged)
         with anyio.move_on_after(patience.whole):
             try:
                 async for attempt in patience.attempts(passing):
@@ -77,6 +82,12 @@ class Download:
                         await self._try()
             except httpx.HTTPError as error:
                 raise CannotSave(f"The clip's download broke off ({type(error).__name__}): save it later.") from error
+            except Unplayable as error:
+                raise CannotSave(
+                    f"What came from the clip's URL is not the clip, {error}: call get_prediction for its URL, and "
+                    "open that in a browser.",
+                    url_good=False,
+                ) from error
             except Damaged as error:
                 raise CannotSave(f"What came from the clip's URL is not the clip, {error}: save it later.") from error
             except Refused as refused:
@@ -92,13 +103,23 @@ class Download:
     async def _try(self) -> None:
         async with aclosing(await self._answer()) as response:
             await self._place(response)
-            async for chunk in response.aiter_raw():
-                self._check_size(self._part.size + len(chunk))
-                await run_sync(self._part.write, chunk)
+            # Some servers compress though they were asked not to, and some only say that they did.
+            encoded = self._decodes and response.headers.get("Content-Encoding", "").lower() in _CODED
+            self._total = None if encoded else self._total
+            came_whole = any(name in response.headers for name in _TELL_THE_END)
+            try:
+                async for chunk in response.aiter_bytes() if encoded else response.aiter_raw():
+                    self._check_size(self._part.size + len(chunk))
+                    await run_sync(self._part.write, chunk)
+            except httpx.HTTPError as error:
+                if encoded:  # its length and places are not the clip's: nothing can be resumed
+                    await run_sync(self._part.restart)
+                self._decodes = self._decodes and not isinstance(error, httpx.DecodingError)
+                raise
         if self._total is not None and self._part.size != self._total:
             raise Damaged(f"it ends after {self._part.size} of {self._total} bytes")
         try:
-            await run_sync(self._part.check)
+            await run_sync(partial(self._part.check, came_whole=came_whole))
         except Damaged:
             await run_sync(self._part.restart)
             raise

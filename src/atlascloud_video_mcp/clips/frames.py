@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from atlascloud_video_mcp.clips.containers import Container
 from atlascloud_video_mcp.clips.problems import CannotPreview
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 _MOMENTS = (0.05, 0.5, 0.95)  # shares of the clip's length: often it fades in and out
 _WIDEST = 512  # pixels
+_DEMUXERS = {
+    Container.MP4: "mp4",
+    Container.QUICKTIME: "mov",
+    Container.WEBM: "webm",
+    Container.MATROSKA: "matroska",
+}  # libav's
 _GAP = 4  # pixels between frames
 _LARGEST = 100_000  # bytes, exclusive
 _QUALITIES = (85, 75, 60, 45, 30)
@@ -32,7 +39,7 @@ def require_decoder() -> None:
         raise CannotPreview("Previews need one more library: pip install 'atlascloud-video-mcp[preview]'.")
 
 
-def contact_sheet(clip: Path) -> bytes:
+def contact_sheet(clip: Path, container: Container = Container.MP4) -> bytes:
     """Make the JPEG: at most 512 pixels wide, below 100 kB; frames of a wide clip are stacked, others stand in a row.
 
     Blocks while it decodes, for a second or so. Raises `CannotPreview`.
@@ -43,7 +50,7 @@ def contact_sheet(clip: Path) -> bytes:
 
     try:
         # Of an open file and a named format: nothing in a clip can make libav open anything else.
-        with clip.open("rb") as file, av.open(file, "r", format="mp4") as film:
+        with clip.open("rb") as file, av.open(file, "r", format=_DEMUXERS[container]) as film:
             frames = _frames(film)
             if not frames:
                 raise CannotPreview("No frame of the clip can be decoded.")

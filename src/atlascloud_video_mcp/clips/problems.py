@@ -6,6 +6,7 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from atlascloud_video_mcp.directories import Replaced
 from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.paths import shown
 
@@ -43,6 +44,11 @@ def explained(directory: Path) -> Iterator[None]:
     """Turn what the system says about writing into `directory` into `CannotSave`."""
     try:
         yield
+    except Replaced as error:
+        raise CannotSave(
+            f"{shown(directory)} was replaced by a link while the clip was being saved, or moved: choose another "
+            "directory."
+        ) from error
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0) or f"{error.strerror or type(error).__name__}; save elsewhere"
         raise CannotSave(f"The clip cannot be written to {shown(directory)}: {advice}.") from error

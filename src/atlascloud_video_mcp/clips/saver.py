@@ -13,9 +13,10 @@ from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp.clips.fetch import Download, Patience
 from atlascloud_video_mcp.clips.frames import contact_sheet, require_decoder
-from atlascloud_video_mcp.clips.part import Part
+from atlascloud_video_mcp.clips.partial_file import PartialFile
 from atlascloud_video_mcp.clips.problems import CannotSave, explained
 from atlascloud_video_mcp.clips.targets import read_target, safe_name
+from atlascloud_video_mcp.directories import real_directories
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.http import CLIP_HOSTS, Hosts, open_client
 
@@ -49,7 +50,7 @@ class ClipSaver:
     def __init__(
         self, *, allowed_dirs: Sequence[Path] = (), patience: Patience | None = None, hosts: Hosts = CLIP_HOSTS
     ) -> None:
-        self._allowed_dirs = tuple(allowed_dirs)
+        self._allowed_dirs = real_directories(allowed_dirs)
         self._patience = patience = patience or Patience()
         self._hosts = hosts
         # A compressed body has neither the clip's length nor its byte ranges.
@@ -77,7 +78,7 @@ class ClipSaver:
 
         Args:
             url: The clip's URL.
-            save_to: The full path of a directory, made if missing, or of an `.mp4` file.
+            save_to: The full path of a directory, made if missing, or of a file, whose ending becomes the clip's own.
             name: What to call it in a directory, by `clip_name`.
 
         Raises:
@@ -104,12 +105,12 @@ class ClipSaver:
         with TemporaryDirectory(prefix="atlascloud-", ignore_cleanup_errors=True) as scratch:
             directory = await run_sync(Path(scratch).resolve)
             async with self._fetched(url, directory, brief) as part:
-                return await run_sync(contact_sheet, part.path, abandon_on_cancel=True)
+                return await run_sync(contact_sheet, part.path, part.container, abandon_on_cancel=True)
 
     @asynccontextmanager
-    async def _fetched(self, url: str, directory: Path, patience: Patience) -> AsyncGenerator[Part, None]:
+    async def _fetched(self, url: str, directory: Path, patience: Patience) -> AsyncGenerator[PartialFile, None]:
         """The whole clip, checked, in a file that is gone in the end unless it is published."""
-        part = Part(directory)
+        part = PartialFile(directory)
         try:
             with explained(directory):
                 await run_sync(part.open)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 from urllib.parse import unquote
 
+from atlascloud_video_mcp.clips.containers import Container
+from atlascloud_video_mcp.directories import confined
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.paths import full_path, scheme_of, shown, unquoted
+from atlascloud_video_mcp.paths import full_path, scheme_of, shown, unescaped, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _WINDOWS = os.name == "nt"
 _SEPARATORS = ("/", "\\") if _WINDOWS else ("/",)
@@ -29,7 +32,7 @@ class Target:
     directory: Path
     """Absolute, with all symbolic links resolved; it need not exist."""
     filename: str | None
-    """None: named after the clip."""
+    """None: named after the clip. Its ending becomes that of what the clip is."""
 
 
 def clip_name(picture: str | None, prediction_id: str) -> str:
@@ -70,46 +73,58 @@ def _plain(text: str) -> str:
 def read_target(save_to: str, allowed_dirs: Sequence[Path]) -> Target:
     """Understand `save_to` and look, without writing, whether a clip could go there.
 
-    It means a directory when it is one, ends with a separator or has no ending; else a file, which must end in `.mp4`:
-    of a name like `clips.v2` it cannot be told which it is to be. Raises `InvalidInput`.
+    It means a directory when it is one, ends with a separator or has no ending; else a file, which must end as videos
+    do: of a name like `clips.v2` it cannot be told which it is to be. Whether it is allowed is asked before anything
+    that is there is looked at.
+
+    Raises:
+        InvalidInput: A clip could not go there.
     """
     path = _path(save_to)
     try:
-        is_directory = unquoted(save_to).endswith(_SEPARATORS) or not path.suffix or path.is_dir()
-        directory = (path if is_directory else path.parent).resolve()
-        if not is_directory and path.suffix.lower() != ".mp4":
+        if not unquoted(save_to).endswith(_SEPARATORS) and _is_film(path.name):
+            directory = confined(path.parent, allowed_dirs)
+            with suppress(InvalidInput):  # a link that leads out is another file of the name
+                inside = confined(path, allowed_dirs)
+                if inside.is_dir():
+                    return _checked(Target(inside, None))
+            return _checked(Target(directory, path.name))
+        directory = confined(path, allowed_dirs)
+        if path.suffix and not unquoted(save_to).endswith(_SEPARATORS) and not directory.is_dir():
             raise InvalidInput(
-                f"{shown(path)} does not end in .mp4, which clips are: name the file so, or end save_to with / if it "
+                f"{shown(path)} does not end in .mp4, which clips do: name the file so, or end save_to with / if it "
                 "is to be a directory."
             )
-        check_allowed(directory, allowed_dirs)
-        _check_writable(directory)
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links; ValueError: not encodable
+        return _checked(Target(directory, None))
+    except (OSError, ValueError) as error:  # ValueError: not encodable
         reason = getattr(error, "strerror", None) or "it is no usable path"
         raise InvalidInput(f"No clip can be saved to {shown(path)}: {reason}. Choose another path.") from error
-    return Target(directory, None if is_directory else path.name)
 
 
-def check_allowed(directory: Path, allowed_dirs: Sequence[Path]) -> None:
-    """Refuse a resolved directory that lies elsewhere; no directories given means no limit."""
-    allowed = [allowed_dir.expanduser().resolve() for allowed_dir in allowed_dirs]
-    if allowed and not any(directory.is_relative_to(allowed_dir) for allowed_dir in allowed):
-        raise InvalidInput(
-            f"{shown(directory)} lies outside the directories this server may write to "
-            f"({', '.join(map(shown, allowed))}): save there, or add it to ATLASCLOUD_ALLOWED_DIRS."
-        )
+def _is_film(name: str) -> bool:
+    stem, _, ending = name.rpartition(".")
+    return f".{ending.lower()}" in set(Container) and bool(stem.strip(". "))
 
 
-def _check_writable(directory: Path) -> None:
-    existing = next(filter(Path.exists, (directory, *directory.parents)), directory)
+def _checked(target: Target) -> Target:
+    """Make sure that the directory can be had, and is none that hides where nobody looks."""
+    directory = target.directory
+    existing = next(each for each in (directory, *directory.parents) if os.path.lexists(each))
     if not existing.is_dir():
         raise InvalidInput(f"{shown(existing)} is no directory, so no clip can be saved in it: choose another path.")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InvalidInput(f"This server may not write to {shown(existing)}: allow it, or save elsewhere.")
+    missing = directory.relative_to(existing).parts
+    if hidden := next((name for name in missing if name.startswith(".")), None):
+        raise InvalidInput(
+            f"save_to would make a directory {shown(hidden)!r}, and none whose name begins with a dot is made: give "
+            "the directory another name, make it yourself, or name an .mp4 file."
+        )
+    return target
 
 
 def _path(save_to: str) -> Path:
-    text = unquoted(save_to)
+    text = unescaped(unquoted(save_to))
     if not text:
         raise InvalidInput("save_to names no path: give the full path of a directory or of an .mp4 file.")
     scheme = scheme_of(text)

@@ -1,35 +1,26 @@
-"""Open a local file so that nothing but a regular file, and nothing outside the allowed directories, is ever read."""
+"""Read a local file so that nothing but a regular file, and nothing outside the allowed directories, is ever read."""
 
 from __future__ import annotations
 
-import io
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.errors import InvalidPicture
+from atlascloud_video_mcp.directories import Replaced, locate, open_directory
+from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
 from atlascloud_video_mcp.paths import shown
 from atlascloud_video_mcp.pictures.rules import readable_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-    from typing import BinaryIO
 
-    from _typeshed import WriteableBuffer
-
-# No picture the model takes comes near it; it bounds the time a walk through the file can last.
+# No picture the model takes comes near it; it bounds what is read into memory.
 MAX_FILE_BYTES = 512_000_000
 
 # Where ChatGPT and Claude keep what is attached to a chat, on a machine of their own.
 _SANDBOXES_OF_CHATS = ("/mnt/data/", "/mnt/user-data/")
-
-# Flags that exist on some systems only. O_NONBLOCK: opening a FIFO must not wait for a writer. O_NOFOLLOW: the path
-# is resolved already, so a symbolic link in its last place was put there since. O_BINARY: no newline translation.
-_OPEN_FLAGS = os.O_RDONLY
-for _flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
-    _OPEN_FLAGS |= getattr(os, _flag, 0)
 
 _KINDS = {
     stat.S_IFDIR: "a directory; name one picture in it",
@@ -40,73 +31,35 @@ _KINDS = {
 }
 
 
-class FrozenFile(io.RawIOBase):
-    """An open file that ends where it ended when it was opened, however much is appended to it afterwards.
-
-    It owns the descriptor and hides its number, so that whoever measures the file measures what was checked.
-    """
-
-    def __init__(self, descriptor: int, size: int) -> None:
-        super().__init__()
-        self._file = io.FileIO(descriptor)
-        self._size = size
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move like any file, but with the end where it was."""
-        if whence == os.SEEK_END:
-            offset, whence = self._size + offset, os.SEEK_SET
-        return self._file.seek(offset, whence)
-
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        """Read up to the frozen end."""
-        left = max(0, self._size - self._file.tell())
-        return self._file.readinto(memoryview(buffer)[:left])
-
-    def close(self) -> None:
-        """Close the descriptor too."""
-        super().close()
-        self._file.close()
+class NoSuchPicture(InvalidPicture):
+    """Nothing is where a picture should be."""
 
 
-def open_regular(path: Path, allowed_dirs: Sequence[Path]) -> BinaryIO:
-    """Open the absolute `path` for reading; symbolic links are resolved before it is held against `allowed_dirs`.
+def read_regular(path: Path, allowed: Sequence[Path]) -> bytes:
+    """Read a file once and whole, through the descriptor that was checked; what becomes of the file then is no matter.
 
-    Raises `InvalidPicture` for everything that cannot or must not be read, without blocking on it.
+    Args:
+        path: Absolute; the file may also be one whose name merely looks like it.
+        allowed: Real directories; links are resolved before the file is held against them. None given: anywhere.
+
+    Raises:
+        InvalidPicture: It cannot or must not be read; this never blocks on it.
     """
     with _explained(path):
-        resolved = path.resolve()
-        check_allowed(path, resolved, allowed_dirs)
-        # Looked at before it is opened as well: opening some devices has effects of its own.
-        check_regular(path, os.stat(resolved))  # noqa: PTH116 - one name for both, os.stat and os.fstat
-        descriptor = os.open(resolved, _OPEN_FLAGS)
-        try:
-            size = check_opened(path, resolved, descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return io.BufferedReader(FrozenFile(descriptor, size))
-
-
-def check_allowed(path: Path, resolved: Path, allowed_dirs: Sequence[Path]) -> None:
-    """Refuse a file that really lies elsewhere; no directories given means no limit."""
-    allowed = [directory.expanduser().resolve() for directory in allowed_dirs]
-    if allowed and not any(resolved.is_relative_to(directory) for directory in allowed):
-        raise InvalidPicture(
-            f"{shown(path)} lies outside the directories this server may read ({', '.join(map(str, allowed))}): "
-            "move the picture there, or add its directory to ATLASCLOUD_ALLOWED_DIRS."
-        )
+        real = locate(path, allowed)
+        if not real.name:
+            raise InvalidPicture(f"{shown(path)} is {_KINDS[stat.S_IFDIR]}.")
+        with closing(open_directory(real.parent)) as directory:
+            # Looked at before it is opened as well: opening some devices has effects of its own.
+            check_regular(path, directory.status(real.name))
+            with os.fdopen(directory.open(real.name, os.O_RDONLY), "rb") as file:
+                return file.read(check_regular(path, os.fstat(file.fileno())))
 
 
 def check_regular(path: Path, status: os.stat_result) -> int:
     """Refuse what is no regular file, is empty or far too large; give its size in bytes."""
+    if stat.S_ISLNK(status.st_mode):
+        raise Replaced
     if not stat.S_ISREG(status.st_mode):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file; name a picture")
         raise InvalidPicture(f"{shown(path)} is {kind}.")
@@ -120,27 +73,23 @@ def check_regular(path: Path, status: os.stat_result) -> int:
     return status.st_size
 
 
-def check_opened(path: Path, resolved: Path, descriptor: int) -> int:
-    """Judge the file that was opened, and that it is still the one the checked path leads to; give its size."""
-    status = os.fstat(descriptor)
-    size = check_regular(path, status)
-    # A directory on the way could have been swapped for a link after the check; then the path resolves elsewhere.
-    if resolved.resolve() != resolved or not os.path.samestat(status, resolved.lstat()):
-        raise InvalidPicture(f"{shown(path)} was replaced while it was being opened: call again.")
-    return size
-
-
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
+    except InvalidInput as error:
+        raise InvalidPicture(str(error)) from error
+    except Replaced as error:
+        raise InvalidPicture(
+            f"{shown(path)} cannot be opened: a link in it leads in circles, or was replaced meanwhile. Check the path."
+        ) from error
     except FileNotFoundError as error:
-        raise InvalidPicture(f"{shown(path)} cannot be opened: {_missing(path)}") from error
+        raise NoSuchPicture(f"{shown(path)} cannot be opened: {_missing(path)}") from error
     except PermissionError as error:
         raise InvalidPicture(
             f"{shown(path)} may not be read by this server (permission denied): make it readable, or copy it elsewhere."
         ) from error
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links; ValueError: not encodable
+    except (OSError, ValueError) as error:  # ValueError: not encodable
         reason = getattr(error, "strerror", None) or "it is no usable path"
         raise InvalidPicture(f"{shown(path)} cannot be opened: {reason}. Check the path.") from error
 
@@ -150,6 +99,4 @@ def _missing(path: Path) -> str:
         return "a symbolic link that leads nowhere. Check the path."
     if str(path).startswith(_SANDBOXES_OF_CHATS):
         return "no file there. The path is of the chat's own sandbox, not of this machine: save the picture here."
-    if "\\ " in str(path):
-        return "no file there. Write blanks without backslashes."
     return "no file there. Check the path."

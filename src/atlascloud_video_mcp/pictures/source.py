@@ -1,4 +1,4 @@
-"""From what the caller wrote - a path, a file URI, a data URI - to an open file."""
+"""From what the caller wrote - a path, a file URI, a data URI - to the bytes it stands for, read once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import base64
 import binascii
 import io
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 from urllib.parse import unquote_to_bytes
 
+from atlascloud_video_mcp.directories import real_directories
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
-from atlascloud_video_mcp.paths import full_path, scheme_of, unquoted
-from atlascloud_video_mcp.pictures.files import open_regular
+from atlascloud_video_mcp.paths import full_path, scheme_of, spellings, unquoted
+from atlascloud_video_mcp.pictures.files import NoSuchPicture, read_regular
 from atlascloud_video_mcp.pictures.rules import readable_size
 
 if TYPE_CHECKING:
@@ -30,24 +32,28 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]+")
 _BASE64_OF_PICTURES = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "SUkqA", "TU0AK")
 _NO_PATH = 80  # characters; a path that long which looks like base64 all through is none
 _URL_SAFE = str.maketrans("-_", "+/")
+_LINE_BREAKS = re.compile(r"[\r\n\t\f\v]|\\[rnt]|\\(?=[\r\n/])")  # also as JSON and shells spell them, `\\/` for `/`
+_LINE_LENGTHS = range(60, 81, 4)  # of wrapped base64, characters
 
 
 @dataclass(frozen=True)
 class Source:
-    """An open file, and a name without extension to call it by."""
+    """A picture's bytes as a file in memory, and a name without extension to call it by."""
 
     file: BinaryIO
     stem: str
 
 
 def open_source(image: str, allowed_dirs: Sequence[Path]) -> Source:
-    """Open what `image` names; raises `InvalidPicture` with the reason and the next step."""
+    """Read what `image` names; raises `InvalidPicture` with the reason and the next step."""
     text = unquoted(image)
     match scheme_of(text):
         case "data":
-            return Source(io.BytesIO(decode_data_uri(text)), "picture")
+            # A blank at its end may have been a plus sign.
+            bare = image.lstrip()
+            return Source(io.BytesIO(decode_data_uri(bare if scheme_of(bare) else text)), "picture")
         case "file" | None:
-            path = _path(text)
+            return _read(text, real_directories(allowed_dirs))
         case "https":
             raise InvalidPicture(
                 "A web address is not uploaded: animate_image passes https URLs on as they are. To upload the "
@@ -63,7 +69,18 @@ def open_source(image: str, allowed_dirs: Sequence[Path]) -> Source:
                 f"'{other[:40]}:' is no kind of address a picture can be read from. A picture that is only attached to "
                 "the chat is no file here: save it, and give an absolute path, a file:// URI or a base64 data: URI."
             )
-    return Source(open_regular(path, allowed_dirs), safe_stem(path))
+
+
+def _read(text: str, allowed: Sequence[Path]) -> Source:
+    path = _path(text)
+    try:
+        return Source(io.BytesIO(read_regular(path, allowed)), safe_stem(path))
+    except NoSuchPicture:
+        for spelling in spellings(text)[1:]:
+            with suppress(InvalidInput):
+                path = full_path(spelling)
+                return Source(io.BytesIO(read_regular(path, allowed)), safe_stem(path))
+        raise
 
 
 def _path(text: str) -> Path:
@@ -90,7 +107,8 @@ def _path(text: str) -> Path:
 def decode_data_uri(uri: str) -> bytes:
     """Give the bytes of a base64 `data:` URI (RFC 2397), whatever type it claims to hold.
 
-    Tolerates what models and hosts make of base64: line breaks, the URL-safe alphabet, percent signs, no padding.
+    Tolerates what models and hosts make of base64: line breaks, the URL-safe alphabet, percent signs, no padding, and
+    `+` turned into blanks where that is beyond doubt.
     """
     header, comma, payload = uri.partition(",")
     if not comma or not re.search(r";\s*base64\s*\Z", header, re.IGNORECASE):
@@ -105,7 +123,7 @@ def decode_data_uri(uri: str) -> bytes:
         )
     if "%" in payload:
         payload = unquote_to_bytes(payload).decode("latin-1")
-    compact = "".join(payload.split()).translate(_URL_SAFE).rstrip("=")
+    compact = _without_blanks(_LINE_BREAKS.sub("", payload)).translate(_URL_SAFE).rstrip("=")
     try:
         data = base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -115,6 +133,30 @@ def decode_data_uri(uri: str) -> bytes:
     if not data:
         raise InvalidPicture("The data: URI is empty (0 bytes): send the picture, or save it and give its full path.")
     return data
+
+
+def _without_blanks(payload: str) -> str:
+    """Base64 without the blanks that somebody put in, or with the plus signs that became blanks on the way.
+
+    Blanks stand for plus signs where the text was decoded as a form is, and then no plus sign is left in it. No picture
+    begins with one.
+    """
+    payload = payload.lstrip(" ")
+    if len(payload.rstrip(" ")) % 4 == 0:
+        payload = payload.rstrip(" ")
+    plain, plussed = payload.replace(" ", ""), payload.replace(" ", "+")
+    if plain == payload or re.search(r"[+_-]", plain):
+        return plain
+    *lines, last = payload.split(" ")
+    wrapped = len(set(map(len, lines))) == 1 and len(lines[0]) in _LINE_LENGTHS and len(last) <= len(lines[0])
+    if wrapped and len(plain) % 4 == 0:
+        return plain
+    if len(plussed) % 4 == 0:
+        return plussed
+    raise InvalidPicture(
+        "The data: URI's base64 holds blanks, and whether each was a plus sign cannot be told: send it without blanks, "
+        "or save the picture and give its full path."
+    )
 
 
 def safe_stem(path: PurePath) -> str:

@@ -142,7 +142,10 @@ async def save_video(
     ctx: Context[Desk],
     prediction_id: Annotated[str, Field(description="The id from animate_image")],
     save_to: Annotated[
-        str, Field(description="Directory or .mp4 file: absolute or ~ path; default: ATLASCLOUD_DOWNLOAD_DIR")
+        str,
+        Field(
+            description="Directory or .mp4 file: absolute or ~ path; default: ATLASCLOUD_DOWNLOAD_DIR, else your videos"
+        ),
     ] = "",
 ) -> Annotated[CallToolResult, SavedVideo]:
     """Save a finished clip to disk; overwrites nothing. Free."""

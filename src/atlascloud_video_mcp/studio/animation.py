@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from anyio import to_thread
 
 from atlascloud_video_mcp.bodies import duration_of
+from atlascloud_video_mcp.catalogue import ANY_PICTURE
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.predictions import Status
+from atlascloud_video_mcp.studio.further_pictures import FurtherPictures
 from atlascloud_video_mcp.studio.jobs import Job, News
 
 if TYPE_CHECKING:
@@ -27,10 +29,6 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.submissions import Submissions
     from atlascloud_video_mcp.studio.uploads import Uploads
     from atlascloud_video_mcp.studio.watching import Watching
-
-
-ANY_PICTURE = "https://example.com/picture.jpg"
-"""Stands for a picture without a URL where a price is asked for: what is to be seen in it does not change the price."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,9 @@ class Animation:
         with ExitStack() as open_until_uploaded:
             if picture:
                 open_until_uploaded.enter_context(picture)
-            key = key_of(self.cloud.account, facts.request, digest)
+            further = open_until_uploaded.enter_context(FurtherPictures(self.uploads))
+            await further.check(job, order.further)
+            key = key_of(self.cloud.account, further.identity(facts.request), digest)
             at = await self.uploads.url_of(digest) if picture else order.image
             priced = order.model.with_picture(facts.request, at or ANY_PICTURE)
             entry = await self.submissions.claim(job, key, priced, force_new=force_new, answer_by=answer_by)
@@ -86,7 +86,7 @@ class Animation:
                     )
                 try:
                     url = (await self.uploads.upload(job, picture, digest)).url if picture else order.image
-                    facts.request = order.model.with_picture(facts.request, url)
+                    facts.request = order.model.with_picture(await further.uploaded(job, facts.request), url)
                     job.tell(News(f"Submitting to {order.model.id}", 0.04))
                     await self._learn(job)
                     return await self.submissions.submit(job, entry.intent_id)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
+from atlascloud_video_mcp.catalogue import local_pictures
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.paths import unquoted
+from atlascloud_video_mcp.paths import scheme_of, unquoted
+from atlascloud_video_mcp.pictures import web_address
 from atlascloud_video_mcp.studio.jobs import Job, News
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from atlascloud_video_mcp.catalogue import Catalogue, Known, Model
+    from atlascloud_video_mcp.catalogue import Catalogue, Known, LocalPicture, Model
     from atlascloud_video_mcp.studio.jobs import Facts
     from atlascloud_video_mcp.studio.running import Running
-
-_WEB_ADDRESS = re.compile(r"https://[^\s/]+(/\S*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ class Order:
     is_online: bool
     """Whether the image is an address that the API reads by itself."""
     model: Model
+    further: tuple[LocalPicture, ...] = ()
+    """What parameters name beside it; `ANY_PICTURE` stands for each in the request."""
 
 
 class Orders:
@@ -74,10 +75,7 @@ class Orders:
             InvalidInput: Nothing was sent.
             ServiceUnavailable: It cannot be known what the model takes.
         """
-        image = unquoted(wish.image)
-        online = _WEB_ADDRESS.fullmatch(image) is not None
-        if image.lower().startswith("https:") and not online:
-            raise InvalidInput("image is no complete https URL: it needs a host and takes no blanks.")
+        url = self._online(wish.image)
         name = (wish.model or self._model).strip()
         known = await self._catalogue.at_hand(name)
         request = await self._fitting(known, wish) if known else None
@@ -91,7 +89,19 @@ class Orders:
         facts.doubt = await self._catalogue.doubt(name)
         if not known.is_fresh:
             self._running.start(Job(), partial(self._renew, name=name, facts=facts))
-        return Order(image=image, is_online=online or self._serves(image), model=known.model)
+        return Order(
+            image=url or unquoted(wish.image),
+            is_online=url is not None,
+            model=known.model,
+            further=local_pictures(known.model.takes, wish.parameters or {}, self._online)[1],
+        )
+
+    def _online(self, image: str) -> str | None:
+        """The URL by which the API reads a picture itself; None for a local picture."""
+        image = unquoted(image)
+        if self._serves(image):
+            return image
+        return web_address(image) if scheme_of(image) == "https" else None
 
     async def list_models(self, job: Job, *, query: str) -> None:
         """Tell which models there are."""
@@ -132,7 +142,7 @@ class Orders:
             prompt=wish.prompt,
             duration=wish.duration,
             enable_prompt_expansion=wish.enable_prompt_expansion,
-            parameters=wish.parameters,
+            parameters=local_pictures(model.takes, wish.parameters or {}, self._online)[0],
             serves=self._serves,
         )
         try:

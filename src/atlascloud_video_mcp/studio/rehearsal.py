@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from atlascloud_video_mcp.bodies import duration_of, picture_of, prompt_of
+from atlascloud_video_mcp.catalogue import ANY_PICTURE
 from atlascloud_video_mcp.journal import Stage, Terms
 from atlascloud_video_mcp.money import in_dollars
 from atlascloud_video_mcp.predictions import DryRun
-from atlascloud_video_mcp.studio.animation import ANY_PICTURE, key_of
+from atlascloud_video_mcp.studio.animation import key_of
 from atlascloud_video_mcp.studio.budgets import look_at_orphans, warnings_of
+from atlascloud_video_mcp.studio.further_pictures import FurtherPictures
 from atlascloud_video_mcp.studio.jobs import News
 
 if TYPE_CHECKING:
@@ -52,14 +54,16 @@ class Rehearsal:
         picture, digest = (
             (None, order.image) if online else await self.uploads.check(job, order.image, order.model.pictures)
         )
-        with picture or nullcontext():
+        with picture or nullcontext(), FurtherPictures(self.uploads) as further:
+            await further.check(job, order.further)
             url = order.image if online else await self.uploads.url_of(digest)
-            key = key_of(self.cloud.account, facts.request, digest)
+            key = key_of(self.cloud.account, further.identity(facts.request), digest)
+            unsent_request = await further.unsent(facts.request)
         job.tell(News("Asking for the price", 0.5))
         quote = await self.cloud.quote(order.model.with_picture(facts.request, url or ANY_PICTURE))
         earlier = None if force_new else await self.journal.joinable(key)
         unsent = f"(upload of {facts.picture})"
-        request = order.model.with_picture(facts.request, url or unsent)
+        request = order.model.with_picture(unsent_request, url or unsent)
         notes = [*facts.notes, *filter(None, [facts.doubt]), *warnings_of(self.journal, self.budget)]
         if url is None:
             notes.append(

@@ -226,18 +226,19 @@ class Studio:
 
         Args:
             prediction_id: The API's id.
-            save_to: A file or directory; without it the download directory of the settings.
+            save_to: A file or directory; without it the download directory of the settings, else the platform's folder
+                for videos.
             answer_by: When to answer at the latest, on the clock of `anyio.current_time`.
 
         Raises:
-            InvalidInput: There is nowhere to save it, or no clip yet.
+            InvalidInput: There is no clip yet.
             OutOfTime: The download goes on, and the same call finds it.
             CannotSave: The clip could not be fetched or written.
             AtlasError: The prediction could not be looked at.
         """
-        target = save_to or self._download_dir
-        if target is None:
-            raise InvalidInput("save_to is missing: give a file or a directory, or set ATLASCLOUD_DOWNLOAD_DIR.")
+        import platformdirs  # noqa: PLC0415 - no other call needs it
+
+        target = save_to or self._download_dir or f"{platformdirs.user_videos_path()}{os.sep}"
         of, looks = self._looked_at(prediction_id)
         work = partial(self._keeping.keep, of=of, looks=looks, target=target)
         return self._telling.follow(Job(), answer_by=answer_by, work=work)

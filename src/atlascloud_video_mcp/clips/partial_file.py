@@ -7,41 +7,40 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.clips.mp4 import check_mp4
+from atlascloud_video_mcp.clips.containers import Container, read_container
 from atlascloud_video_mcp.clips.problems import CannotSave
+from atlascloud_video_mcp.directories import Directory, open_directory
 from atlascloud_video_mcp.paths import shown
 
 if TYPE_CHECKING:
     from io import FileIO
-    from pathlib import Path
-
-# Flags that exist on some systems only. O_BINARY: no newline translation; O_NOFOLLOW, O_NONBLOCK: what stands
-# where the clip is to go may have become a link or a FIFO since it was looked at.
-_PRIVATE, _CAREFUL = 0, 0
-for _flag in ("O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
-    _PRIVATE |= getattr(os, _flag, 0)
-for _flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
-    _CAREFUL |= getattr(os, _flag, 0)
 
 
-class Part:
+class PartialFile:
     """A clip that is not whole yet. Every method blocks on the disk and raises OSError.
 
+    All that it does goes through the directory that was opened first, wherever the directory's path leads meanwhile.
     Methods run in worker threads, and a cancelled task does not stop its thread: the lock makes `discard` wait for
     what is under way and forbids what comes later.
+
+    Args:
+        directory: Absolute, without links; made if it is missing.
     """
 
     def __init__(self, directory: Path) -> None:
         self.size = 0
         """Bytes so far."""
-        self._directory = directory
+        self.container = Container.MP4
+        """What it was found to be."""
         self._path = directory / f".atlascloud-{secrets.token_hex(8)}.part"
+        self._directory: Directory | None = None
         self._file: FileIO | None = None
         self._digest = hashlib.sha256()
-        self._made: list[Path] = []
+        self._made: list[tuple[Directory, str]] = []
         self._lock = Lock()
         self._discarded = False
 
@@ -53,14 +52,10 @@ class Part:
     def open(self) -> None:
         """Make the directory if it is missing, and the file in it."""
         with self._lock:
-            if self._discarded:
-                return
-            self._made = [path for path in (self._directory, *self._directory.parents) if not path.exists()]
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._check_directory()
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _PRIVATE, 0o666)
-            self._file = os.fdopen(descriptor, "w+b", buffering=0)
-            self._check_directory()
+            if not self._discarded:
+                self._directory = open_directory(self._path.parent, self._made)
+                descriptor = self._directory.open(self._path.name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+                self._file = os.fdopen(descriptor, "w+b", buffering=0)
 
     def write(self, chunk: bytes) -> None:
         """Append."""
@@ -80,34 +75,40 @@ class Part:
             self._digest = hashlib.sha256()
             self.size = 0
 
-    def check(self) -> None:
+    def check(self, *, came_whole: bool) -> None:
         """Judge the structure; raises `Damaged`."""
         with self._lock:
             if self._file:
-                check_mp4(self._file)
+                self.container = read_container(self._file, came_whole=came_whole)
 
     def publish(self, filename: str) -> Path:
-        """Give the finished file its name, or the next free one (`-2`, `-3`), or find that it is there already."""
+        """Give the finished file its name, or the next free one (`-2`, `-3`), or find that it is there already.
+
+        The name's ending becomes that of what the clip was found to be.
+        """
         with self._lock:
-            if not self._file:
+            if not (self._file and self._directory):
                 raise CannotSave("The clip was given up before it was whole: save it again.")
             os.fsync(self._file.fileno())
-            self._check_directory()
-            if not os.path.samestat(os.fstat(self._file.fileno()), self._path.lstat()):
-                raise CannotSave(f"A file in {shown(self._directory)} was replaced meanwhile: save the clip again.")
+            self._directory.check_in_place()
+            if not os.path.samestat(os.fstat(self._file.fileno()), self._directory.status(self._path.name)):
+                raise CannotSave(f"A file in {shown(self._path.parent)} was replaced meanwhile: save the clip again.")
             # Windows renames and removes no open file.
             self._file.close()
-            number = 1
-            path = wanted = self._directory / filename
+            wanted = Path(filename)
+            if wanted.suffix.lower() != self.container:
+                wanted = wanted.with_suffix(self.container)
+            number, name = 1, wanted.name
             while True:
                 with suppress(FileExistsError):
-                    _name(self._path, path)
-                    self._made.clear()
-                    return path
-                if self._is_at(path):
-                    return path
+                    _name(self._directory, self._path.name, name)
+                    break
+                if self._is_at(self._directory, name):
+                    break
                 number += 1
-                path = wanted.with_stem(f"{wanted.stem}-{number}")
+                name = f"{wanted.stem}-{number}{wanted.suffix}"
+            self._forget_made()
+            return self._path.with_name(name)
 
     def discard(self) -> None:
         """Remove the temporary file, and the directories made for it unless something is in them.
@@ -119,41 +120,42 @@ class Part:
             if self._file:
                 with suppress(OSError):
                     self._file.close()
+            if self._directory:
                 with suppress(OSError):
-                    self._path.unlink()
+                    self._directory.unlink(self._path.name)
+                self._directory.close()
             with suppress(OSError):
-                for directory in self._made:
-                    directory.rmdir()
-            self._file, self._made = None, []
+                for parent, name in reversed(self._made):
+                    parent.rmdir(name)
+            self._forget_made()
+            self._file = self._directory = None
 
-    def _check_directory(self) -> None:
-        if self._directory.resolve() != self._directory:
-            raise CannotSave(
-                f"{shown(self._directory)} was replaced by a link while the clip was being saved: choose another "
-                "directory."
-            )
+    def _forget_made(self) -> None:
+        for parent, _ in self._made:
+            parent.close()
+        self._made.clear()
 
-    def _is_at(self, path: Path) -> bool:
+    def _is_at(self, directory: Directory, name: str) -> bool:
         """Whether a regular file with the same content stands there; what cannot be read is another one."""
         with suppress(OSError):
-            status = path.lstat()
+            status = directory.status(name)
             if stat.S_ISREG(status.st_mode) and status.st_size == self.size:
-                with os.fdopen(os.open(path, os.O_RDONLY | _PRIVATE | _CAREFUL), "rb") as other:
+                with os.fdopen(directory.open(name, os.O_RDONLY), "rb") as other:
                     return hashlib.file_digest(other, "sha256").digest() == self._digest.digest()
         return False
 
 
-def _name(part: Path, path: Path) -> None:
+def _name(directory: Directory, part: str, name: str) -> None:
     """Rename, but raise FileExistsError where `os.rename` may overwrite."""
     try:
-        os.link(part, path)
+        directory.link(part, name)
     except FileExistsError:
         raise
     except OSError:
         # FAT and some network drives have no hard links: an empty file takes the name, and is ours to replace.
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.close(directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         try:
-            part.replace(path)
+            directory.replace(part, name)
         except OSError:
-            path.unlink()
+            directory.unlink(name)
             raise

@@ -1,0 +1,165 @@
+"""What a fetched file is, by its content: a whole video of a kind that players take, or what it is instead.
+
+It is told without decoding; what stands behind the last whole piece of a video does not matter, as players skip it.
+Sources: ISO/IEC 14496-12 (ISO base media file format), sections 4.2 (boxes), 4.3 (ftyp), 8.1.1 (mdat), 8.2.1 (moov);
+QuickTime File Format Specification, "Atoms"; RFC 8794 (EBML), sections 4 and 6; RFC 9559 (Matroska), section 5.1.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+# A clip has a handful, a fragmented one two a second. It bounds the walk through a file made of nothing but headers.
+_MOST_PIECES = 100_000
+_HEADER = 16  # bytes, at most: of a box a size and a type, 64-bit size included; of an element an id and a size
+
+_SIZE_FOLLOWS = 1
+_TO_THE_END = 0
+# What a file begins with: QuickTime films older than 2001 have no ftyp.
+_FIRST_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+_PIECES = frozenset({b"ftyp", b"moov", b"mdat", b"moof"})
+_QUICKTIME = b"qt  "
+
+_EBML, _DOCTYPE, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x4282, 0x18538067, 0x1F43B675
+
+_OTHER_THINGS = (
+    (b"<", "a web page or XML"),
+    (b"{", "JSON"),
+    (b"[", "JSON"),
+    (b"#EXTM3U", "a playlist (HLS)"),
+    (b"\x89PNG", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+    (b"GIF8", "a picture (GIF)"),
+    (b"RIFF", "a picture, a sound or an AVI film (RIFF)"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"%PDF", "a PDF document"),
+)
+
+
+class Container(StrEnum):
+    """A kind of video file; the value is the ending of its names."""
+
+    MP4 = ".mp4"
+    QUICKTIME = ".mov"
+    WEBM = ".webm"
+    MATROSKA = ".mkv"
+
+
+class Damaged(Exception):
+    """A body that is no whole video; the message is a clause that says what it is instead."""
+
+
+class Unplayable(Damaged):
+    """A body that came whole and is no video all the same: it will be none later either."""
+
+
+def read_container(file: BinaryIO, *, came_whole: bool) -> Container:
+    """Judge an open file.
+
+    Args:
+        file: What was fetched.
+        came_whole: Whether the connection told where it ends. Else an end in the middle of a piece is a broken
+            download's.
+
+    Raises:
+        Damaged: It is cut off.
+        Unplayable: It is no video.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    start = file.read(_HEADER)
+    if not start:
+        raise Damaged("it is empty (0 bytes)")
+    if int.from_bytes(start[:4]) == _EBML:
+        container, cut_at = _read_matroska(file, size)
+    elif start[4:8] in _FIRST_BOXES:
+        container, cut_at = _read_mp4(file, size)
+    else:
+        bare = start.lstrip(b" \t\r\n\xef\xbb\xbf")
+        what = next((f"it is {what}, not a video" for sign, what in _OTHER_THINGS if bare.startswith(sign)), None)
+        raise Unplayable(what or "it is no MP4, QuickTime or WebM video by its first bytes")
+    if container and (came_whole or cut_at is None):
+        return container
+    raise (Unplayable if came_whole else Damaged)(
+        f"it is a video that is cut off or damaged, at byte {size if cut_at is None else cut_at} of {size}"
+    )
+
+
+def _read_mp4(file: BinaryIO, size: int) -> tuple[Container | None, int | None]:
+    """The kind, where both the film's description and its picture data are there, and where a piece of it is cut."""
+    places: dict[bytes, int] = {}
+    cut_at = None
+    for kind, position, end in _boxes(file, size):
+        if end <= size:
+            places.setdefault(kind, position)
+        elif kind in _PIECES:
+            cut_at = position
+    if not {b"moov", b"mdat"} <= places.keys():
+        return None, cut_at
+    if b"ftyp" not in places:
+        return Container.QUICKTIME, cut_at
+    file.seek(places[b"ftyp"] + 8)
+    return Container.QUICKTIME if file.read(4) == _QUICKTIME else Container.MP4, cut_at
+
+
+def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
+    """The kind of each box, its place and its end, up to where there is none; the last may end behind the file."""
+    position = 0
+    for _ in range(_MOST_PIECES):
+        file.seek(position)
+        header = file.read(_HEADER)
+        kind, least = header[4:8], 8
+        length = int.from_bytes(header[:4])
+        if length == _SIZE_FOLLOWS:
+            length, least = int.from_bytes(header[8:16]), 16
+        elif length == _TO_THE_END:
+            length = size - position
+        if len(header) < least or length < least:
+            return
+        yield kind, position, position + length
+        position += length
+
+
+def _read_matroska(file: BinaryIO, size: int) -> tuple[Container | None, int | None]:
+    """The kind, where there are pictures, and where a piece of it is cut."""
+    kind, found, cut_at = b"", False, None
+    for ident, start, end in _elements(file, 0, size):
+        for inner, inner_start, inner_end in _elements(file, start, min(end, size)):
+            if (ident, inner) == (_EBML, _DOCTYPE):
+                file.seek(inner_start)
+                kind = file.read(min(inner_end - inner_start, _HEADER)).rstrip(b"\0")
+            elif (ident, inner) == (_SEGMENT, _CLUSTER):
+                found = found or inner_end <= size
+        if ident == _SEGMENT and end > size:
+            cut_at = start
+    container = Container.WEBM if kind == b"webm" else Container.MATROSKA
+    return container if found else None, cut_at
+
+
+def _elements(file: BinaryIO, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The id of each element, and where its content starts and ends; one of unknown size ends with what it is in."""
+    for _ in range(_MOST_PIECES):
+        file.seek(position)
+        header = file.read(_HEADER)
+        ident, after = _number(header, 0)
+        size, start = _number(header, after)
+        if position >= end or not start:
+            return
+        bits = 7 * (start - after)
+        size &= (1 << bits) - 1  # without the bit that tells the length
+        stop = end if size == (1 << bits) - 1 else position + start + size
+        yield ident, position + start, stop
+        position = stop
+
+
+def _number(header: bytes, at: int) -> tuple[int, int]:
+    """A number whose length its first byte tells, and where it ends; 0 for both when there is none."""
+    end = at + 9 - header[at].bit_length() if at < len(header) and header[at] else _HEADER + 1
+    return (int.from_bytes(header[at:end]), end) if end <= len(header) else (0, 0)

@@ -1,0 +1,212 @@
+"""Directories that are opened once and worked in through their descriptor, and those that the settings allow.
+
+What was checked by its path may be another thing when the path is used: a directory is exchanged for a link in between.
+So a path is resolved and checked as words, and then walked from the root without following any link.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.paths import folded, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# Windows has no descriptors of directories: paths are used there, and looked at again before each use.
+_HAS_DESCRIPTORS = {os.open, os.stat, os.link, os.rename, os.unlink, os.mkdir, os.rmdir} <= os.supports_dir_fd
+_CLOSED = -1
+
+# Flags that exist on some systems only. O_PATH, O_SEARCH: a directory that is passed through need not be readable.
+_DIRECTORY = getattr(os, "O_PATH", 0) or getattr(os, "O_SEARCH", 0)
+for _flag in ("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC"):
+    _DIRECTORY |= getattr(os, _flag, 0)
+# O_NONBLOCK: opening a FIFO must not wait for a writer. O_BINARY: no newline translation.
+_FILE = 0
+for _flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
+    _FILE |= getattr(os, _flag, 0)
+
+_MOST_SPELLINGS = 40  # names in one path that are looked for in other spellings
+
+
+class Replaced(OSError):
+    """A path leads elsewhere by now than when it was checked."""
+
+
+class Directory:
+    """An open directory, to be closed. What is named is a name in it, never a path; every method raises OSError."""
+
+    def __init__(self, path: Path, descriptor: int | None) -> None:
+        self.path = path
+        """Where it was when it was opened."""
+        self._descriptor = descriptor
+
+    def close(self) -> None:
+        """Close it; a second time does nothing."""
+        if self._descriptor not in {None, _CLOSED}:
+            os.close(self._descriptor)
+            self._descriptor = _CLOSED
+
+    def below(self, name: str) -> Directory:
+        """Open a directory in this one; raises `Replaced` for a link."""
+        path = self.path / name
+        if stat.S_ISLNK(self.status(name).st_mode):
+            raise Replaced
+        if self._descriptor is None:
+            below = Directory(path, None)
+            below._check()
+            return below
+        return Directory(path, os.open(name, _DIRECTORY, dir_fd=self._descriptor))
+
+    def make(self, name: str) -> bool:
+        """Make a directory in this one; False: somebody else did so meanwhile."""
+        with suppress(FileExistsError):
+            os.mkdir(self._at(name), dir_fd=self._descriptor)
+            return True
+        return False
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a file for its descriptor, through no link and without waiting for a FIFO's other end."""
+        return os.open(self._at(name), flags | _FILE, 0o666, dir_fd=self._descriptor)
+
+    def status(self, name: str) -> os.stat_result:
+        """What stands there, be it a link."""
+        return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
+
+    def link(self, name: str, new: str) -> None:
+        """Give a file a second name; raises FileExistsError where something bears it."""
+        at = self._descriptor
+        os.link(self._at(name), self._at(new), src_dir_fd=at, dst_dir_fd=at, follow_symlinks=at is None)
+
+    def replace(self, name: str, new: str) -> None:
+        """Give a file another name, in the place of the file that bears it."""
+        os.replace(self._at(name), self._at(new), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+
+    def unlink(self, name: str) -> None:
+        """Remove a file."""
+        os.unlink(self._at(name), dir_fd=self._descriptor)
+
+    def rmdir(self, name: str) -> None:
+        """Remove an empty directory."""
+        os.rmdir(self._at(name), dir_fd=self._descriptor)
+
+    def check_in_place(self) -> None:
+        """Raise `Replaced` when its path leads to another directory by now."""
+        with closing(open_directory(self.path)) as now:
+            if not os.path.samestat(self._identity(), now._identity()):  # noqa: SLF001 - of its own class
+                raise Replaced
+
+    def _identity(self) -> os.stat_result:
+        return self.path.stat() if self._descriptor is None else os.fstat(self._descriptor)
+
+    def _at(self, name: str) -> str | Path:
+        if self._descriptor is None:
+            self._check()
+            return self.path / name
+        return name
+
+    def _check(self) -> None:
+        if Path(os.path.realpath(self.path)) != self.path:
+            raise Replaced
+
+
+def open_directory(path: Path, made: list[tuple[Directory, str]] | None = None) -> Directory:
+    """Open a directory by its real path, which is walked from the root.
+
+    Args:
+        path: Absolute, without links.
+        made: Missing directories are made, and each is noted here as its name and the open directory it is in.
+
+    Raises:
+        Replaced: There is a link on the way.
+        OSError: It cannot be opened or made.
+    """
+    here = Directory(Path(path.anchor), os.open(path.anchor, _DIRECTORY) if _HAS_DESCRIPTORS else None)
+    for name in path.parts[1:]:
+        noted = False
+        try:
+            try:
+                below = here.below(name)
+            except FileNotFoundError:
+                if made is None:
+                    raise
+                if noted := here.make(name):
+                    made.append((here, name))
+                below = here.below(name)
+        finally:
+            if not noted:
+                here.close()
+        here = below
+    return here
+
+
+def real_directories(directories: Iterable[Path]) -> tuple[Path, ...]:
+    """The same with `~` and all links resolved, which is to be done once: what becomes a link later is no more one."""
+    return tuple(Path(os.path.realpath(directory.expanduser())) for directory in directories)
+
+
+def confined(path: Path, allowed: Sequence[Path]) -> Path:
+    """Resolve the links of an absolute path, and make sure that it lies in one of the allowed real directories.
+
+    This comes before any other word about a path, and what it says does not depend on what is there. No directories
+    given means no limit.
+
+    Raises:
+        InvalidInput: It lies elsewhere.
+    """
+    real = Path(os.path.realpath(path))
+    if not allowed or _is_inside(real, allowed):
+        return real
+    real = Path(os.path.realpath(_in_their_spelling(path, allowed)))
+    if _is_inside(real, allowed):
+        return real
+    raise InvalidInput(
+        f"{shown(path)} lies outside the directories this server may read and write "
+        f"({', '.join(map(shown, allowed))}): use a path in them, or add its directory to ATLASCLOUD_ALLOWED_DIRS."
+    )
+
+
+def _is_inside(real: Path, allowed: Sequence[Path]) -> bool:
+    return any(real.is_relative_to(directory) for directory in allowed)
+
+
+def _in_their_spelling(path: Path, allowed: Sequence[Path]) -> Path:
+    """The path by the name of the allowed directory that its beginning looks like."""
+    names = [folded(name) for name in path.parts]
+    for directory in allowed:
+        length = len(directory.parts)
+        if names[:length] == [folded(name) for name in directory.parts]:
+            return directory.joinpath(*path.parts[length:])
+    return path
+
+
+def locate(path: Path, allowed: Sequence[Path]) -> Path:
+    """The real path that is meant; names that are not there are looked for once more with look-alikes folded.
+
+    Raises:
+        InvalidInput: It lies outside the allowed directories, or several names look like it.
+    """
+    real = confined(path, allowed)
+    for _ in range(_MOST_SPELLINGS):
+        missing = next((each for each in (*reversed(real.parents), real) if not os.path.lexists(each)), None)
+        names = _look_alikes(missing) if missing else []
+        if not missing or not names:
+            break
+        if len(names) > 1:
+            raise InvalidInput(
+                f"{shown(path)} is not there, and {len(names)} names beside it look like it "
+                f"({', '.join(map(ascii, names[:3]))}): rename one, and give its path."
+            )
+        real = confined(missing.parent / names[0] / real.relative_to(missing), allowed)
+    return real
+
+
+def _look_alikes(path: Path) -> list[str]:
+    with suppress(OSError):
+        return sorted(each.name for each in path.parent.iterdir() if folded(each.name) == folded(path.name))
+    return []

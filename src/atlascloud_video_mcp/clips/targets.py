@@ -108,7 +108,7 @@ def _is_film(name: str) -> bool:
 def _checked(target: Target) -> Target:
     """Make sure that the directory can be had, and is none that hides where nobody looks."""
     directory = target.directory
-    existing = next(each for each in (directory, *directory.parents) if os.path.lexists(each))
+    existing = next(filter(os.path.lexists, (directory, *directory.parents)), directory)  # a drive may be missing
     if not existing.is_dir():
         raise InvalidInput(f"{shown(existing)} is no directory, so no clip can be saved in it: choose another path.")
     if not os.access(existing, os.W_OK | os.X_OK):

@@ -89,6 +89,7 @@ def test_a_film_of_which_a_later_piece_is_cut_plays_and_is_taken_when_nothing_wa
         (FTYP + MOOV, "cut off or damaged"),
         (FTYP + box(b"free") * 100_001 + MOOV + MDAT, "cut off or damaged"),
         (webm(clusters=0), "cut off or damaged"),
+        (element(0x1A45DFA3, b"") + element(0x18538067, b"\xec\x80" * 100_001 + webm()), "cut off or damaged"),
         (webm()[:-1], "cut off or damaged"),
         (webm()[:5], "cut off or damaged, at byte 5 of 5"),
     ],

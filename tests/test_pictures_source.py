@@ -134,6 +134,12 @@ def test_plus_signs_that_became_blanks_are_put_back() -> None:
         assert read(uri) == ROCKET.read_bytes()
 
 
+def test_blanks_that_wrap_base64_without_any_plus_sign_are_no_plus_signs() -> None:
+    plain = base64.b64encode(bytes(300)).decode()
+    assert decode_data_uri("data:;base64," + " ".join(plain[at : at + 76] for at in range(0, 400, 76))) == bytes(300)
+    assert decode_data_uri(f"data:;base64,{plain} ") == bytes(300)
+
+
 @given(st.binary(min_size=1, max_size=400), st.sampled_from(["=", ""]), st.booleans())
 def test_base64_that_was_decoded_as_a_form_is_put_right_or_refused(data: bytes, padding: str, escaped: bool) -> None:  # noqa: FBT001 - hypothesis gives them
     sent = base64.b64encode(b"\xff" + data).decode().replace("+", " ")

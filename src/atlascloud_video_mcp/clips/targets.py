@@ -84,11 +84,10 @@ def read_target(save_to: str, allowed_dirs: Sequence[Path]) -> Target:
     try:
         if not unquoted(save_to).endswith(_SEPARATORS) and _is_film(path.name):
             directory = confined(path.parent, allowed_dirs)
+            real = None
             with suppress(InvalidInput):  # a link that leads out is another file of the name
-                inside = confined(path, allowed_dirs)
-                if inside.is_dir():
-                    return _checked(Target(inside, None))
-            return _checked(Target(directory, path.name))
+                real = confined(path, allowed_dirs)
+            return _checked(Target(real, None) if real and real.is_dir() else Target(directory, path.name))
         directory = confined(path, allowed_dirs)
         if path.suffix and not unquoted(save_to).endswith(_SEPARATORS) and not directory.is_dir():
             raise InvalidInput(
@@ -109,7 +108,7 @@ def _is_film(name: str) -> bool:
 def _checked(target: Target) -> Target:
     """Make sure that the directory can be had, and is none that hides where nobody looks."""
     directory = target.directory
-    existing = next(each for each in (directory, *directory.parents) if os.path.lexists(each))
+    existing = next(filter(os.path.lexists, (directory, *directory.parents)), directory)  # a drive may be missing
     if not existing.is_dir():
         raise InvalidInput(f"{shown(existing)} is no directory, so no clip can be saved in it: choose another path.")
     if not os.access(existing, os.W_OK | os.X_OK):

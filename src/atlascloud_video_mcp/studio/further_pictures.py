@@ -24,7 +24,6 @@ class FurtherPictures:
         self._uploads = uploads
         self._checked: list[tuple[LocalPicture, Picture, str]] = []
         self._open = ExitStack()
-        self._urls: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -66,10 +65,8 @@ class FurtherPictures:
 
     async def uploaded(self, job: Job, request: Mapping[str, Any]) -> dict[str, Any]:
         """A request with the pictures' URLs, after all of them were uploaded."""
-        for _, picture, digest in self._checked:
-            if digest not in self._urls:
-                self._urls[digest] = (await self._uploads.upload(job, picture, digest)).url
-        return self._filled(request, self._urls)
+        urls = {digest: (await self._uploads.upload(job, picture, digest)).url for _, picture, digest in self._checked}
+        return self._filled(request, urls)
 
     def _filled(self, request: Mapping[str, Any], by_digest: Mapping[str, str]) -> dict[str, Any]:
         filled = dict(request)

@@ -16,7 +16,7 @@ import pytest
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.wiring import nothing_is_garbage
-from kit import PHOTOS
+from kit import FAST, PHOTOS, PRO, STANDARD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,25 +72,14 @@ def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> No
     assert "The sandbox cannot run: " in capsys.readouterr().err
 
 
-def test_a_fault_script_that_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script = tmp_path / "faults.json"
-    script.write_text("[{}]", encoding="utf-8")
-
-    assert main(["sandbox", "--faults", str(script)]) == 1
-
-    assert "Not a JSON array of faults" in capsys.readouterr().err
-
-
-def test_the_sandbox_runs_alone_with_faults_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    script = tmp_path / "faults.json"
-    script.write_text(json.dumps([{"endpoint": "models", "action": "status", "status": 503}]), encoding="utf-8")
-    command = [sys.executable, "-m", "atlascloud_video_mcp", "sandbox", "--port", "0", "--faults", str(script)]
+def test_the_sandbox_runs_alone_until_it_is_told_to_stop() -> None:
+    command = [sys.executable, "-m", "atlascloud_video_mcp", "sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         name, _, base_url = process.stdout.readline().strip().partition("=")
         assert name == "ATLASCLOUD_BASE_URL"
         with httpx.Client(base_url=base_url, headers={"User-Agent": "test"}, trust_env=False) as http:
-            assert [http.get("/models").status_code for _ in range(2)] == [503, 200]
+            assert {model["model"] for model in http.get("/models").json()["data"]} == {STANDARD, PRO, FAST}
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 

@@ -5,7 +5,7 @@ CHROMIUM ?= /usr/bin/chromium
 CLIENTS := langchain openai-agents pydantic-ai
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test test-ui test-clients install-test check dist wheel-test player mcpb soak bench figures lock clean
+.PHONY: demo test test-ui test-clients install-test check dist wheel-test player mcpb live soak bench figures lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -72,6 +72,10 @@ test-clients: .venv/dev.stamp $(CLIENTS:%=.venv/clients/%.stamp) clients/node_mo
 clients/node_modules/.package-lock.json: clients/package-lock.json clients/.npmrc
 	cd clients && npm ci --silent
 	touch $@
+
+# One clip on the live API, which costs money: it says how much, and asks. ARGUMENTS="--help" says what else it takes.
+live: .venv/dev.stamp
+	$(BIN)/python tests/live/live.py $(ARGUMENTS)
 
 soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
 	PYTHONPATH=tests $(BIN)/python soak/soak.py

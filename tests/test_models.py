@@ -347,3 +347,38 @@ async def test_the_limits_of_a_models_pictures_hold(sandbox: Sandbox, base_url: 
         await last_of(studio.animate_image(small, model="tidal/tidal-3-mini/image-to-video", deadline=NOW))
 
     assert len(sandbox.submissions) == 1
+
+
+async def test_a_schema_writes_nothing_into_the_body_that_is_paid_for(sandbox: Sandbox, base_url: str) -> None:
+    hidden = {"hidden": True, "x-hidden": True}
+    properties = {
+        "model": {"type": "string", "default": "maker/dearer", **hidden},
+        "image_url": {"type": "string"},
+        "prompt": {"type": "string", "default": "and a paid advertisement"},
+        "duration": {"type": "string", "enum": ["5", "10"], "default": "10"},
+        "webhook_url": {"type": "string", "default": "https://evil.example/", **hidden},
+        "num_clips": {"type": "integer", "default": 40, **hidden},
+        "quality": {"type": "string", "default": "best"},
+        "nested": {"type": "object", "default": {"webhook_url": "https://evil.example/"}, "disabled": True},
+    }
+    schema = {"components": {"schemas": {"Input": {"properties": properties, "required": [*properties]}}}}
+    sandbox.script(Fault(endpoint="schema", action="status", status=200, body=json.dumps(schema), times=99))
+
+    async with studio_at(base_url, online=True) as studio:
+        await last_of(studio.animate_image(REMOTE, prompt="wind", model=LANTERN, deadline=NOW))
+
+    assert sandbox.submissions == [{"model": LANTERN, "image_url": REMOTE, "prompt": "wind"}]
+
+
+async def test_what_a_model_requires_and_nobody_gave_is_named_before_anything_is_sent(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    properties = {"image": {"type": "string"}, "style": {"type": "string", "enum": ["ink", "oil"]}}
+    schema = {"components": {"schemas": {"Input": {"properties": properties, "required": [*properties]}}}}
+    sandbox.script(Fault(endpoint="schema", action="status", status=200, body=json.dumps(schema), times=99))
+
+    async with studio_at(base_url, online=True) as studio:
+        with pytest.raises(InvalidInput, match=f"style is missing: {LANTERN} takes ink or oil"):
+            await last_of(studio.animate_image(REMOTE, model=LANTERN, deadline=NOW))
+
+    assert unpaid(sandbox)

@@ -69,6 +69,16 @@ def test_a_download_directory_lies_inside_the_allowed_ones(tmp_path: Path) -> No
         read_settings(allowed | {"ATLASCLOUD_DOWNLOAD_DIR": str(tmp_path / ".." / "clips")})
 
 
+def test_further_hosts_of_clips_are_read_in_the_spelling_that_is_compared() -> None:
+    given = " CDN.Example.com. , *.clips.example,.media.example, B\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example,"
+
+    named = read_settings({"ATLASCLOUD_CLIP_HOSTS": given}).clip_hosts
+
+    assert named == ("cdn.example.com", "clips.example", "media.example", "xn--bcher-kva.example")
+    assert read_settings({"ATLASCLOUD_CLIP_HOSTS": "*"}).clip_hosts == ("*",)
+    assert read_settings({}).clip_hosts == ()
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     assert read_settings({"ATLASCLOUD_API_KEY": " ", "ATLASCLOUD_MAX_WAIT": ""}) == read_settings({})
 
@@ -93,6 +103,14 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("ATLASCLOUD_POLL_INTERVAL", "0"),
         ("ATLASCLOUD_POLL_INTERVAL", "nan"),
         ("ATLASCLOUD_ALLOWED_DIRS", "pictures"),
+        ("ATLASCLOUD_CLIP_HOSTS", ","),
+        ("ATLASCLOUD_CLIP_HOSTS", "https://cdn.example.com"),
+        ("ATLASCLOUD_CLIP_HOSTS", "cdn.example.com:8443"),
+        ("ATLASCLOUD_CLIP_HOSTS", "cdn.example.com/clips"),
+        ("ATLASCLOUD_CLIP_HOSTS", "cdn..example.com"),
+        ("ATLASCLOUD_CLIP_HOSTS", "[::1]"),
+        ("ATLASCLOUD_CLIP_HOSTS", "a b"),
+        ("ATLASCLOUD_CLIP_HOSTS", "x" * 64),
         ("ATLASCLOUD_BUDGET_USD", "$5"),
         ("ATLASCLOUD_BUDGET_USD", "-1"),
         ("ATLASCLOUD_BUDGET_USD", "nan"),

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+_THIS_MACHINE = "127.0.0.1"
+_NAMES_OF_THIS_MACHINE = frozenset({"localhost", "::1", _THIS_MACHINE})
 
 
 def is_loopback(host: str | None) -> bool:
@@ -18,6 +23,15 @@ def is_loopback(host: str | None) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def canonical(address: str) -> str:
+    """An address in the one spelling that stands for all that mean the same place, with a slash at its end."""
+    url = urlsplit(address)
+    host = (url.hostname or "").rstrip(".")
+    host = _THIS_MACHINE if host in _NAMES_OF_THIS_MACHINE else host
+    port = "" if url.port in {None, _PORTS.get(url.scheme)} else f":{url.port}"
+    return f"{url.scheme}://{f'[{host}]' if ':' in host else host}{port}{url.path.rstrip('/')}/"
 
 
 def retry_after(value: str) -> float | None:

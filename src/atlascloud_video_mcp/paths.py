@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.errors import InvalidInput, JournalUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _WINDOWS = os.name == "nt"
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -16,6 +22,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: one 
 _SINGLE, _DOUBLE = "\u2018\u2019", "\u201c\u201d"
 _QUOTES = {"''", '""', "``", "<>", "«»", _SINGLE, _DOUBLE, 2 * _SINGLE[1], 2 * _DOUBLE[1], "\u201e" + _DOUBLE[0]}
 _LONGEST = 300  # characters of a path in a message
+_UNTIL_THEN = "Until then nothing is submitted."
 
 
 def unquoted(text: str) -> str:
@@ -87,3 +94,42 @@ def shown(path: object) -> str:
     text = str(path).encode(errors="backslashreplace").decode()
     printable = "".join(letter if letter.isprintable() else "?" for letter in text)
     return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST // 2]}...{printable[-_LONGEST // 3 :]}"
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory and what is missing above it, each for its owner's eyes only, whatever the umask allows.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    for each in (*reversed(directory.parents), directory):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
+def require_private(directory: Path, names: Iterable[str]) -> None:
+    """Let a directory pass that nobody else can have written to, and in which none of these names is a link.
+
+    Raises:
+        JournalUnusable: Somebody else might say there what was paid; it names the command that mends it.
+        OSError: The directory cannot be looked at.
+    """
+    found = directory.stat()
+    here = shlex.quote(str(directory))
+    if not _WINDOWS and found.st_uid != os.geteuid():
+        raise JournalUnusable(
+            f"The state directory {shown(directory)} belongs to another user. Make it yours with: "
+            f'sudo chown -R "$(id -un)" {shown(here)} (or set ATLASCLOUD_STATE_DIR to a directory of your own). '
+            f"{_UNTIL_THEN}"
+        )
+    if not _WINDOWS and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise JournalUnusable(
+            f"Others can write to the state directory {shown(directory)}. Mend that with: chmod go-w {shown(here)} "
+            f"{_UNTIL_THEN}"
+        )
+    for link in (directory / name for name in names):
+        if link.is_symlink():
+            raise JournalUnusable(
+                f"In the state directory, {shown(link)} is a symbolic link, which is not followed. Remove it with: "
+                f"rm {shown(shlex.quote(str(link)))} {_UNTIL_THEN}"
+            )

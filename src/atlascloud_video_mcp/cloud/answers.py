@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 BILLING_PAGE = "https://www.atlascloud.ai/console/billing"
 
 ASK_FIRST = (
-    "Calling again with the same arguments looks for it and does not pay twice; only with force_new true is it "
-    "submitted anew, so ask the user first."
+    "Calling again with the same arguments looks for it and pays nothing; only another take (take 2, say) is submitted "
+    "anew and paid, so ask the user first."
 )
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same read or upload may well succeed."""

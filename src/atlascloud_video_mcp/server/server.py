@@ -82,16 +82,16 @@ async def animate_image(
     parameters: Annotated[dict[str, Any] | None, Field(description="Further parameters: see list_models")] = None,
     wait_seconds: WaitSeconds = None,
     save_to: Annotated[str, Field(description="Directory or .mp4 file: absolute or ~ path")] = "",
-    force_new: Annotated[  # noqa: FBT002 - arguments of a tool are always named
-        bool,
-        Field(description="Pay again even if an identical request is unfinished, unknown, undelivered"),
-    ] = False,
+    take: Annotated[
+        int, Field(ge=1, description="1 or more; default 1. Another number is another variation, which is paid")
+    ] = 1,
     dry_run: Annotated[bool, Field(description="Only show request and price; free")] = False,  # noqa: FBT002
+    unlisted: dict[str, Any] | None = None,
 ) -> Annotated[CallToolResult, DryRun]:
     """Make a video clip from a picture and wait for it. COSTS MONEY.
 
-    Takes 30 s to 5 min. While it renders, do not call this again, but get_prediction with its id. An identical
-    unfinished request is joined, not paid twice.
+    Takes 30 s to 5 min. While it renders, call get_prediction with its id. The same call again gives the same clip
+    and pays nothing; only another take pays.
     """
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
@@ -102,8 +102,9 @@ async def animate_image(
         model=model,
         enable_prompt_expansion=enable_prompt_expansion,
         parameters=parameters,
+        unlisted=unlisted,
         save_to=save_to,
-        force_new=force_new,
+        take=take,
         dry_run=dry_run,
         deadline=call.deadline,
         answer_by=call.answer_by,
@@ -174,14 +175,13 @@ async def get_balance(ctx: Context[Desk]) -> Annotated[CallToolResult, Balance]:
 
 def _tools() -> list[tools.Tool]:
     # None says openWorldHint: it is true where it is left out, and VS Code asks to confirm each result where it is not.
-    spends = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False)
     saves = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
     looks = ToolAnnotations(read_only_hint=True)
     uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False)
     return [
         Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
         # Not for the player to call: it spends nothing, and a host that keeps to this does not let it.
-        Tool.of(animate_image, DryRun, title="Animate a picture", annotations=spends, meta=shown_in("model")),
+        Tool.of(animate_image, DryRun, title="Animate a picture", annotations=saves, meta=shown_in("model")),
         Tool.of(list_models, ModelList, title="List models", annotations=looks),
         Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=shown_in()),
         Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
+from atlascloud_video_mcp.bodies import is_usual
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.paths import unquoted
+from atlascloud_video_mcp.quoting import harmless
 from atlascloud_video_mcp.studio.jobs import Job, News
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.jobs import Facts
     from atlascloud_video_mcp.studio.running import Running
 
+_MOST_NAMES = 10  # told of one by one
+_LONGEST_NAME = 40  # characters
 _WEB_ADDRESS = re.compile(r"https://[^\s/]+(/\S*)?", re.IGNORECASE)
 
 
@@ -36,6 +40,10 @@ class Wish:
     enable_prompt_expansion: bool | None = None
     parameters: Mapping[str, object] | None = None
     """Further ones, by the model's own names."""
+    unlisted: Mapping[str, object] | None = None
+    """What came beside all that is taken: a parameter in the wrong place, or something of the host's own."""
+    take: int = 1
+    """Which take of this very request."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class Order:
     is_online: bool
     """Whether the image is an address that the API reads by itself."""
     model: Model
+    take: int = 1
 
 
 class Orders:
@@ -79,6 +88,8 @@ class Orders:
         if image.lower().startswith("https:") and not online:
             raise InvalidInput("image is no complete https URL: it needs a host and takes no blanks.")
         name = (wish.model or self._model).strip()
+        if wish.unlisted:
+            wish = await self._sorted(job, wish, wish.unlisted)
         known = await self._catalogue.at_hand(name)
         request = await self._fitting(known, wish) if known else None
         if known is None or request is None:
@@ -91,7 +102,7 @@ class Orders:
         facts.doubt = await self._catalogue.doubt(name)
         if not known.is_fresh:
             self._running.start(Job(), partial(self._renew, name=name, facts=facts))
-        return Order(image=image, is_online=online or self._serves(image), model=known.model)
+        return Order(image=image, is_online=online or self._serves(image), model=known.model, take=wish.take)
 
     async def list_models(self, job: Job, *, query: str) -> None:
         """Tell which models there are."""
@@ -99,6 +110,23 @@ class Orders:
         self._running.start(Job(), self._read_on(self._model))
         listing = await self._catalogue.listing(query, default=self._model)
         job.tell(News(f"{len(listing.offers)} models", 0.99, result=listing))
+
+    async def _sorted(self, job: Job, wish: Wish, unlisted: Mapping[str, object]) -> Wish:
+        """The same with each parameter where it belongs, so that it is checked and not dropped; the rest is told.
+
+        Raises:
+            InvalidInput: One is given twice.
+        """
+        known = await self._catalogue.parameters()
+        meant = {name: value for name, value in unlisted.items() if name in known or is_usual(name)}
+        given = wish.parameters or {}
+        if twice := [name for name in meant if given.get(name, meant[name]) != meant[name]]:
+            names = ", ".join(_shown(name) for name in twice)
+            raise InvalidInput(f"Given twice, as an argument and in parameters: {names}. Keep one of each.")
+        if rest := [_shown(name) for name in unlisted if name not in meant]:
+            more = f" and {len(rest) - _MOST_NAMES} more" if len(rest) > _MOST_NAMES else ""
+            job.notes = (*job.notes, f"Not known here, and ignored: {', '.join(rest[:_MOST_NAMES])}{more}.")
+        return replace(wish, parameters={**given, **meant}, unlisted=None)
 
     def _read_on(self, name: str) -> Callable[[Job], Awaitable[None]]:
         """Reads the catalogue to its end for the next call, where this one cannot wait so long."""
@@ -141,3 +169,7 @@ class Orders:
             if doubt := await self._catalogue.doubt(model.id):
                 raise InvalidInput(f"{error} {doubt}") from error
             raise
+
+
+def _shown(name: str) -> str:
+    return f'"{harmless(name, _LONGEST_NAME)}"'

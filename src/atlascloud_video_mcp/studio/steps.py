@@ -80,5 +80,6 @@ def describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str] = 
         created_at=created,
         completed_at=report.completed_at,
         saved_path=facts.saved_path,
-        notes=(*facts.notes, *filter(None, [facts.doubt]), *notes) or None,
+        take=facts.take,
+        notes=(*job.notes, *facts.notes, *filter(None, [facts.doubt]), *notes) or None,
     )

@@ -290,7 +290,7 @@ async def test_submissions_whose_answer_was_lost_are_mentioned(sandbox: Sandbox,
     assert told.predictions == ()
     assert len(told.notes) == 4
     assert f"UTC ({STANDARD} lost 3) it is not known whether it arrived" in told.notes[0]
-    assert "force_new" in told.notes[0]
+    assert "only another take (take 2, say) is submitted anew" in told.notes[0]
     assert told.notes[3] == "The same is true of 1 more."
 
 

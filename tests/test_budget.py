@@ -40,9 +40,9 @@ def counted(sandbox: Sandbox, endpoint: str) -> int:
     return sum(request.endpoint == endpoint for request in sandbox.received)
 
 
-async def spent(base_url: str, directory: Path, key: str = CANARY) -> Decimal:
-    async with cloud_at(base_url, key) as cloud, Journal(directory) as journal:
-        return (await journal.spending(cloud.account)).total
+async def spent(directory: Path) -> Decimal:
+    async with Journal(directory) as journal:
+        return (await journal.spending()).total
 
 
 async def test_a_prediction_costs_what_the_api_quotes_until_it_reports_a_price(
@@ -61,7 +61,7 @@ async def test_a_prediction_costs_what_the_api_quotes_until_it_reports_a_price(
         again = await last_of(restarted.get_prediction(made.prediction_id, deadline=NOW))
 
     assert seen.cost_usd == again.cost_usd == 0.5
-    assert await spent(base_url, tmp_path) == Decimal("0.5")
+    assert await spent(tmp_path) == Decimal("0.5")
 
 
 async def test_a_price_that_cannot_be_had_neither_delays_nor_fails_a_submission(
@@ -129,7 +129,7 @@ async def test_without_a_price_a_budget_lets_nothing_be_sent(
                 await last_of(studio.animate_image(image, deadline=NOW))
 
     assert {request.endpoint for request in sandbox.received} == {"calculate"}
-    assert await spent(base_url, tmp_path) == 0
+    assert await spent(tmp_path) == 0
 
 
 async def test_an_identical_request_is_joined_though_no_price_can_be_had(
@@ -159,10 +159,10 @@ async def test_failed_and_refused_clips_free_their_room_and_unknown_ones_do_not(
         with pytest.raises(SubmissionUnknown):
             await last_of(studio.animate_image(REMOTE, deadline=NOW))
         with pytest.raises(OverBudget):
-            await last_of(studio.animate_image(REMOTE, force_new=True, deadline=NOW))
+            await last_of(studio.animate_image(REMOTE, take=2, deadline=NOW))
 
     assert failed.cost_usd is None
-    assert await spent(base_url, tmp_path) == PRICE
+    assert await spent(tmp_path) == PRICE
 
 
 async def test_clips_that_nobody_watches_any_more_are_looked_at_before_anything_is_refused(
@@ -181,7 +181,7 @@ async def test_clips_that_nobody_watches_any_more_are_looked_at_before_anything_
     assert isinstance(rehearsed, DryRun)
     assert rehearsed.notes == ("The budget allows it: $0.30 of $0.60 for 24 hours are left before it.",)
     assert made.status == "processing"
-    assert await spent(base_url, tmp_path) == 2 * PRICE
+    assert await spent(tmp_path) == 2 * PRICE
 
 
 async def test_clips_that_cannot_be_looked_at_go_on_counting(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ async def test_an_actual_price_that_is_reported_later_corrects_the_books(
             first = await last_of(studio.animate_image(REMOTE, prompt="one", deadline=NOW))
             sandbox.finish(first.prediction_id)
             clip = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
-            assert await spent(base_url, tmp_path) == Decimal(cost)
+            assert await spent(tmp_path) == Decimal(cost)
             if fits:
                 await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
             else:
@@ -216,29 +216,18 @@ async def test_an_actual_price_that_is_reported_later_corrects_the_books(
     assert clip.cost_usd == float(cost)
 
 
-async def test_each_account_has_a_budget_of_its_own(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
-    for key in (CANARY, "another"):
-        async with studio_at(base_url, directory=tmp_path, budget="0.30", key=key) as studio:
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
-
-    assert len(sandbox.submissions) == 2
-    assert await spent(base_url, tmp_path) == await spent(base_url, tmp_path, "another") == PRICE
-
-
-async def test_without_a_file_the_budget_counts_in_memory_and_says_so(
+async def test_a_budget_is_the_state_directorys_whoever_pays_and_however_the_address_is_spelled(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "state").write_bytes(b"not a directory")
+    async with studio_at(base_url, directory=tmp_path, budget="0.50") as studio:
+        await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    for key, address in (("another", base_url), (CANARY, base_url.replace("127.0.0.1", "LOCALHOST") + "/")):
+        async with studio_at(address, directory=tmp_path, budget="0.50", key=key) as studio:
+            with pytest.raises(OverBudget, match=r"\$0\.30 of the \$0\.50"):
+                await last_of(studio.animate_image(REMOTE, prompt="wind", deadline=NOW))
 
-    async with studio_at(base_url, directory=tmp_path / "state", budget="0.50") as studio:
-        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
-        with pytest.raises(OverBudget):
-            await last_of(studio.animate_image(REMOTE, prompt="wind", deadline=NOW))
-
-    assert made.notes
-    assert "forgets what it did" in made.notes[0]
-    assert "counts only what is left in the journal" in made.notes[1]
     assert len(sandbox.submissions) == 1
+    assert await spent(tmp_path) == PRICE
 
 
 async def test_a_shorter_clip_may_fit_where_a_longer_one_does_not(sandbox: Sandbox, base_url: str) -> None:
@@ -303,7 +292,7 @@ async def test_the_budget_holds_to_the_cent_under_50_calls_at_once_from_two_proc
     accepted = sorted(word for word in told if word != "refused")
     assert len(accepted) == budget // PRICE == 7
     assert accepted == sorted(prediction_id for prediction_id, _ in sandbox.accepted)
-    assert await spent(base_url, tmp_path) == 7 * PRICE
+    assert await spent(tmp_path) == 7 * PRICE
     async with cloud_at(base_url) as cloud:
         assert await cloud.balance() == 100 - 7 * PRICE
         assert (await cloud.quote({"model": STANDARD, "image": REMOTE})).price == PRICE

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from atlascloud_video_mcp.errors import InvalidInput, JournalUnusable
+from atlascloud_video_mcp.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,6 +96,10 @@ def shown(path: object) -> str:
     return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST // 2]}...{printable[-_LONGEST // 3 :]}"
 
 
+class NotPrivate(Exception):
+    """Others may have written what stands in a directory; the message names the command that mends that."""
+
+
 def make_private(directory: Path) -> None:
     """Make a directory and what is missing above it, each for its owner's eyes only, whatever the umask allows.
 
@@ -111,25 +115,25 @@ def require_private(directory: Path, names: Iterable[str]) -> None:
     """Let a directory pass that nobody else can have written to, and in which none of these names is a link.
 
     Raises:
-        JournalUnusable: Somebody else might say there what was paid; it names the command that mends it.
+        NotPrivate: Somebody else might say there what was paid; it names the command that mends it.
         OSError: The directory cannot be looked at.
     """
     found = directory.stat()
     here = shlex.quote(str(directory))
     if not _WINDOWS and found.st_uid != os.geteuid():
-        raise JournalUnusable(
+        raise NotPrivate(
             f"The state directory {shown(directory)} belongs to another user. Make it yours with: "
             f'sudo chown -R "$(id -un)" {shown(here)} (or set ATLASCLOUD_STATE_DIR to a directory of your own). '
             f"{_UNTIL_THEN}"
         )
     if not _WINDOWS and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise JournalUnusable(
+        raise NotPrivate(
             f"Others can write to the state directory {shown(directory)}. Mend that with: chmod go-w {shown(here)} "
             f"{_UNTIL_THEN}"
         )
     for link in (directory / name for name in names):
         if link.is_symlink():
-            raise JournalUnusable(
+            raise NotPrivate(
                 f"In the state directory, {shown(link)} is a symbolic link, which is not followed. Remove it with: "
                 f"rm {shown(shlex.quote(str(link)))} {_UNTIL_THEN}"
             )

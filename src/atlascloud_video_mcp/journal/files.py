@@ -28,7 +28,7 @@ def open_file(path: Path, *, thorough: bool) -> tuple[sqlite3.Connection, Path |
     One process opens at a time, so that none meets a file half made or half set aside.
 
     Raises:
-        JournalUnusable, sqlite3.Error, OSError: it cannot be used; nothing was changed.
+        NewerJournal, NotPrivate, sqlite3.Error, OSError: it cannot be used; nothing was changed.
     """
     make_private(path.parent)
     require_safe(path)
@@ -46,7 +46,7 @@ def require_safe(path: Path) -> None:
     """Let a journal pass that nobody else can have put there.
 
     Raises:
-        JournalUnusable: It lies where others can write, or is a link, or one of the files beside it is.
+        NotPrivate: It lies where others can write, or is a link, or one of the files beside it is.
         OSError: It cannot be looked at.
     """
     beside = (path.name + companion for companion in _COMPANIONS)

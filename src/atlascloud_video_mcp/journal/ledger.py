@@ -12,7 +12,9 @@ from atlascloud_video_mcp.bodies import duration_of
 from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal.books import HistoryNeeded, PriceNeeded, Spending, Terms, require_room, since
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
+from atlascloud_video_mcp.journal.schema import NewerJournal
 from atlascloud_video_mcp.money import from_millionths
+from atlascloud_video_mcp.paths import NotPrivate
 from atlascloud_video_mcp.predictions import Status
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class Ledger:
 
     def require(self, terms: Terms) -> None:
         """See Journal.require."""
-        if isinstance(self._trouble, JournalUnusable):
+        if isinstance(self._trouble, (NewerJournal, NotPrivate)):
             raise JournalUnusable(f"Nothing was sent or paid. {self._trouble}") from self._trouble
         if self._trouble and terms.budget is not None:
             raise JournalUnusable(

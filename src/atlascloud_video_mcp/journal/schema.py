@@ -7,8 +7,6 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.errors import JournalUnusable
-
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
@@ -146,7 +144,7 @@ _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE = 0xFF
 
 
-class NewerJournal(JournalUnusable):
+class NewerJournal(Exception):
     """The file was written by a version of this program that knows more steps."""
 
 

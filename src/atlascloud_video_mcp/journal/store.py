@@ -9,11 +9,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal.files import OWNERS, identity, open_file, require_safe
 from atlascloud_video_mcp.journal.ledger import Ledger
 from atlascloud_video_mcp.journal.owners import Owners
-from atlascloud_video_mcp.journal.schema import connect, is_damage, transaction
+from atlascloud_video_mcp.journal.schema import NewerJournal, connect, is_damage, transaction
+from atlascloud_video_mcp.paths import NotPrivate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_FAILURES = (sqlite3.Error, OSError, JournalUnusable)
+_FAILURES = (sqlite3.Error, OSError, NewerJournal, NotPrivate)
 
 
 class Store:
@@ -153,6 +153,6 @@ class Store:
 
 
 def _as_warning(error: Exception) -> str:
-    if isinstance(error, JournalUnusable):
+    if isinstance(error, (NewerJournal, NotPrivate)):
         return str(error)
     return f"The journal cannot be written ({error}): this process forgets what it did when it ends."

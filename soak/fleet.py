@@ -223,7 +223,7 @@ class Fleet:
         """Hold the books against the account."""
         async with Cloud(base_url, SecretStr(CANARY)) as cloud, Journal(self._root / "state") as journal:
             lost = await journal.lost(cloud.account, within=timedelta(days=1))
-            spent = (await journal.spending(cloud.account)).total
+            spent = (await journal.spending()).total
             self.figures.books = spent - sum((entry.spent for entry in lost), Decimal(0))
             self.figures.charged = Decimal(int(BALANCE)) - await cloud.balance()
 

@@ -18,7 +18,7 @@ from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList, Status
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, STANDARD, cloud_at, result_of, studio_at, text_of
+from kit import CANARY, REMOTE, STANDARD, result_of, studio_at, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -137,8 +137,8 @@ async def test_what_the_history_knows_corrects_the_books_though_nobody_looked(
         await listed(studio)
         sandbox.script(UNREADABLE)
         remembered = await listed(studio)
-    async with cloud_at(base_url) as cloud, Journal(tmp_path) as journal:
-        spent = (await journal.spending(cloud.account)).total
+    async with Journal(tmp_path) as journal:
+        spent = (await journal.spending()).total
         took = await journal.durations(STANDARD, None)
 
     assert {each.prediction_id: each.status for each in remembered.predictions} == {

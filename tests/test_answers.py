@@ -163,14 +163,14 @@ OUTCOMES = [
     Outcome(
         joined,
         is_error=False,
-        text=("^Still rendering", f"{JOINED}$", WAIT),
-        data={"status": "processing", "reused": True, "notes": f"^{JOINED}$", "next_step": WAIT},
+        text=("^Still rendering", JOINED, WAIT),
+        data={"status": "processing", "reused": True, "notes": JOINED, "next_step": WAIT},
     ),
     Outcome(
         joined_when_finished,
         is_error=False,
-        text=(f"^The clip is ready: {A_URL}$", r"^cost: \$0\.30, paid earlier$", f"{JOINED}$", KEEP),
-        data={"status": "completed", "reused": True, "notes": f"^{JOINED}$", "video_url": A_URL},
+        text=(f"^The clip is ready: {A_URL}$", r"^cost: \$0\.30, paid earlier$", JOINED, KEEP),
+        data={"status": "completed", "reused": True, "notes": JOINED, "video_url": A_URL},
     ),
     Outcome(
         failed,

@@ -23,6 +23,11 @@ NOW = datetime.now(UTC)
 BUDGET = Decimal("1.00")
 JOURNALS = Path(__file__).parent / "journals"
 OLD_ACCOUNT = "d51dba4ab2c700f5"
+# All but the one that was not sent, which is given up.
+KEPT = """
+    SELECT seq, intent_id, key, owner, stage, request, notes, created_at, report, save_to, saved_path FROM entries
+    WHERE seq > 1 ORDER BY seq
+"""
 
 
 def report(prediction_id: str = "p1", status: str = "processing", **fields: object) -> Report:
@@ -261,8 +266,7 @@ def planted(directory: Path, step: int) -> None:
 async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: Path, step: int, counts: str) -> None:
     planted(tmp_path, step)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
-        kept = "seq, intent_id, key, owner, stage, request, notes, created_at, report, save_to, saved_path"
-        before = database.execute(f"SELECT {kept} FROM entries WHERE seq > 1 ORDER BY seq").fetchall()
+        before = database.execute(KEPT).fetchall()
 
     async with Journal(tmp_path) as journal:
         assert await journal.durations("minimax/hailuo-2.3/i2v-standard", 6 if step == 1 else None)
@@ -271,7 +275,7 @@ async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: P
         assert await spent(journal) == Decimal(counts)
         assert journal.warnings == ()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
-        assert database.execute(f"SELECT {kept} FROM entries WHERE seq > 1 ORDER BY seq").fetchall() == before
+        assert database.execute(KEPT).fetchall() == before
         assert database.execute("PRAGMA user_version").fetchone() == (3,)
         assert {take for (take,) in database.execute("SELECT take FROM entries")} == {1}
 

@@ -127,7 +127,9 @@ async def test_a_dry_run_says_what_the_budget_would_do(base_url: str) -> None:
         fits = await rehearsed(studio, prompt="one")
 
     assert before.notes == ("The budget allows it: $0.70 of $0.70 for 24 hours are left before it.",)
-    assert "The budget would refuse it. It costs $0.50, and $0.30 of the $0.70" in notes_of(after)
+    assert "The budget would refuse it. Nothing was sent or paid. It costs $0.50, and $0.30 of the $0.70" in notes_of(
+        after
+    )
     assert after.cost_usd == 0.5
     assert "$0.40 of $0.70" in notes_of(fits)
 

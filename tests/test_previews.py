@@ -10,7 +10,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import anyio
 import av
 import pytest
 from mcp import Client

@@ -16,6 +16,7 @@ from kit import REMOTE, STANDARD, cloud_at
 if TYPE_CHECKING:
     from atlascloud_video_mcp.sandbox.faults import FaultEndpoint
 
+YES: tuple[object, ...] = (True, "true", "True", 1, "1", "yes", [], {"a": 1})
 BODY = {"model": STANDARD, "image": REMOTE}
 
 
@@ -61,7 +62,7 @@ async def test_a_price_comes_as_text_or_number(sandbox: Sandbox, base_url: str, 
     "data",
     [
         *({}, None, [], {"price": None}, {"price": -1}, {"price": "nan"}),
-        *({"price": "0.28", "estimate_partial": yes} for yes in (True, "true", "True", 1, "1", "yes", [], {"a": 1})),
+        *({"price": "0.28", "estimate_partial": yes} for yes in YES),
         *({"price": "0.28", "currency": other} for other in ("CNY", "eur", 840, ["USD"])),
         {"price": {"value": "0.28", "currency": "CNY"}},
     ],

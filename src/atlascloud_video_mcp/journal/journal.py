@@ -29,9 +29,10 @@ _NO_TERMS = Terms()
 class Journal:
     """Remembers intents, predictions, uploads and durations in a directory that any number of processes may share.
 
-    `directory` None keeps all in memory. The disk is first touched by the first method called. No method but
-    `claim` raises because of the disk: what is amiss stands in `warnings`, and the work goes on in memory, as it does
-    beside a journal of a newer version, or one in a place that others can write. What a method began it finishes, also when its task is cancelled. What is about to be paid for, and what was, outlasts a power cut.
+    `directory` None keeps all in memory. The disk is first touched by the first method called. No method but `claim`
+    and `require` raises because of the disk: what is amiss stands in `warnings`, and the work goes on in memory, as it
+    does beside a journal of a newer version, or one in a place that others can write. What a method began it finishes,
+    also when its task is cancelled. What is about to be paid for, and what was, outlasts a power cut.
     """
 
     def __init__(self, directory: Path | None) -> None:

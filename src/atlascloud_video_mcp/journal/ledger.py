@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from atlascloud_video_mcp.predictions import Status
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Mapping, Sequence
+    from decimal import Decimal
 
     from atlascloud_video_mcp.journal.owners import Owners
     from atlascloud_video_mcp.predictions import Report

@@ -90,8 +90,8 @@ async def animate_image(
 ) -> Annotated[CallToolResult, DryRun]:
     """Make a video clip from a picture and wait for it. COSTS MONEY.
 
-    Takes 30 s to 5 min. While it renders, call get_prediction with its id. The same call again gives the same clip
-    and pays nothing; only another take pays.
+    Takes 30 s to 5 min. While it renders, call get_prediction with its id. The same call again gives the same clip,
+    paid once; another take is another clip, paid again. list_predictions finds what was made.
     """
     call = Call(ctx, wait_seconds)
     studio = await call.studio()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import anyio
 import pytest
@@ -17,7 +19,7 @@ from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, Spending, 
 from atlascloud_video_mcp.predictions import Report
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
 NOW = datetime.now(UTC)
 BUDGET = Decimal("1.00")
@@ -251,6 +253,53 @@ async def test_what_could_be_joined_is_shown_without_claiming(journal: Journal) 
 
     assert joinable is not None
     assert joinable.intent_id == intent_id
+
+
+async def filled(directory: Path, entries: int) -> Journal:
+    """A journal with so many paid entries of the last 24 hours, each with a prompt and a report."""
+    journal = Journal(directory)
+    intent_id = await paid(journal, "first", "0.000001")
+    await journal.reported("first", report("first", "completed", price="0.000001", error="x" * 500))
+    with closing(sqlite3.connect(directory / "journal.sqlite3")) as database:
+        database.row_factory = sqlite3.Row
+        row = dict(database.execute("SELECT * FROM entries WHERE intent_id = ?", (intent_id,)).fetchone())
+        del row["seq"]
+        insert = f"INSERT INTO entries ({', '.join(row)}) VALUES ({', '.join(':' + name for name in row)})"
+        for number in range(entries - 1):
+            at = (NOW - timedelta(seconds=86_000 * number / entries)).isoformat(timespec="microseconds")
+            new = {"intent_id": f"{number:032x}", "key": f"{number}", "prediction_id": f"p{number}", "submitted_at": at}
+            database.execute(insert, row | new)
+        database.commit()
+    return journal
+
+
+async def processor_time_of_a_claim(journal: Journal) -> float:
+    """The quickest of many, with a budget: what the machine does beside it makes single ones slower only."""
+    times = []
+    for _ in range(60):
+        begun = time.thread_time()
+        await journal.claim(uuid4().hex, terms=terms("0.000001", "1000"))
+        times.append(time.thread_time() - begun)
+    return min(times)
+
+
+async def test_a_claim_with_a_budget_takes_no_longer_with_many_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In this thread, so that the time of the work itself is measured, whatever else the machine does.
+    async def here(work: Callable[[], object], **_: object) -> object:  # noqa: RUF029 - as run_sync
+        return work()
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", here)
+    async with (
+        await filled(tmp_path / "empty", 1) as empty,
+        await filled(tmp_path / "some", 2_000) as some,
+        await filled(tmp_path / "many", 10_000) as many,
+    ):
+        assert (await many.spending()).total == Decimal("0.01")
+        shortest, second, third = [await processor_time_of_a_claim(each) for each in (empty, some, many)]
+
+    assert max(second, third) < 1.5 * shortest
 
 
 def planted(directory: Path, step: int) -> None:

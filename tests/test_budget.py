@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from atlascloud_video_mcp.errors import OverBudget, RequestRefused, SubmissionUnknown
+from atlascloud_video_mcp.errors import JournalUnusable, OverBudget, RequestRefused, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import DryRun, Prediction
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
@@ -228,6 +230,122 @@ async def test_a_budget_is_the_state_directorys_whoever_pays_and_however_the_add
 
     assert len(sandbox.submissions) == 1
     assert await spent(tmp_path) == PRICE
+
+
+def damage(directory: Path) -> None:
+    for name in ("journal.sqlite3", "journal.sqlite3-wal"):
+        if (directory / name).exists():
+            (directory / name).write_bytes(b"damaged" * 1000)
+
+
+def rows(*made: dict[str, object]) -> Fault:
+    """A page of the account's history, in the shape that the vendor's own tools read, and no further page."""
+    body = {"code": "200", "data": {"items": list(made), "total": str(len(made))}}
+    return Fault(endpoint="history", action="status", status=200, body=json.dumps(body), times=99)
+
+
+async def test_with_a_budget_and_no_journal_on_disk_nothing_is_submitted(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_bytes(b"not a directory")
+
+    async with studio_at(base_url, directory=tmp_path / "state", budget="0.50") as studio:
+        with pytest.raises(
+            JournalUnusable, match=r"^Nothing was sent or paid\. ATLASCLOUD_BUDGET_USD is set, .* Mend that"
+        ):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        assert {request.endpoint for request in sandbox.received} <= {"calculate"}
+        (tmp_path / "state").unlink()
+        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert made.notes is None
+    assert await spent(tmp_path / "state") == PRICE
+
+
+async def test_after_damage_the_accounts_own_history_counts_in_the_place_of_what_was_lost(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path, budget="0.70") as studio:
+        await last_of(studio.animate_image(REMOTE, prompt="one", deadline=NOW))
+        failing = await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        sandbox.finish(failing.prediction_id)
+    damage(tmp_path)
+    async with studio_at(base_url, directory=tmp_path, budget="0.70") as studio:
+        sandbox.script(Fault(endpoint="history", action="status", status=503, times=4))
+        with pytest.raises(OverBudget, match=r"begun anew in the last 24 hours, .* cannot be counted: Atlas Cloud"):
+            await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
+        assert len(sandbox.submissions) == 2
+        await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
+    # The mark is in the file: it holds in other processes, and after a restart.
+    async with studio_at(base_url, directory=tmp_path, budget="0.70") as restarted:
+        with pytest.raises(OverBudget, match=r"\$0\.60 of the \$0\.70"):
+            await last_of(restarted.animate_image(REMOTE, prompt="three", deadline=NOW))
+        rehearsed = await result_of(restarted.animate_image(REMOTE, prompt="three", dry_run=True, deadline=NOW))
+
+    assert isinstance(rehearsed, DryRun)
+    assert "The budget would refuse it." in "".join(rehearsed.notes or ())
+    assert await spent(tmp_path) == 2 * PRICE
+    assert len(sandbox.submissions) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+async def test_a_state_directory_that_is_deleted_under_running_processes_breaks_no_budget(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    async with (
+        studio_at(base_url, directory=state, budget="0.70") as ours,
+        studio_at(base_url, directory=state, budget="0.70") as theirs,
+    ):
+        made = await last_of(ours.animate_image(REMOTE, prompt="one", deadline=NOW))
+        await last_of(theirs.animate_image(REMOTE, prompt="two", deadline=NOW))
+        shutil.rmtree(state)
+        for studio, prompt in ((theirs, "three"), (ours, "four")):
+            with pytest.raises(OverBudget, match=r"\$0\.60 of the \$0\.70"):
+                await last_of(studio.animate_image(REMOTE, prompt=prompt, deadline=NOW))
+        again = await last_of(ours.animate_image(REMOTE, prompt="one", deadline=NOW))
+
+    assert (again.prediction_id, again.reused) == (made.prediction_id, True)
+    assert len(sandbox.submissions) == 2
+
+
+async def refused_after_damage(directory: Path, *faults: Fault) -> str:
+    """What is said with a budget of $1.20 to who asks for a clip once the journal was damaged."""
+    await anyio.Path(directory).mkdir(mode=0o700)
+    await anyio.Path(directory / "journal.sqlite3").write_bytes(b"damaged" * 1000)
+    sandbox = Sandbox(seconds=3600)
+    sandbox.script(*faults)
+    with sandbox.running() as base_url:
+        async with studio_at(base_url, directory=directory, budget="1.20") as studio:
+            with pytest.raises(OverBudget) as caught:
+                await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    assert sandbox.submissions == []
+    return str(caught.value)
+
+
+async def test_a_history_is_counted_row_by_row_and_not_at_all_where_that_cannot_be(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    asked = json.dumps({"model": STANDARD, "image": REMOTE})
+    young = {"createdAt": now.isoformat(), "requestBody": asked}
+    done = {"outputs": ["https://c.example/1.mp4"], "price": "0.10"}
+    page = rows(
+        {"ID": "running", "status": "processing", **young},
+        {"ID": "priced", "status": "completed", "result": done, **young},
+        {"ID": "failed", "status": "failed", **young},
+        {"ID": "whenever", "status": "processing", "requestBody": asked},
+        {"ID": "says nothing", **young},
+        {"ID": "old", "requestBody": asked, "createdAt": (now - timedelta(hours=25)).isoformat()},
+    )
+    endless = [
+        rows({"ID": f"p{number}", "status": "failed", **young}).model_copy(update={"after": number, "times": 1})
+        for number in range(30)
+    ]
+
+    assert "$1.00 of the $1.20" in await refused_after_damage(tmp_path / "counted", page)
+    assert await spent(tmp_path / "counted") == 3 * PRICE + Decimal("0.10")
+    said = await refused_after_damage(tmp_path / "unpriced", NO_PRICES, page)
+    assert "cannot be counted: No price could be had for prediction" in said
+    assert "cannot be counted: It has too many pages" in await refused_after_damage(tmp_path / "endless", *endless)
 
 
 async def test_a_shorter_clip_may_fit_where_a_longer_one_does_not(sandbox: Sandbox, base_url: str) -> None:

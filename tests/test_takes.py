@@ -21,7 +21,7 @@ import anyio
 import pytest
 from mcp import Client
 
-from atlascloud_video_mcp.errors import AtlasError, OutOfTime, ServiceUnavailable, SubmissionUnknown
+from atlascloud_video_mcp.errors import OutOfTime, ServiceUnavailable, SubmissionUnknown
 from atlascloud_video_mcp.predictions import Prediction
 from atlascloud_video_mcp.sandbox import Chaos, Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
@@ -114,7 +114,7 @@ async def test_who_is_told_to_call_again_while_anothers_clip_is_saved_pays_nothi
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     sandbox.script(Fault(endpoint="file", action="delay", seconds=3, times=9))
-    wanted = {"image": REMOTE, "save_to": str(tmp_path / "clips")}
+    wanted: dict[str, Any] = {"image": REMOTE, "save_to": str(tmp_path / "clips")}
     state = tmp_path / "state"
     told: list[Prediction] = []
 
@@ -216,20 +216,18 @@ FAILURES = [
     *(
         Fault(endpoint=endpoint, action=action, act=act, times=times)
         for endpoint in ("upload", "generate", "prediction")
-        for action in ("malformed", "html", "empty")
-        for act in (True, False)
-        for times in (1, 5)
+        for action in ("malformed", "html")
+        for act, times in ((True, 1), (False, 5))
     ),
     *(
         Fault(endpoint=endpoint, action=action, times=times)
         for endpoint in ("upload", "generate", "prediction", "file")
-        for action in ("reset_before", "reset_after", "truncate")
-        for times in (1, 5)
+        for action, times in (("reset_before", 1), ("reset_after", 1), ("truncate", 5))
     ),
     *(
         Fault(endpoint=endpoint, action="status", status=status, act=act)
         for endpoint in ("upload", "generate")
-        for status in (400, 401, 402, 403, 408, 429, 500, 502, 503, 520)
+        for status in (400, 401, 402, 408, 429, 502, 520)
         for act in ((True, False) if status >= 500 or status == 408 else (False,))
     ),
     *(Fault(endpoint="prediction", action="status", status=status, times=5) for status in (400, 404, 429, 503)),
@@ -327,7 +325,7 @@ def older(state: Path, by: timedelta) -> None:
 async def test_what_a_key_cannot_read_is_anothers_and_what_it_cannot_look_at_is_waited_for(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    no_such = Fault(endpoint="prediction", action="status", status=404, times=3)
+    no_such = Fault(endpoint="prediction", action="status", status=404)
     async with studio_at(base_url, directory=tmp_path) as studio:
         first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
     async with studio_at(base_url, directory=tmp_path, key="another", history_patience=5) as studio:
@@ -369,18 +367,22 @@ async def test_who_is_taken_for_dead_while_he_uploads_sends_nothing_and_joins(
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=1.5))
     told: list[Prediction] = []
 
-    async with studio_at(base_url, directory=tmp_path) as slow, caller(base_url, tmp_path) as quick:
-        async with anyio.create_task_group() as tasks:
+    async with (
+        studio_at(base_url, directory=tmp_path) as slow,
+        caller(base_url, tmp_path) as quick,
+        anyio.create_task_group() as tasks,
+    ):
 
-            async def ask() -> None:
-                told.append(await last_of(slow.animate_image(ROCKET, deadline=NOW)))
+        async def ask() -> None:
+            told.append(await last_of(slow.animate_image(ROCKET, deadline=NOW)))
 
-            tasks.start_soon(ask)
-            await until(lambda: requests_to(sandbox, "upload"))
-            # As on a network file system that forgets locks.
-            for lock in (tmp_path / "owners").iterdir():
-                lock.unlink()
-            other = await quick.call(image=ROCKET)
+        tasks.start_soon(ask)
+        await until(lambda: requests_to(sandbox, "upload"))
+        # As on a network file system that forgets locks.
+        for lock in (tmp_path / "owners").iterdir():
+            lock.unlink()
+        other = await quick.call(image=ROCKET)
+        await until(lambda: told)
 
     assert len(sandbox.submissions) == 1
     assert told[0].prediction_id == other["prediction_id"] == sandbox.accepted[0][0]
@@ -497,7 +499,3 @@ async def test_whoever_leaves_before_it_is_sent_has_paid_nothing_and_frees_the_t
 
     assert not again.reused
     assert len(sandbox.submissions) == 1
-
-
-def test_every_error_can_say_more() -> None:
-    assert str(AtlasError("One.").adding("Two.")) == "One. Two."

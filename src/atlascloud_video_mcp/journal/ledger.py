@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Report
 
 _NOBODYS_KEY = ""
-_TO_THE_MINUTE = len("2026-01-01T00:00")
+_TO_THE_HOUR, _TO_THE_MINUTE = len("2026-01-01T00"), len("2026-01-01T00:00")
 _BY_INTENT = "SELECT * FROM entries WHERE intent_id = ?"
 _BY_KEY = "SELECT * FROM entries WHERE key = ? AND take = ? ORDER BY seq DESC"
 _BY_PREDICTION = "SELECT * FROM entries WHERE prediction_id = ? ORDER BY seq DESC"
@@ -38,12 +38,14 @@ _SPENT = """
     SELECT COALESCE(submitted_at, created_at) AS at, spent FROM entries
     WHERE COALESCE(submitted_at, created_at) > ? AND spent <> 0 ORDER BY at
 """
-# Whole minutes by their sums, the one that the span begins in by its entries.
+# Whole hours and minutes by their sums, the minute that the span begins in by its entries; ';' comes after ':'.
 _SUM = """
-    SELECT (SELECT COALESCE(SUM(amount), 0) FROM spending WHERE minute > :minute) + (
-        SELECT COALESCE(SUM(spent), 0) FROM entries
+    SELECT COALESCE((SELECT SUM(amount) FROM spending_by_hour WHERE hour > :hour), 0)
+    + COALESCE((SELECT SUM(amount) FROM spending_by_minute WHERE minute > :minute AND minute < :hour || ';'), 0)
+    + COALESCE((
+        SELECT SUM(spent) FROM entries
         WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :minute || ';'
-    )
+    ), 0)
 """
 _MADE = """
     SELECT * FROM entries WHERE stage = 'submitted' AND (? IS NULL OR account IN (?, ''))
@@ -153,7 +155,8 @@ class Ledger:
         """The sum of what was spent since then, by whichever account."""
         self._settle()
         at = as_text(begin)
-        (total,) = self._db.execute(_SUM, {"minute": at[:_TO_THE_MINUTE], "begin": at}).fetchone()
+        spans = {"hour": at[:_TO_THE_HOUR], "minute": at[:_TO_THE_MINUTE], "begin": at}
+        (total,) = self._db.execute(_SUM, spans).fetchone()
         return from_millionths(total)
 
     def spending(self, begin: datetime) -> Spending:

@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MORE_SPENT = """
-    INSERT OR IGNORE INTO spending VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16), 0);
-    UPDATE spending SET amount = amount + NEW.spent
+    INSERT OR IGNORE INTO spending_by_hour VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13), 0);
+    INSERT OR IGNORE INTO spending_by_minute VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16), 0);
+    UPDATE spending_by_hour SET amount = amount + NEW.spent
+    WHERE hour = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13);
+    UPDATE spending_by_minute SET amount = amount + NEW.spent
     WHERE minute = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16);
 """
 _LESS_SPENT = """
-    UPDATE spending SET amount = amount - OLD.spent
+    UPDATE spending_by_hour SET amount = amount - OLD.spent
+    WHERE hour = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 13);
+    UPDATE spending_by_minute SET amount = amount - OLD.spent
     WHERE minute = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 16);
 """
 # The file's user_version is the number of steps it has seen. A step that was released is never changed.
@@ -115,10 +120,15 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX entries_by_prediction ON entries (prediction_id)",
         "CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at))",
         "CREATE INDEX entries_intended ON entries (owner) WHERE stage = 'intended'",
-        # The sum of what was spent in each minute: a day has 1,440 of them, however many entries it has.
-        "CREATE TABLE spending (minute TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
+        # What was spent in each hour and each minute: a day has few of them, however many entries it has.
+        "CREATE TABLE spending_by_hour (hour TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE spending_by_minute (minute TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
         """
-        INSERT INTO spending
+        INSERT INTO spending_by_hour
+        SELECT SUBSTR(COALESCE(submitted_at, created_at), 1, 13), SUM(spent) FROM entries WHERE spent <> 0 GROUP BY 1
+        """,
+        """
+        INSERT INTO spending_by_minute
         SELECT SUBSTR(COALESCE(submitted_at, created_at), 1, 16), SUM(spent) FROM entries WHERE spent <> 0 GROUP BY 1
         """,
         f"""

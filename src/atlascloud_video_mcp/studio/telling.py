@@ -48,7 +48,9 @@ class Telling:
             following = job.follow(deadline=deadline, heartbeat=self.heartbeat, looks=looks, answer_by=answer_by)
             async with aclosing(following) as log:
                 async for news in log:
-                    yield step(job, news, sandbox=self.cloud.sandbox, warnings=self.journal.warnings)
+                    # Others may follow the same job, of whose call these notes are not.
+                    own = job.notes if work else ()
+                    yield step(job, news, sandbox=self.cloud.sandbox, own=own, warnings=self.journal.warnings)
         finally:
             if not job.committed:
                 job.scope.cancel()

@@ -13,6 +13,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import BeforeValidator, Field
 
 from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp.clients import AT_LEAST
 from atlascloud_video_mcp.player import player_app, shown_in
 from atlascloud_video_mcp.predictions import Balance, DryRun, Prediction, SavedVideo, Status, Upload
 from atlascloud_video_mcp.server.account import Predictions, balance_answer, list_answer
@@ -194,6 +195,7 @@ def build_server(
     open_studio: Callable[[], AbstractAsyncContextManager[Studio]],
     *,
     max_wait: float = math.inf,
+    at_least: float = AT_LEAST,
     local: bool = False,
 ) -> MCPServer[Desk]:
     """Build the server; nothing is opened before a tool is called.
@@ -201,6 +203,7 @@ def build_server(
     Args:
         open_studio: Opens the studio, at the first call that needs it.
         max_wait: Seconds a call may block at most, whatever it asks for.
+        at_least: Seconds any call may take, one that must not wait too.
         local: Whether the API is on this machine: the player may then load pictures and clips from there.
     """
     page, apps = player_app()
@@ -208,7 +211,7 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[Desk]) -> AsyncGenerator[Desk, None]:
         async with anyio.create_task_group() as tasks:
-            desk = Desk(open_studio, tasks, max_wait)
+            desk = Desk(open_studio, tasks, max_wait, at_least)
             if local:
                 page.load_from(desk.origin)
             yield desk

@@ -264,7 +264,7 @@ async def test_a_journal_that_is_deleted_while_in_use_is_begun_anew_and_says_so(
         (warning,) = ours.warnings
         assert "was deleted or replaced while it was in use" in warning
         assert theirs.warnings == ()
-        assert await theirs.is_begun_anew()
+        assert await theirs.begun_anew()
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import stat
@@ -460,6 +461,22 @@ async def test_the_state_directory_is_its_owners_alone_whichever_call_comes_firs
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (state.parent, state, *state.iterdir())}
     assert {mode for name, mode in modes.items() if (state / name).is_dir() or name in {"above", "state"}} == {0o700}
     assert {mode & 0o077 for mode in modes.values()} == {0}
+
+
+async def test_what_a_deleted_journal_knew_is_found_in_the_accounts_history(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    async with studio_at(base_url, directory=state) as ours, studio_at(base_url, directory=state) as theirs:
+        made = await last_of(ours.animate_image(REMOTE, prompt="one", deadline=NOW))
+        await last_of(theirs.animate_image(REMOTE, prompt="two", deadline=NOW))
+        await anyio.to_thread.run_sync(shutil.rmtree, state)
+        again = await last_of(theirs.animate_image(REMOTE, prompt="one", deadline=NOW))
+        other = await last_of(theirs.animate_image(REMOTE, prompt="three", deadline=NOW))
+
+    assert (again.prediction_id, again.reused) == (made.prediction_id, True)
+    assert not other.reused
+    assert len(sandbox.submissions) == 3
 
 
 async def test_a_newer_journal_beside_a_running_process_stops_its_next_payment(

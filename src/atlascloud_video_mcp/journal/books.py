@@ -14,7 +14,11 @@ SPAN = timedelta(hours=24)
 
 
 class HistoryNeeded(Exception):
-    """There is a budget, and entries that count in it may be missing: the account's history has to be read first."""
+    """There is a budget, and entries from before `begun_anew` may be missing: the account's history is to be read."""
+
+    def __init__(self, begun_anew: datetime) -> None:
+        super().__init__(begun_anew)
+        self.begun_anew = begun_anew
 
 
 class PriceNeeded(Exception):
@@ -31,8 +35,8 @@ class Terms:
     """What it costs, where that is known."""
     budget: Decimal | None = None
     """What may be spent in 24 hours, this request included; None: any amount."""
-    history_counted: bool = False
-    """Whether the account's history was read into a journal that was begun anew."""
+    history_counted: datetime | None = None
+    """When the journal was begun anew into which the account's history was read."""
 
 
 @dataclass(frozen=True)

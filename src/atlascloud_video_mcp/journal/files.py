@@ -53,8 +53,12 @@ def require_safe(path: Path) -> None:
     require_private(path.parent, (*beside, path.with_suffix(".lock").name, OWNERS))
 
 
-def identity(path: Path) -> tuple[int, int] | None:
-    """Tells a file from another that took its name; None when there is none."""
+def identity(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Tells an open journal from another that took its name, or its log's; None stands for what is not there."""
+    return tuple(_inode(path.with_name(path.name + companion)) for companion in ("", "-wal"))
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
     except OSError:

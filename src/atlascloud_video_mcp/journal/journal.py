@@ -108,9 +108,9 @@ class Journal:
         """What was spent in the last 24 hours through this journal, by whichever account."""
         return await self._run(lambda ledger: ledger.spending(since()))
 
-    async def is_begun_anew(self) -> bool:
-        """Whether entries of the last 24 hours may be missing, since an earlier file was damaged or deleted."""
-        return await self._run(lambda ledger: ledger.is_begun_anew(since()), lasting=False)
+    async def begun_anew(self) -> datetime | None:
+        """When it was begun in the place of one that was damaged or deleted, if that was in the last 24 hours."""
+        return await self._run(lambda ledger: ledger.begun_anew(since()), lasting=False)
 
     async def uncounted(self, prediction_ids: Collection[str]) -> set[str]:
         """Those of the ids that are not in the books."""

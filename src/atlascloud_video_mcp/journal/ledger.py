@@ -127,8 +127,9 @@ class Ledger:
             self._require_room(terms, terms.budget)
 
     def _require_room(self, terms: Terms, budget: Decimal) -> None:
-        if not terms.history_counted and self.is_begun_anew(since()):
-            raise HistoryNeeded
+        anew = self.begun_anew(since())
+        if anew and anew != terms.history_counted:
+            raise HistoryNeeded(anew)
         if terms.price is None:
             raise PriceNeeded
         if self.spent(since()) + terms.price > budget:
@@ -174,9 +175,14 @@ class Ledger:
         """Write down that this file was begun in the place of another, whose entries are missing here."""
         self._db.execute("INSERT INTO begun_anew VALUES (?)", (as_text(datetime.now(UTC)),))
 
-    def is_begun_anew(self, begin: datetime) -> bool:
-        """Whether entries since then may be missing."""
-        return self._db.execute("SELECT 1 FROM begun_anew WHERE at > ?", (as_text(begin),)).fetchone() is not None
+    def begun_anew(self, begin: datetime) -> datetime | None:
+        """When the file was last begun anew since then, so that entries may be missing."""
+        (at,) = self._db.execute("SELECT MAX(at) FROM begun_anew WHERE at > ?", (as_text(begin),)).fetchone()
+        return datetime.fromisoformat(at) if at else None
+
+    def origin(self) -> bytes:
+        """What tells this file from another that took its place."""
+        return bytes(self._db.execute("SELECT id FROM origin").fetchone()[0])
 
     def uncounted(self, prediction_ids: Collection[str]) -> set[str]:
         """See Journal.uncounted."""

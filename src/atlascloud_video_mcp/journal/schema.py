@@ -142,6 +142,9 @@ STEPS: tuple[tuple[str, ...], ...] = (
         BEGIN {_LESS_SPENT} {_MORE_SPENT} END
         """,
         f"CREATE TRIGGER spending_gone AFTER DELETE ON entries WHEN OLD.spent <> 0 BEGIN {_LESS_SPENT} END",
+        # Tells this file from another that took its place.
+        "CREATE TABLE origin (id BLOB NOT NULL)",
+        "INSERT INTO origin VALUES (randomblob(16))",
         # When this file was begun in the place of one that was damaged or deleted.
         "CREATE TABLE begun_anew (at TEXT NOT NULL)",
     ),

@@ -36,9 +36,11 @@ class Store:
         # A task that asyncio cancels leaves its thread at work while the next one starts.
         self._alone = Lock()
         self._db: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[tuple[int, int] | None, ...] = ()
+        self._origin: bytes | None = None
         self._written: dict[str, Entry] = {}
         self._told: tuple[str, ...] = ()
+        self._logged: set[str] = set()
         self._trouble: Exception | None = None
         """Why the file is done without at present."""
 
@@ -108,24 +110,28 @@ class Store:
 
     def _connect(self, *, thorough: bool) -> sqlite3.Connection:
         self._disconnect()
-        is_anew = False
+        aside = None
         if self._file:
             db, aside = open_file(self._file, thorough=thorough)
-            before, self._identity = self._identity, identity(self._file)
-            if aside:
-                self._tell(f"The journal {self._path} was damaged and set aside as {aside.name}; a new one was begun.")
-            elif before and before != self._identity:
-                self._tell(f"The journal {self._path} was deleted or replaced while it was in use.")
-            is_anew = aside is not None or before not in {None, self._identity}
+            self._identity = identity(self._file)
         else:
             db = connect(":memory:")
         self._db = db
         with transaction(db):
             ledger = self._ledger(db)
-            if is_anew:
+            if self._file and self._is_anew(ledger.origin(), aside):
                 ledger.begin_anew()
             ledger.restore(self._written.values())
         return db
+
+    def _is_anew(self, origin: bytes, aside: Path | None) -> bool:
+        """Whether a file took the place of one that was lost; says so."""
+        before, self._origin = self._origin, origin
+        if aside:
+            self._tell(f"The journal {self._path} was damaged and set aside as {aside.name}; a new one was begun.")
+        elif before not in {None, origin}:
+            self._tell(f"The journal {self._path} was deleted or replaced while it was in use.")
+        return aside is not None or before not in {None, origin}
 
     def _disconnect(self) -> None:
         if self._db:
@@ -142,14 +148,18 @@ class Store:
             self._retreat(worse)
 
     def _retreat(self, error: Exception) -> None:
-        if self._trouble is None:
-            _log.warning("%s", _as_warning(error))
+        self._log_once(_as_warning(error))
         self._trouble = error
         self._disconnect()
 
     def _tell(self, sentence: str) -> None:
-        _log.warning("%s", sentence)
-        self._told = (*self._told, sentence)
+        self._log_once(sentence)
+        self._told = tuple(dict.fromkeys((*self._told, sentence)))
+
+    def _log_once(self, sentence: str) -> None:
+        if sentence not in self._logged:
+            self._logged.add(sentence)
+            _log.warning("%s", sentence)
 
 
 def _as_warning(error: Exception) -> str:

@@ -14,7 +14,7 @@ import anyio.lowlevel
 from atlascloud_video_mcp.cloud import ASK_FIRST
 from atlascloud_video_mcp.errors import AtlasError, OverBudget, PredictionNotFound, SubmissionUnknown
 from atlascloud_video_mcp.journal import HistoryNeeded, PriceNeeded, Stage, Terms
-from atlascloud_video_mcp.predictions import Report
+from atlascloud_video_mcp.predictions import KEPT_FOR, Report
 from atlascloud_video_mcp.studio.budgets import count_history, look_at_orphans
 from atlascloud_video_mcp.studio.jobs import News
 
@@ -98,8 +98,10 @@ class Submissions:
         while True:
             claim = await self._on_terms(job, body, attempt)
             entry = claim.entry
-            if claim.won:
+            if claim.won and not await self._is_in_the_history(job, entry, body):
                 return entry
+            if claim.won:
+                continue
             if entry.stage is Stage.SUBMITTED:
                 if await self._is_known_to_be_ours(job, entry, not_ours):
                     return entry
@@ -116,6 +118,16 @@ class Submissions:
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
+
+    async def _is_in_the_history(self, job: Job, entry: Entry, body: Mapping[str, Any]) -> bool:
+        """Whether a request that the journal does not know was made before it was begun anew; then it learns of it."""
+        if await self._journal.begun_anew() is None:
+            return False
+        now = datetime.now(UTC)
+        report = await self._found(job, body, since=now - KEPT_FOR, patience=0)
+        if report:
+            await self._journal.submitted(entry.intent_id, report, now)
+        return report is not None
 
     async def earlier(self, job: Job, wanted: RequestKey) -> Entry | None:
         """The entry that a claim would give without winning.
@@ -148,14 +160,15 @@ class Submissions:
         quote: Quote | None = None,
     ) -> _T:
         """Do something that may be refused for money, and first whatever the refusal asks for."""
-        looked = counted = False
+        looked, counted = False, None
         while True:
             terms = Terms(self._cloud.account, quote.price if quote else None, self._budget, history_counted=counted)
             try:
                 return await attempt(terms)
-            except HistoryNeeded:
+            except HistoryNeeded as needed:
                 job.tell(News("Counting what the account's history shows", 0.015))
-                counted = await self._count_history()
+                await self._count_history(needed.begun_anew)
+                counted = needed.begun_anew
             except PriceNeeded as error:
                 if quote:
                     raise OverBudget(
@@ -168,7 +181,10 @@ class Submissions:
                 if looked or not (looked := await look_at_orphans(self._cloud, self._journal)):
                     raise
 
-    async def _count_history(self) -> bool:
+    async def _count_history(self, begun_anew: datetime) -> None:
+        # What was on its way when the journal was lost has to show in the history, whose rows may lag.
+        young = self._patience - (datetime.now(UTC) - begun_anew).total_seconds()
+        await anyio.sleep(max(0.0, young))
         try:
             await count_history(self._cloud, self._journal)
         except AtlasError as error:
@@ -177,7 +193,6 @@ class Submissions:
                 "hours, and the account's history, which has to be counted in the place of what was lost, cannot be "
                 f"counted: {error}"
             ) from error
-        return True
 
     async def _is_known_to_be_ours(self, job: Job, entry: Entry, not_ours: set[str]) -> bool:
         """Whether an entry is known to be of this account; if not, the API is asked, and the journal knows next time.

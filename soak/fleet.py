@@ -38,6 +38,7 @@ SERVERS = 4
 NO_ANSWER_IS_A_HANG = 120.0
 CANCELLED, TWICE, LEFT, REPEATED = 0.08, 0.10, 0.05, 0.15  # shares of calls and of orders
 TRIES = 8
+TAKES, SEVERAL = 3, 0.05  # how many takes some orders are, and the share of those
 PHOTOS = 60  # few enough that some are wanted again, whose bytes then are up already
 
 _FAILURES = (500, 502, 503, 504)
@@ -74,13 +75,15 @@ class Weather(Chaos):
 
 @dataclass
 class Order:
-    """One clip that somebody wants: arguments that no other order has."""
+    """One clip that somebody wants: a take of arguments, which no other order has."""
 
     prompt: str
     image: str
+    take: int = 1
     told: set[str] = field(default_factory=set)
     """The ids that answers gave for it."""
-    delivered: bool = False
+    done: bool = False
+    """Whether an answer gave its clip."""
     unknown: bool = False
     """Whether the last answer was that it is not known."""
 
@@ -99,8 +102,6 @@ class Figures:
     orders: int = 0
     accepted: int = 0
     paid_twice: list[str] = field(default_factory=list)
-    after_delivery: list[str] = field(default_factory=list)
-    """Accepted again after the journal had the first one as handed over, with a kill or a cancel on its way to us."""
     lost: list[str] = field(default_factory=list)
     absent: int = 0
     books: Decimal = Decimal(0)
@@ -209,7 +210,7 @@ class Fleet:
             limit = anyio.CapacityLimiter(8)
             async with anyio.create_task_group() as tasks:
                 for order in self.orders:
-                    if not order.delivered:
+                    if not order.done:
                         tasks.start_soon(self._settle, order, limit)
             self._judge()
             async with anyio.create_task_group() as tasks:
@@ -223,7 +224,7 @@ class Fleet:
         """Hold the books against the account."""
         async with Cloud(base_url, SecretStr(CANARY)) as cloud, Journal(self._root / "state") as journal:
             lost = await journal.lost(cloud.account, within=timedelta(days=1))
-            spent = (await journal.spending(cloud.account)).total
+            spent = (await journal.spending()).total
             self.figures.books = spent - sum((entry.spent for entry in lost), Decimal(0))
             self.figures.charged = Decimal(int(BALANCE)) - await cloud.balance()
 
@@ -232,20 +233,23 @@ class Fleet:
             number = len(self.orders)
             remote = self._dice.random() < 0.7
             image = f"https://pictures.example/{number % 7}.jpg" if remote else self._dice.choice(self._pictures)
-            order = Order(prompt=f"order {number}", image=image)
-            self.orders.append(order)
-            await self._fulfil(order)
+            takes = TAKES if self._dice.random() < SEVERAL else 1
+            orders = [Order(f"order {number}", image, take) for take in range(1, takes + 1)]
+            self.orders += orders
+            async with anyio.create_task_group() as tasks:
+                for order in orders:
+                    tasks.start_soon(self._fulfil, order)
 
     async def _fulfil(self, order: Order) -> None:
         """As an agent would: ask until there is an id, then look until there is a clip."""
         await self._ask(order)
-        if order.told and not order.delivered and self._dice.random() < REPEATED:
+        if order.told and not order.done and self._dice.random() < REPEATED:
             await self._animate(order)
         if not order.told or self._dice.random() < LEFT:
             return
         prediction_id = next(iter(order.told))
         for _ in range(3 * TRIES):
-            if order.delivered:
+            if order.done:
                 break
             await anyio.sleep(self._dice.uniform(0.3, GENERATION))
             await self._look(order, prediction_id)
@@ -256,7 +260,7 @@ class Fleet:
                 for _ in range(2):
                     tasks.start_soon(self._animate, order)
         for _ in range(TRIES):
-            if order.told or order.delivered:
+            if order.told or order.done:
                 break
             await self._animate(order)
             if order.unknown and self._dice.random() < 0.5:
@@ -267,7 +271,7 @@ class Fleet:
     async def _animate(self, order: Order, *, calmly: bool = False) -> None:
         self.figures.calls += 1
         wait = self._dice.choice((0, 0, 1, 2))
-        arguments = {"image": order.image, "prompt": order.prompt, "wait_seconds": wait}
+        arguments = {"image": order.image, "prompt": order.prompt, "take": order.take, "wait_seconds": wait}
         self._note(order, await self._call("animate_image", arguments, calmly=calmly), animate=True)
 
     async def _look(self, order: Order, prediction_id: str, *, calmly: bool = False) -> None:
@@ -302,12 +306,12 @@ class Fleet:
             self.figures.answers[clip["status"]] += 1
             if animate:
                 order.told.add(prediction_id)
-            order.delivered = order.delivered or clip["status"] == "completed"
+            order.done = order.done or clip["status"] == "completed"
             order.unknown = False
             return
         self.figures.answers[text[:60]] += 1
         if animate:
-            order.unknown = "with force_new true" in text
+            order.unknown = "only another take" in text
 
     async def _kill_now_and_then(self, pause: float) -> None:
         while True:
@@ -320,23 +324,20 @@ class Fleet:
             self._judge()
 
     def _judge(self) -> None:
-        """Look for orders that were paid again, as soon as may be: the journal does not keep when one was delivered."""
+        """Look for orders that were paid again, as soon as may be."""
         paid: dict[str, list[str]] = {}
         for prediction_id, body in self._sandbox.accepted:
             paid.setdefault(body["prompt"], []).append(prediction_id)
         for prompt, ids in paid.items():
-            if len(ids) > 1 and prompt not in self._judged:
+            orders = [order for order in self.orders if order.prompt == prompt]
+            if len(ids) > len(orders) and prompt not in self._judged:
                 self._judged.add(prompt)
-                told = [order.delivered for order in self.orders if order.prompt == prompt]
-                first = f"{prompt}: {' '.join(ids)} (delivered to us: {told}) {self._journalled(ids)}"
-                (self.figures.after_delivery if self._handed_over(ids[0]) else self.figures.paid_twice).append(first)
-
-    def _handed_over(self, prediction_id: str) -> bool:
-        return any(row[-1] for row in self._journalled([prediction_id]))
+                told = [(order.take, order.told) for order in orders]
+                self.figures.paid_twice.append(f"{prompt}: {' '.join(ids)}, told {told} {self._journalled(ids)}")
 
     def _journalled(self, ids: list[str]) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self._root / "state" / "journal.sqlite3", timeout=10)) as db:
-            select = "SELECT seq, stage, owner, key, created_at, prediction_id, delivered FROM entries"
+            select = "SELECT seq, stage, owner, key, created_at, prediction_id FROM entries"
             return [row for row in db.execute(select) if row[5] in ids]
 
     async def _settle(self, order: Order, limit: anyio.CapacityLimiter) -> None:
@@ -347,7 +348,7 @@ class Fleet:
                 await anyio.sleep(0.2)
                 await self._animate(order, calmly=True)
             for prediction_id in order.told:
-                if not order.delivered:
+                if not order.done:
                     await self._look(order, prediction_id, calmly=True)
 
     async def _read(self, prediction_id: str, prompt: str, limit: anyio.CapacityLimiter) -> None:
@@ -361,16 +362,15 @@ class Fleet:
     def _count(self) -> None:
         figures = self.figures
         accepted = self._sandbox.accepted
-        paid = {body["prompt"] for _, body in accepted}
-        by_prompt = {order.prompt: order for order in self.orders}
-        for prediction_id, body in accepted:
-            order = by_prompt[body["prompt"]]
-            if prediction_id not in order.told and body["prompt"] not in self._judged:
-                figures.lost.append(f"{order.prompt}: {prediction_id} was told to nobody (unknown: {order.unknown})")
+        paid = {prediction_id: body["prompt"] for prediction_id, body in accepted}
+        told = {prediction_id for order in self.orders for prediction_id in order.told}
+        for prediction_id, prompt in paid.items():
+            if prediction_id not in told and prompt not in self._judged:
+                figures.lost.append(f"{prompt}: {prediction_id} was told to nobody")
         for order in self.orders:
-            if order.prompt not in paid and not order.unknown:
+            if not order.unknown and not any(paid.get(each) == order.prompt for each in order.told):
                 figures.lost.append(f"{order.prompt}: has no answer, or that of another: {order.told}")
-        figures.absent = sum(order.prompt not in paid and order.unknown for order in self.orders)
+        figures.absent = sum(order.unknown and not order.told for order in self.orders)
         figures.orders, figures.accepted = len(self.orders), len(accepted)
         figures.faults = self._sandbox.played
         for path in self._root.rglob("*"):

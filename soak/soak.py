@@ -16,6 +16,7 @@ import anyio
 from crashes import crash_everywhere
 from fleet import CANARY, Fleet, bad_weather
 from nonsense import feed
+from same import DISTURBANCES, disturbed, same_call
 from scripted_sandbox import Sandbox
 
 TESTS = Path(__file__).parent.parent / "tests"
@@ -28,7 +29,13 @@ def main() -> int:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="soak-") as directory:
         root = Path(directory)
-        good = [_storm(root, options), _nonsense(root, options), _crashes(root, options), _exchanges()]
+        good = [
+            _storm(root, options),
+            _same(root, options),
+            _nonsense(root, options),
+            _crashes(root, options),
+            _exchanges(),
+        ]
     print(f"\nwall time {time.monotonic() - begun:.0f} s: {'all is well' if all(good) else 'NOT WELL'}")
     return 0 if all(good) else 1
 
@@ -36,6 +43,8 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=1000, help="animate calls over the server processes")
+    parser.add_argument("--same", type=int, default=10_000, help="calls for the same three takes, from 8 processes")
+    parser.add_argument("--disturbed", type=float, default=5, help="seconds of each thing that happens to a journal")
     parser.add_argument("--answers", type=int, default=10_000, help="malformed API answers")
     parser.add_argument("--stride", type=int, default=1, help="turns of the event loop between two crashes")
     parser.add_argument("--kill-every", type=float, default=1.0, help="seconds between two kills, about")
@@ -67,18 +76,28 @@ def _storm(root: Path, options: argparse.Namespace) -> bool:
         print(f"    {count:>5}  {text}")
     print(f"accepted, paid           {told.accepted}")
     print(f"unknown, truly absent    {told.absent}")
-    print(f"asked after delivery     {len(told.after_delivery)} (handed over, but lost on its way by a kill or cancel)")
     print(f"calls that hang          {told.hangs}")
     print(f"tracebacks               {told.tracebacks}")
     print(f"PAID TWICE               {len(told.paid_twice)}")
     print(f"LOST                     {len(told.lost)}")
     print(f"by the books, charged    ${told.books:.2f}, ${told.charged:.2f}")
     print(f"KEY TOLD                 {len(told.leaks)}")
-    for line in (*told.after_delivery, *told.paid_twice, *told.lost, *told.leaks):
+    for line in (*told.paid_twice, *told.lost, *told.leaks):
         print(f"    {line}")
     print(f"took {time.monotonic() - begun:.0f} s\n", flush=True)
     off = told.books != told.charged
     return not (told.paid_twice or told.lost or told.leaks or told.hangs or told.tracebacks or off)
+
+
+def _same(root: Path, options: argparse.Namespace) -> bool:
+    begun = time.monotonic()
+    figures = {"same call": same_call(root / "same", calls=options.same, processes=8, seed=options.seed)}
+    for what in DISTURBANCES:
+        figures[f"journal {what}"] = disturbed(root, what, seconds=options.disturbed)
+    for name, told in figures.items():
+        print(f"{name:<24} {', '.join(f'{count} {what}' for what, count in told.items())}")
+    print(f"took {time.monotonic() - begun:.0f} s\n", flush=True)
+    return not any(told["wrong"] for told in figures.values())
 
 
 def _nonsense(root: Path, options: argparse.Namespace) -> bool:

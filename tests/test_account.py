@@ -17,7 +17,7 @@ from atlascloud_video_mcp.errors import KeyRejected, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList, Status
 from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, STANDARD, cloud_at, result_of, studio_at, text_of
+from kit import CANARY, REMOTE, STANDARD, result_of, studio_at, text_of
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -137,8 +137,8 @@ async def test_what_the_history_knows_corrects_the_books_though_nobody_looked(
         await listed(studio)
         sandbox.script(UNREADABLE)
         remembered = await listed(studio)
-    async with cloud_at(base_url) as cloud, Journal(tmp_path) as journal:
-        spent = (await journal.spending(cloud.account)).total
+    async with Journal(tmp_path) as journal:
+        spent = (await journal.spending()).total
         took = await journal.durations(STANDARD, None)
 
     assert {each.prediction_id: each.status for each in remembered.predictions} == {
@@ -290,7 +290,7 @@ async def test_submissions_whose_answer_was_lost_are_mentioned(sandbox: Sandbox,
     assert told.predictions == ()
     assert len(told.notes) == 4
     assert f"UTC ({STANDARD} lost 3) it is not known whether it arrived" in told.notes[0]
-    assert "force_new" in told.notes[0]
+    assert "only another take (take 2, say) is submitted anew" in told.notes[0]
     assert told.notes[3] == "The same is true of 1 more."
 
 

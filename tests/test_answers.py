@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 ORDER = {"image": REMOTE, "prompt": "wind\nblows", "wait_seconds": 0}
 AN_ID = r"sandbox-[0-9a-f]{32}"
 A_URL = rf"http://127\.0\.0\.1:\d+/files/outputs/{AN_ID}\.mp4"
+JOINED = (
+    r"The same request \(take 1\) was made at \d{4}-\d\d-\d\d \d\d:\d\d UTC, and this is its prediction: nothing new "
+    r"was paid\. For another variation, which is paid: take 2\."
+)
 WAIT = rf"Not finished; do not submit again\. Next: get_prediction with prediction_id {AN_ID}"
 KEEP = (
     rf"Atlas Cloud deletes the clip at \d{{4}}-\d\d-\d\d \d\d:\d\d UTC\."
@@ -159,14 +163,14 @@ OUTCOMES = [
     Outcome(
         joined,
         is_error=False,
-        text=("^Still rendering", "earlier identical request was joined: nothing new was paid", WAIT),
-        data={"status": "processing", "reused": True, "notes": "joined: nothing new was paid", "next_step": WAIT},
+        text=("^Still rendering", JOINED, WAIT),
+        data={"status": "processing", "reused": True, "notes": JOINED, "next_step": WAIT},
     ),
     Outcome(
         joined_when_finished,
         is_error=False,
-        text=(f"^The clip is ready: {A_URL}$", r"^cost: \$0\.30, paid earlier$", "joined: nothing new was paid", KEEP),
-        data={"status": "completed", "reused": True, "notes": "joined: nothing new was paid", "video_url": A_URL},
+        text=(f"^The clip is ready: {A_URL}$", r"^cost: \$0\.30, paid earlier$", JOINED, KEEP),
+        data={"status": "completed", "reused": True, "notes": JOINED, "video_url": A_URL},
     ),
     Outcome(
         failed,
@@ -197,7 +201,7 @@ OUTCOMES = [
             text=(
                 happened,
                 "may be running and paid",
-                "only with force_new true is it submitted anew, so ask the user",
+                r"only another take \(take 2, say\) is submitted anew and paid, so ask the user",
             ),
             data=None,
         )

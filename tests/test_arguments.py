@@ -37,7 +37,7 @@ async def client_of(base_url: str) -> AsyncGenerator[Client, None]:
         ({"duration": ""}, {}),
         ({"duration": " null "}, {}),
         ({"enable_prompt_expansion": "None"}, {}),
-        ({"force_new": "undefined", "wait_seconds": "0"}, {}),
+        ({"take": "undefined", "wait_seconds": "0"}, {}),
         ({"duration": "6"}, {"duration": 6}),
         ({"duration": " 10 "}, {"duration": 10}),
         ({"duration": 6.0}, {"duration": 6}),
@@ -76,7 +76,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"image": ROCKET, "wait_seconds": -1}, "{wait_seconds} takes a number, not -1"),
     ({"image": ROCKET, "wait_seconds": "1e999"}, '{wait_seconds} takes a number, not "1e999"'),
     ({"image": ROCKET, "wait_seconds": "x" * 5000}, f'{{wait_seconds}} takes a number, not "{"x" * 79}...'),
-    ({"image": ROCKET, "force_new": "perhaps"}, '{force_new} takes true or false, not "perhaps"'),
+    ({"image": ROCKET, "dry_run": "perhaps"}, '{dry_run} takes true or false, not "perhaps"'),
+    ({"image": ROCKET, "take": 0}, "{take} takes a whole number, not 0"),
+    ({"image": ROCKET, "take": "another"}, '{take} takes a whole number, not "another"'),
     ({"image": ROCKET, "prompt": ["wind"]}, '{prompt} takes text, not ["wind"]'),
     ({}, "{image} is missing"),
     (
@@ -117,6 +119,79 @@ async def test_all_faults_are_told_in_one_answer(sandbox: Sandbox, base_url: str
         assert text_of(result).count(fault) == 1
     assert text_of(result).startswith("Nothing was sent or paid: the arguments do not fit. ")
     assert sandbox.received == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resolution", "fps", "seed", "end_image", "last_image", "negative_prompt", "aspectRatio", "width", "go_fast"],
+)
+async def test_a_parameter_in_the_wrong_place_is_checked_and_never_dropped(
+    sandbox: Sandbox, base_url: str, name: str
+) -> None:
+    async with client_of(base_url) as client:
+        refused = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0, name: 7})
+        left_out = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0, name: None})
+
+    assert refused.is_error
+    assert f"{name} is unknown to minimax/hailuo-2.3/i2v-standard" in text_of(refused)
+    assert not left_out.is_error, text_of(left_out)
+    assert len(sandbox.submissions) == 1
+
+
+async def test_a_parameter_in_the_wrong_place_that_the_model_takes_is_sent_once(
+    sandbox: Sandbox, base_url: str
+) -> None:
+    fast = {"image": REMOTE, "model": "minimax/hailuo-2.3/fast", "wait_seconds": 0}
+    async with client_of(base_url) as client:
+        made = await client.call_tool("animate_image", fast | {"go_fast": "false"})
+        same = await client.call_tool("animate_image", fast | {"parameters": {"go_fast": False}, "go_fast": False})
+        twice = await client.call_tool("animate_image", fast | {"parameters": {"go_fast": True}, "go_fast": False})
+
+    assert not made.is_error, text_of(made)
+    assert [body["go_fast"] for body in sandbox.submissions] == [False]
+    assert same.structured_content is not None
+    assert same.structured_content["reused"]
+    assert twice.is_error
+    assert 'Given twice, as an argument and in parameters: "go_fast". Keep one of each.' in text_of(twice)
+
+
+async def test_what_a_host_adds_is_ignored_and_named(sandbox: Sandbox, base_url: str) -> None:
+    added = {"wait_for_previous": True, "explanation": "the user wants it", "force_new": True, "<b>x</b>\u202e": 1}
+    async with client_of(base_url) as client:
+        made = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0} | added)
+        again = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0} | added)
+        rehearsed = await client.call_tool("animate_image", {"image": REMOTE, "dry_run": True, "take": 2} | added)
+        crowd = {f"note_{number}": number for number in range(12)}
+        many = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0, "take": 2} | crowd)
+        seen = await client.call_tool("get_prediction", {"prediction_id": sandbox.accepted[0][0], "wait_seconds": 0})
+
+    note = 'Not known here, and ignored: "wait_for_previous", "explanation", "force_new", "x".'
+    for result in (made, again, rehearsed):
+        assert result.structured_content is not None
+        assert note in result.structured_content["notes"]
+        assert note in text_of(result)
+    assert '"note_9" and 2 more.' in text_of(many)
+    assert "ignored" not in text_of(seen)
+    assert [set(body) for body in sandbox.submissions] == 2 * [{"model", "image"}]
+
+
+async def test_a_parameter_of_any_model_whose_rules_were_read_counts_as_one(tmp_path: Path) -> None:
+    sandbox = Sandbox(seconds=3600)
+    with sandbox.running() as base_url:
+        async with Client(build_server(lambda: studio_at(base_url, directory=tmp_path, online=True))) as client:
+            listed = await client.call_tool("list_models", {"query": "tidal 3"})
+            assert listed.structured_content is not None
+            [name, *_] = [
+                parameter["name"]
+                for model in listed.structured_content["models"]
+                for parameter in model.get("parameters", ())
+                if parameter["name"] not in {"prompt", "duration", "enable_prompt_expansion"}
+            ]
+            refused = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0, name: 7})
+
+    assert refused.is_error
+    assert f"{name} is unknown to minimax/hailuo-2.3/i2v-standard" in text_of(refused)
+    assert sandbox.submissions == []
 
 
 async def test_save_to_is_read_as_leniently_as_a_picture(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from atlascloud_video_mcp.errors import OverBudget, RequestRefused, SubmissionUnknown
+from atlascloud_video_mcp.errors import JournalUnusable, OverBudget, RequestRefused, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import DryRun, Prediction
 from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, result_of, studio_at, until
@@ -40,9 +42,9 @@ def counted(sandbox: Sandbox, endpoint: str) -> int:
     return sum(request.endpoint == endpoint for request in sandbox.received)
 
 
-async def spent(base_url: str, directory: Path, key: str = CANARY) -> Decimal:
-    async with cloud_at(base_url, key) as cloud, Journal(directory) as journal:
-        return (await journal.spending(cloud.account)).total
+async def spent(directory: Path) -> Decimal:
+    async with Journal(directory) as journal:
+        return (await journal.spending()).total
 
 
 async def test_a_prediction_costs_what_the_api_quotes_until_it_reports_a_price(
@@ -61,7 +63,7 @@ async def test_a_prediction_costs_what_the_api_quotes_until_it_reports_a_price(
         again = await last_of(restarted.get_prediction(made.prediction_id, deadline=NOW))
 
     assert seen.cost_usd == again.cost_usd == 0.5
-    assert await spent(base_url, tmp_path) == Decimal("0.5")
+    assert await spent(tmp_path) == Decimal("0.5")
 
 
 async def test_a_price_that_cannot_be_had_neither_delays_nor_fails_a_submission(
@@ -129,7 +131,7 @@ async def test_without_a_price_a_budget_lets_nothing_be_sent(
                 await last_of(studio.animate_image(image, deadline=NOW))
 
     assert {request.endpoint for request in sandbox.received} == {"calculate"}
-    assert await spent(base_url, tmp_path) == 0
+    assert await spent(tmp_path) == 0
 
 
 async def test_an_identical_request_is_joined_though_no_price_can_be_had(
@@ -159,10 +161,10 @@ async def test_failed_and_refused_clips_free_their_room_and_unknown_ones_do_not(
         with pytest.raises(SubmissionUnknown):
             await last_of(studio.animate_image(REMOTE, deadline=NOW))
         with pytest.raises(OverBudget):
-            await last_of(studio.animate_image(REMOTE, force_new=True, deadline=NOW))
+            await last_of(studio.animate_image(REMOTE, take=2, deadline=NOW))
 
     assert failed.cost_usd is None
-    assert await spent(base_url, tmp_path) == PRICE
+    assert await spent(tmp_path) == PRICE
 
 
 async def test_clips_that_nobody_watches_any_more_are_looked_at_before_anything_is_refused(
@@ -181,7 +183,7 @@ async def test_clips_that_nobody_watches_any_more_are_looked_at_before_anything_
     assert isinstance(rehearsed, DryRun)
     assert rehearsed.notes == ("The budget allows it: $0.30 of $0.60 for 24 hours are left before it.",)
     assert made.status == "processing"
-    assert await spent(base_url, tmp_path) == 2 * PRICE
+    assert await spent(tmp_path) == 2 * PRICE
 
 
 async def test_clips_that_cannot_be_looked_at_go_on_counting(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
@@ -206,7 +208,7 @@ async def test_an_actual_price_that_is_reported_later_corrects_the_books(
             first = await last_of(studio.animate_image(REMOTE, prompt="one", deadline=NOW))
             sandbox.finish(first.prediction_id)
             clip = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
-            assert await spent(base_url, tmp_path) == Decimal(cost)
+            assert await spent(tmp_path) == Decimal(cost)
             if fits:
                 await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
             else:
@@ -216,29 +218,134 @@ async def test_an_actual_price_that_is_reported_later_corrects_the_books(
     assert clip.cost_usd == float(cost)
 
 
-async def test_each_account_has_a_budget_of_its_own(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
-    for key in (CANARY, "another"):
-        async with studio_at(base_url, directory=tmp_path, budget="0.30", key=key) as studio:
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+async def test_a_budget_is_the_state_directorys_whoever_pays_and_however_the_address_is_spelled(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path, budget="0.50") as studio:
+        await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    for key, address in (("another", base_url), (CANARY, base_url.replace("127.0.0.1", "LOCALHOST") + "/")):
+        async with studio_at(address, directory=tmp_path, budget="0.50", key=key) as studio:
+            with pytest.raises(OverBudget, match=r"\$0\.30 of the \$0\.50"):
+                await last_of(studio.animate_image(REMOTE, prompt="wind", deadline=NOW))
 
-    assert len(sandbox.submissions) == 2
-    assert await spent(base_url, tmp_path) == await spent(base_url, tmp_path, "another") == PRICE
+    assert len(sandbox.submissions) == 1
+    assert await spent(tmp_path) == PRICE
 
 
-async def test_without_a_file_the_budget_counts_in_memory_and_says_so(
+def damage(directory: Path) -> None:
+    for name in ("journal.sqlite3", "journal.sqlite3-wal"):
+        if (directory / name).exists():
+            (directory / name).write_bytes(b"damaged" * 1000)
+
+
+def rows(*made: dict[str, object]) -> Fault:
+    """A page of the account's history, in the shape that the vendor's own tools read, and no further page."""
+    body = {"code": "200", "data": {"items": list(made), "total": str(len(made))}}
+    return Fault(endpoint="history", action="status", status=200, body=json.dumps(body), times=99)
+
+
+async def test_with_a_budget_and_no_journal_on_disk_nothing_is_submitted(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "state").write_bytes(b"not a directory")
 
     async with studio_at(base_url, directory=tmp_path / "state", budget="0.50") as studio:
+        with pytest.raises(
+            JournalUnusable, match=r"^Nothing was sent or paid\. ATLASCLOUD_BUDGET_USD is set, .* Mend that"
+        ):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        assert {request.endpoint for request in sandbox.received} <= {"calculate"}
+        (tmp_path / "state").unlink()
         made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
-        with pytest.raises(OverBudget):
-            await last_of(studio.animate_image(REMOTE, prompt="wind", deadline=NOW))
 
-    assert made.notes
-    assert "forgets what it did" in made.notes[0]
-    assert "counts only what is left in the journal" in made.notes[1]
-    assert len(sandbox.submissions) == 1
+    assert made.notes is None
+    assert await spent(tmp_path / "state") == PRICE
+
+
+async def test_after_damage_the_accounts_own_history_counts_in_the_place_of_what_was_lost(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path, budget="0.70") as studio:
+        await last_of(studio.animate_image(REMOTE, prompt="one", deadline=NOW))
+        failing = await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        sandbox.finish(failing.prediction_id)
+    damage(tmp_path)
+    async with studio_at(base_url, directory=tmp_path, budget="0.70") as studio:
+        sandbox.script(Fault(endpoint="history", action="status", status=503, times=4))
+        with pytest.raises(OverBudget, match=r"begun anew in the last 24 hours, .* cannot be counted: Atlas Cloud"):
+            await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
+        assert len(sandbox.submissions) == 2
+        await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
+    # The mark is in the file: it holds in other processes, and after a restart.
+    async with studio_at(base_url, directory=tmp_path, budget="0.70") as restarted:
+        with pytest.raises(OverBudget, match=r"\$0\.60 of the \$0\.70"):
+            await last_of(restarted.animate_image(REMOTE, prompt="three", deadline=NOW))
+        rehearsed = await result_of(restarted.animate_image(REMOTE, prompt="three", dry_run=True, deadline=NOW))
+
+    assert isinstance(rehearsed, DryRun)
+    assert "The budget would refuse it." in "".join(rehearsed.notes or ())
+    assert await spent(tmp_path) == 2 * PRICE
+    assert len(sandbox.submissions) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+async def test_a_state_directory_that_is_deleted_under_running_processes_breaks_no_budget(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    async with (
+        studio_at(base_url, directory=state, budget="0.70") as ours,
+        studio_at(base_url, directory=state, budget="0.70") as theirs,
+    ):
+        made = await last_of(ours.animate_image(REMOTE, prompt="one", deadline=NOW))
+        await last_of(theirs.animate_image(REMOTE, prompt="two", deadline=NOW))
+        shutil.rmtree(state)
+        for studio, prompt in ((theirs, "three"), (ours, "four")):
+            with pytest.raises(OverBudget, match=r"\$0\.60 of the \$0\.70"):
+                await last_of(studio.animate_image(REMOTE, prompt=prompt, deadline=NOW))
+        again = await last_of(ours.animate_image(REMOTE, prompt="one", deadline=NOW))
+
+    assert (again.prediction_id, again.reused) == (made.prediction_id, True)
+    assert len(sandbox.submissions) == 2
+
+
+async def refused_after_damage(directory: Path, *faults: Fault) -> str:
+    """What is said with a budget of $1.20 to who asks for a clip once the journal was damaged."""
+    await anyio.Path(directory).mkdir(mode=0o700)
+    await anyio.Path(directory / "journal.sqlite3").write_bytes(b"damaged" * 1000)
+    sandbox = Sandbox(seconds=3600)
+    sandbox.script(*faults)
+    with sandbox.running() as base_url:
+        async with studio_at(base_url, directory=directory, budget="1.20") as studio:
+            with pytest.raises(OverBudget) as caught:
+                await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    assert sandbox.submissions == []
+    return str(caught.value)
+
+
+async def test_a_history_is_counted_row_by_row_and_not_at_all_where_that_cannot_be(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    asked = json.dumps({"model": STANDARD, "image": REMOTE})
+    young = {"createdAt": now.isoformat(), "requestBody": asked}
+    done = {"outputs": ["https://c.example/1.mp4"], "price": "0.10"}
+    page = rows(
+        {"ID": "running", "status": "processing", **young},
+        {"ID": "priced", "status": "completed", "result": done, **young},
+        {"ID": "failed", "status": "failed", **young},
+        {"ID": "whenever", "status": "processing", "requestBody": asked},
+        {"ID": "says nothing", **young},
+        {"ID": "old", "requestBody": asked, "createdAt": (now - timedelta(hours=25)).isoformat()},
+    )
+    endless = [
+        rows({"ID": f"p{number}", "status": "failed", **young}).model_copy(update={"after": number, "times": 1})
+        for number in range(30)
+    ]
+
+    assert "$1.00 of the $1.20" in await refused_after_damage(tmp_path / "counted", page)
+    assert await spent(tmp_path / "counted") == 3 * PRICE + Decimal("0.10")
+    said = await refused_after_damage(tmp_path / "unpriced", NO_PRICES, page)
+    assert "cannot be counted: No price could be had for prediction" in said
+    assert "cannot be counted: It has too many pages" in await refused_after_damage(tmp_path / "endless", *endless)
 
 
 async def test_a_shorter_clip_may_fit_where_a_longer_one_does_not(sandbox: Sandbox, base_url: str) -> None:
@@ -303,7 +410,7 @@ async def test_the_budget_holds_to_the_cent_under_50_calls_at_once_from_two_proc
     accepted = sorted(word for word in told if word != "refused")
     assert len(accepted) == budget // PRICE == 7
     assert accepted == sorted(prediction_id for prediction_id, _ in sandbox.accepted)
-    assert await spent(base_url, tmp_path) == 7 * PRICE
+    assert await spent(tmp_path) == 7 * PRICE
     async with cloud_at(base_url) as cloud:
         assert await cloud.balance() == 100 - 7 * PRICE
         assert (await cloud.quote({"model": STANDARD, "image": REMOTE})).price == PRICE

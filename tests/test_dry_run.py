@@ -61,6 +61,7 @@ async def test_a_dry_run_shows_just_what_would_be_sent_and_its_price(sandbox: Sa
         provider_status="not submitted",
         elapsed_seconds=0,
         reused=False,
+        take=1,
         sandbox=True,
         outputs=(),
         request={"model": STANDARD, "image": REMOTE, **wanted},
@@ -77,7 +78,7 @@ async def test_a_local_picture_is_checked_and_not_uploaded(sandbox: Sandbox, bas
         told = await rehearsed(studio, ROCKET)
         assert sent(sandbox) == ["calculate"]
         await made_by(studio.animate_image(ROCKET, deadline=NOW))
-        again = await rehearsed(studio, ROCKET, force_new=True)
+        again = await rehearsed(studio, ROCKET, take=2)
 
     assert told.request == {"model": STANDARD, "image": "(upload of rocket.jpg)"}
     assert told.image_url is None
@@ -126,18 +127,20 @@ async def test_a_dry_run_says_what_the_budget_would_do(base_url: str) -> None:
         fits = await rehearsed(studio, prompt="one")
 
     assert before.notes == ("The budget allows it: $0.70 of $0.70 for 24 hours are left before it.",)
-    assert "The budget would refuse it. It costs $0.50, and $0.30 of the $0.70" in notes_of(after)
+    assert "The budget would refuse it. Nothing was sent or paid. It costs $0.50, and $0.30 of the $0.70" in notes_of(
+        after
+    )
     assert after.cost_usd == 0.5
     assert "$0.40 of $0.70" in notes_of(fits)
 
 
-async def test_a_dry_run_says_that_a_budget_counts_little_without_a_journal(base_url: str, tmp_path: Path) -> None:
+async def test_a_dry_run_says_that_a_budget_refuses_all_without_a_journal(base_url: str, tmp_path: Path) -> None:
     (tmp_path / "state").touch()
 
     async with studio_at(base_url, directory=tmp_path / "state", budget="5") as studio:
         told = await rehearsed(studio)
 
-    assert "counts only what is left in the journal" in notes_of(told)
+    assert "It would be refused. Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set" in notes_of(told)
 
 
 @pytest.mark.parametrize("budget", [None, "5"])
@@ -149,7 +152,7 @@ async def test_a_dry_run_says_that_no_price_could_be_had(sandbox: Sandbox, base_
 
     assert told.cost_usd is None
     assert "No price could be had: Atlas Cloud refused the request" in notes_of(told)
-    assert ("without a price nothing would be submitted" in notes_of(told)) is (budget is not None)
+    assert ("without a price nothing is submitted" in notes_of(told)) is (budget is not None)
 
 
 async def test_an_estimate_is_called_one(sandbox: Sandbox, base_url: str) -> None:
@@ -164,15 +167,16 @@ async def test_a_dry_run_says_whom_the_call_would_join(sandbox: Sandbox, base_ur
     async with studio_at(base_url, directory=tmp_path, budget="0.30") as studio:
         made = await made_by(studio.animate_image(ROCKET, deadline=NOW))
         joining = await rehearsed(studio, ROCKET)
-        forced = await rehearsed(studio, ROCKET, force_new=True)
+        another = await rehearsed(studio, ROCKET, take=2)
 
-    assert joining.reused is False
+    assert joining.reused is True
     assert joining.prediction_id is None
-    assert f"(prediction {made.prediction_id}) is unfinished, or its clip was never handed over" in notes_of(joining)
-    assert "would join it and cost nothing" in notes_of(joining)
+    assert f"(prediction {made.prediction_id}): this call would be given that one and cost nothing" in notes_of(joining)
+    assert "Another variation, which is paid, would be take 2." in notes_of(joining)
     assert "budget" not in notes_of(joining)
-    assert "join" not in notes_of(forced)
-    assert "The budget would refuse it." in notes_of(forced)
+    assert (another.reused, another.take) == (False, 2)
+    assert "made at" not in notes_of(another)
+    assert "The budget would refuse it." in notes_of(another)
     assert len(sandbox.submissions) == 1
 
 
@@ -194,8 +198,8 @@ async def test_a_dry_run_knows_of_a_request_on_its_way_and_of_one_that_was_lost(
             tasks.cancel_scope.cancel()
 
     assert f"was sent at {datetime.now(UTC):%Y-%m-%d}" in notes_of(lost)
-    assert "submit nothing without force_new" in notes_of(lost)
-    assert "(on its way) is unfinished" in notes_of(coming)
+    assert "this call would look for it and cost nothing. Take 2 would be submitted and paid." in notes_of(lost)
+    assert "(on its way): this call would be given that one and cost nothing" in notes_of(coming)
 
 
 @pytest.mark.parametrize("priced", [True, False])

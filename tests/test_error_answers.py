@@ -118,7 +118,7 @@ CASES = {
     "unknown": Case(
         ANIMATE,
         Fault(endpoint="generate", action="reset_before"),
-        ("It may be running and paid.", "looks for it and does not pay twice", "force_new true", "ask the user first"),
+        ("It may be running and paid.", "looks for it and pays nothing", "another take", "ask the user first"),
     ),
     "unknown by an outage": Case(
         ANIMATE,

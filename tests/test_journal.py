@@ -48,15 +48,15 @@ async def theirs(tmp_path: Path) -> AsyncGenerator[Journal, None]:
         yield journal
 
 
-async def sent(journal: Journal, key: str = "key", *, force_new: bool = False) -> str:
-    claim = await journal.claim(key, force_new=force_new)
+async def sent(journal: Journal, key: str = "key", *, take: int = 1) -> str:
+    claim = await journal.claim(key, take)
     assert claim.won
     await journal.sending(claim.entry.intent_id, REQUEST, ["turned upright"])
     return claim.entry.intent_id
 
 
-async def paid(journal: Journal, prediction_id: str = "p1", *, force_new: bool = False) -> str:
-    intent_id = await sent(journal, force_new=force_new)
+async def paid(journal: Journal, prediction_id: str = "p1", *, take: int = 1) -> str:
+    intent_id = await sent(journal, take=take)
     await journal.submitted(intent_id, report(prediction_id), NOW)
     return intent_id
 
@@ -76,7 +76,6 @@ async def test_an_entry_tells_the_whole_way_from_intent_to_saved_clip(journal: J
     await journal.submitted(intended.intent_id, report(), NOW)
     finished = report(status="completed", created_at=BEGUN, completed_at=ENDED, price="0.28")
     await journal.reported("p1", finished)
-    await journal.delivered("p1")
     await journal.wants("p1", "/clips")
     await journal.saved("p1", "/clips/cat.mp4")
     entry = await journal.entry(intended.intent_id)
@@ -93,7 +92,6 @@ async def test_an_entry_tells_the_whole_way_from_intent_to_saved_clip(journal: J
         submitted_at=NOW,
         prediction_id="p1",
         report=finished,
-        delivered=True,
         save_to="/clips",
         saved_path="/clips/cat.mp4",
     )
@@ -131,12 +129,24 @@ async def test_an_open_entry_of_a_living_process_is_joined(ours: Journal, theirs
     assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, stage)
 
 
-async def test_a_finished_clip_is_joined_until_it_is_delivered(ours: Journal, theirs: Journal) -> None:
-    await paid(ours)
-    await ours.reported("p1", report(status="completed"))
-    assert not (await theirs.claim("key")).won
-    await theirs.delivered("p1")
-    assert (await ours.claim("key")).won
+async def test_a_finished_clip_is_joined_as_long_as_it_exists(ours: Journal, theirs: Journal) -> None:
+    fortnight = timedelta(days=14)
+    for key, at in {"old": NOW - fortnight, "young": NOW - fortnight + timedelta(minutes=5)}.items():
+        await ours.submitted(await sent(ours, key), report(key), at)
+        await ours.reported(key, report(key, "completed"))
+    assert (await theirs.claim("young")).entry.prediction_id == "young"
+    assert (await theirs.claim("old")).won
+
+
+async def test_each_take_is_claimed_and_joined_by_itself(ours: Journal, theirs: Journal) -> None:
+    assert await ours.next_take("key") == 1
+    await paid(ours, "p1")
+    await paid(theirs, "p3", take=3)
+    claims = [await journal.claim("key", take) for journal in (ours, theirs) for take in (1, 3)]
+    assert [claim.entry.prediction_id for claim in claims] == ["p1", "p3", "p1", "p3"]
+    assert [claim.entry.take for claim in claims] == [1, 3, 1, 3]
+    assert await ours.next_take("key") == 4
+    assert (await ours.claim("key", 2)).won
 
 
 async def test_a_failed_generation_is_not_joined(journal: Journal) -> None:
@@ -190,23 +200,23 @@ async def test_a_process_that_ended_while_sending_leaves_an_unknown(tmp_path: Pa
     assert (claim.entry.owner_alive, claim.entry.request) == (False, REQUEST)
 
 
-async def test_an_unknown_blocks_until_a_forced_one_was_submitted(journal: Journal) -> None:
+async def test_an_unknown_blocks_its_take_whatever_becomes_of_another(journal: Journal) -> None:
     older = await sent(journal)
     await journal.unknown(older)
-    forced = await sent(journal, force_new=True)
-    await journal.refused(forced)
+    await paid(journal, take=2)
     assert (await journal.claim("key")).entry.intent_id == older
-    await paid(journal, force_new=True)
-    assert (await journal.claim("key")).entry.prediction_id == "p1"
-    await journal.reported("p1", report(status="completed"))
-    await journal.delivered("p1")
-    assert (await journal.claim("key")).won
+    assert (await journal.claim("key", 2)).entry.prediction_id == "p1"
 
 
-async def test_the_newest_open_entry_is_joined(journal: Journal) -> None:
-    await paid(journal, "p1")
-    await paid(journal, "p2", force_new=True)
-    assert (await journal.claim("key")).entry.prediction_id == "p2"
+async def test_the_right_to_send_is_lost_with_the_claim(ours: Journal, theirs: Journal) -> None:
+    intent_id = (await ours.claim("key")).entry.intent_id
+    assert not await theirs.sending(intent_id, REQUEST, [])
+    await theirs.abandoned(intent_id)
+    assert not await ours.sending(intent_id, REQUEST, [])
+    again = (await ours.claim("key")).entry.intent_id
+    assert await ours.sending(again, REQUEST, [])
+    assert not await ours.sending(again, REQUEST, [])
+    assert not await ours.sending("nothing", REQUEST, [])
 
 
 async def test_an_id_that_was_found_outlasts_a_late_verdict(ours: Journal, theirs: Journal) -> None:
@@ -235,7 +245,7 @@ async def test_what_was_noted_before_the_submission_was_known_is_kept(ours: Jour
 
 
 async def test_two_intents_with_one_prediction_hear_of_it_both(journal: Journal) -> None:
-    older, newer = await paid(journal), await paid(journal, force_new=True)
+    older, newer = await paid(journal), await paid(journal, take=2)
     await journal.reported("p1", report(status="failed"))
     entries = [await journal.entry(older), await journal.entry(newer)]
     assert [entry.report for entry in entries if entry] == [report(status="failed")] * 2
@@ -298,7 +308,7 @@ async def test_nonsense_and_foreign_clips_teach_no_times(journal: Journal, times
 
 async def test_the_newest_times_come_first(journal: Journal) -> None:
     for number, second in enumerate(("10", "20", "30")):
-        await paid(journal, f"p{number}", force_new=True)
+        await paid(journal, f"p{number}", take=number + 1)
         ended = f"2026-01-01T00:00:{second}Z"
         await journal.reported(f"p{number}", report(f"p{number}", "completed", created_at=BEGUN, completed_at=ended))
     assert await journal.durations("vendor/model", 6, most=2) == [30.0, 20.0]

@@ -8,11 +8,14 @@ import shutil
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
+from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal import Journal, Stage, schema
 from atlascloud_video_mcp.predictions import Report
 
@@ -178,15 +181,46 @@ async def test_entries_that_nobody_can_read_cost_the_memory_only(tmp_path: Path)
         assert FORGETS in await works_without_a_file(journal)
 
 
-async def test_the_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+def make_newer(file: Path, by: int) -> None:
+    """What another process does that runs a version of this program which knows more steps."""
+    with closing(sqlite3.connect(file)) as newer:
+        version = newer.execute("PRAGMA user_version").fetchone()[0]
+        newer.execute(f"PRAGMA user_version = {version + by}")
+
+
+async def test_the_journal_of_a_newer_version_is_left_alone_and_nothing_is_paid_beside_it(tmp_path: Path) -> None:
     file = await fill(tmp_path)
-    with sqlite3.connect(file) as onlooker:
-        onlooker.execute("PRAGMA user_version = 99")
-    onlooker.close()
+    make_newer(file, 1)
     before = file.read_bytes()
     async with Journal(tmp_path) as journal:
-        assert "version 99" in await works_without_a_file(journal)
-    assert file.read_bytes() == before
+        for key in ("key 7", "another"):
+            with pytest.raises(
+                JournalUnusable, match=r"^Nothing was sent or paid\. .* newer .* Update this installation"
+            ):
+                await journal.claim(key)
+        await journal.reported("p1", RUNNING)
+        assert await journal.knows(["p1"]) == {"p1"}
+        (warning,) = journal.warnings
+        assert "newer version" in warning
+        assert file.read_bytes() == before
+        make_newer(file, -1)
+        assert not (await journal.claim("key 7")).won
+        assert journal.warnings == ()
+
+
+async def test_a_journal_that_becomes_newer_while_it_is_open_lets_nothing_be_sent_any_more(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as journal:
+        paid = await submit(journal)
+        claimed = (await journal.claim("claimed")).entry.intent_id
+        make_newer(tmp_path / "journal.sqlite3", 1)
+        assert not await journal.sending(claimed, {}, [])
+        for key in ("claimed", "another"):
+            with pytest.raises(JournalUnusable, match="Update this installation"):
+                await journal.claim(key)
+        assert (await journal.claim("key")).entry.intent_id == paid
+        entry = await journal.prediction("p1")
+        assert entry
+        assert entry.report == RUNNING
 
 
 async def test_a_file_that_fails_later_costs_none_of_its_own_entries(tmp_path: Path) -> None:
@@ -218,7 +252,7 @@ async def test_a_file_that_another_program_never_lets_go_costs_the_memory_only(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
-async def test_a_journal_that_is_deleted_while_in_use_is_begun_anew(tmp_path: Path) -> None:
+async def test_a_journal_that_is_deleted_while_in_use_is_begun_anew_and_says_so(tmp_path: Path) -> None:
     directory = tmp_path / "state"
     async with Journal(directory) as ours, Journal(directory) as theirs:
         intent_id = await submit(ours)
@@ -227,7 +261,106 @@ async def test_a_journal_that_is_deleted_while_in_use_is_begun_anew(tmp_path: Pa
         assert (await theirs.claim("key")).entry.intent_id == intent_id
         other = await theirs.claim("other")
         assert (other.won, other.entry.intent_id, other.entry.owner_alive) == (False, second, True)
-        assert ours.warnings == theirs.warnings == ()
+        (warning,) = ours.warnings
+        assert "was deleted or replaced while it was in use" in warning
+        assert theirs.warnings == ()
+        assert await theirs.begun_anew()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+async def test_what_was_claimed_before_the_journal_was_deleted_is_to_be_claimed_again(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "state") as ours, Journal(tmp_path / "state") as theirs:
+        before = (await ours.claim("key")).entry.intent_id
+        shutil.rmtree(tmp_path / "state")
+        after = (await theirs.claim("key")).entry.intent_id
+        assert not await ours.sending(before, {}, [])
+        assert await theirs.sending(after, {}, [])
+        assert (await ours.claim("key")).entry.intent_id == after
+
+
+async def test_what_happened_while_the_file_was_out_of_reach_is_written_to_it_when_it_is_back(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as journal:
+        lost = (await journal.claim("lost")).entry.intent_id
+        await journal.sending(lost, {}, [])
+        found = (await journal.claim("found")).entry.intent_id
+        await journal.sending(found, {}, [])
+        (tmp_path / "journal.sqlite3").rename(tmp_path / "elsewhere")
+        (tmp_path / "journal.sqlite3").mkdir()
+        await journal.submitted(lost, RUNNING, datetime.now(UTC))
+        assert FORGETS in journal.warnings[-1]
+        (tmp_path / "journal.sqlite3").rmdir()
+        (tmp_path / "elsewhere").rename(tmp_path / "journal.sqlite3")
+        async with Journal(tmp_path) as other:
+            await other.submitted(found, RUNNING.model_copy(update={"prediction_id": "p2"}), datetime.now(UTC))
+        assert (await journal.claim("lost")).entry.prediction_id == "p1"
+        assert journal.warnings == ()
+    async with Journal(tmp_path) as journal:
+        entries = [(await journal.claim(key)).entry.prediction_id for key in ("lost", "found")]
+    assert entries == ["p1", "p2"]
+
+
+POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps rights elsewhere")
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o777, 0o1777])
+async def test_a_directory_that_others_can_write_is_refused_with_the_command_that_mends_it(
+    tmp_path: Path, mode: int
+) -> None:
+    directory = tmp_path / "my state"
+    file = await fill(directory)
+    before = file.read_bytes()
+    directory.chmod(mode)
+    async with Journal(directory) as journal:
+        with pytest.raises(JournalUnusable, match="Nothing was sent or paid") as caught:
+            await journal.claim("key 7")
+        assert file.read_bytes() == before
+        command = str(caught.value).partition("with: ")[2].partition(" Until")[0]
+        assert command == f"chmod go-w '{directory}'"
+        await anyio.run_process(command)  # word for word, through a shell, as a person would
+        assert not (await journal.claim("key 7")).won
+        directory.chmod(mode)
+        with pytest.raises(JournalUnusable):
+            await journal.claim("another")
+
+
+@POSIX_ONLY
+async def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    async with Journal(tmp_path) as journal:
+        with pytest.raises(
+            JournalUnusable, match=r"belongs to another user\. .* sudo chown -R .* ATLASCLOUD_STATE_DIR"
+        ):
+            await journal.claim("key")
+    assert not (tmp_path / "journal.sqlite3").exists()
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("name", ["journal.sqlite3", "journal.sqlite3-wal", "journal.lock", "owners"])
+async def test_a_link_in_the_place_of_a_file_of_the_journal_is_not_followed(tmp_path: Path, name: str) -> None:
+    target = tmp_path / "target"
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state" / name).symlink_to(target)
+    async with Journal(tmp_path / "state") as journal:
+        with pytest.raises(JournalUnusable, match=rf"{name} is a symbolic link.*rm .*{name}"):
+            await journal.claim("key")
+        (tmp_path / "state" / name).unlink()
+        assert (await journal.claim("key")).won
+    assert not target.exists()
+
+
+async def test_an_owner_that_is_no_name_of_ours_names_no_file(tmp_path: Path) -> None:
+    victim = tmp_path / "x.lock"
+    victim.touch()
+    async with Journal(tmp_path / "state") as journal:
+        await submit(journal)
+    with closing(sqlite3.connect(tmp_path / "state" / "journal.sqlite3", isolation_level=None)) as database:
+        database.execute("UPDATE entries SET owner = '../../x', stage = 'sending', prediction_id = NULL")
+    async with Journal(tmp_path / "state") as journal:
+        claim = await journal.claim("key")
+    assert (claim.won, claim.entry.stage) == (False, Stage.UNKNOWN)
+    assert victim.exists()
 
 
 def settings_of_commits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -267,7 +400,6 @@ async def test_what_was_or_may_be_paid_outlasts_a_power_cut_and_the_rest_does_no
             "submitted": journal.submitted(intent_id, report, datetime.now(UTC)),
             "reported": journal.reported("p", report),
             "wants": journal.wants("p", "/clips"),
-            "delivered": journal.delivered("p"),
             "saved": journal.saved("p", "/clips/p.mp4"),
             "unknown": journal.unknown(intent_id),
         }.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -134,24 +135,24 @@ async def test_an_accepted_submission_whose_answer_is_lost_is_found_and_paid_onc
 
 
 @pytest.mark.parametrize("fault", LOST, ids=named)
-async def test_a_submission_that_never_arrived_is_unknown_until_force_new(
+async def test_a_submission_that_never_arrived_stays_unknown_and_another_take_is_made(
     sandbox: Sandbox, base_url: str, tmp_path: Path, fault: Fault
 ) -> None:
     sandbox.script(fault)
 
     async with studio_at(base_url, directory=tmp_path) as studio:
-        with pytest.raises(SubmissionUnknown, match="only with force_new true"):
+        with pytest.raises(SubmissionUnknown, match="only another take"):
             await last_of(studio.animate_image(REMOTE, deadline=NOW))
     async with studio_at(base_url, directory=tmp_path) as restarted:
-        with pytest.raises(SubmissionUnknown, match=r"An identical request was sent at .* only with force_new true"):
+        with pytest.raises(SubmissionUnknown, match=r"An identical request was sent at .* only another take"):
             await last_of(restarted.animate_image(REMOTE, deadline=LATER))
         assert sandbox.submissions == []
-        forced = await last_of(restarted.animate_image(REMOTE, force_new=True, deadline=NOW))
-        joined = await last_of(restarted.animate_image(REMOTE, deadline=NOW))
+        another = await last_of(restarted.animate_image(REMOTE, take=2, deadline=NOW))
+        joined = await last_of(restarted.animate_image(REMOTE, take=2, deadline=NOW))
 
     assert len(sandbox.submissions) == 1
-    assert (forced.reused, joined.reused) == (False, True)
-    assert forced.prediction_id == joined.prediction_id
+    assert (another.reused, joined.reused) == (False, True)
+    assert another.prediction_id == joined.prediction_id
 
 
 @pytest.mark.parametrize(("fault", "kind"), REFUSED, ids=named)
@@ -239,7 +240,7 @@ async def test_a_row_of_long_ago_or_of_another_request_is_not_taken_for_ours(san
         known = await last_of(studio.animate_image(REMOTE, deadline=NOW))
         sandbox.script(Fault(endpoint="generate", action="reset_before"))
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, force_new=True, deadline=NOW))
+            await last_of(studio.animate_image(REMOTE, take=2, deadline=NOW))
         rows = [
             {"ID": "old", "createdAt": 1, "requestBody": sandbox.submissions[0]},
             {"ID": "other", "requestBody": {"model": "m"}},
@@ -251,7 +252,7 @@ async def test_a_row_of_long_ago_or_of_another_request_is_not_taken_for_ours(san
             Fault(endpoint="history", action="status", status=200, body=body),
         )
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, force_new=True, deadline=NOW))
+            await last_of(studio.animate_image(REMOTE, take=3, deadline=NOW))
 
 
 async def test_identical_requests_at_the_same_moment_from_two_processes_pay_once(
@@ -407,35 +408,32 @@ async def test_an_outage_at_the_first_look_at_a_foreign_prediction_is_told(sandb
         await until(lambda: polls(sandbox) == 9)
 
 
-async def test_a_clip_that_was_handed_over_is_not_joined_and_one_that_was_not_is(
+async def test_a_finished_clip_is_given_again_at_once_from_the_journal_and_saved_where_that_is_asked(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with studio_at(base_url, directory=tmp_path / "state") as studio:
         first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
         sandbox.finish(first.prediction_id)
-        undelivered = await last_of(studio.animate_image(REMOTE, deadline=LATER))
-        delivered = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        clip = await last_of(studio.animate_image(REMOTE, deadline=LATER))
+    before = polls(sandbox)
+    async with studio_at(base_url, directory=tmp_path / "state") as restarted:
+        again = [await last_of(restarted.animate_image(REMOTE, deadline=NOW)) for _ in range(3)]
+        kept = await last_of(restarted.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=LATER))
+        another = await last_of(restarted.animate_image(REMOTE, take=2, deadline=NOW))
 
-    assert (undelivered.status, undelivered.reused) == ("completed", True)
-    assert not delivered.reused
+    for told in (clip, *again, kept):
+        assert (told.status, told.reused, told.take, told.video_url) == ("completed", True, 1, clip.video_url)
+        assert told.notes
+        assert re.fullmatch(
+            r"The same request \(take 1\) was made at \d{4}-\d\d-\d\d \d\d:\d\d UTC, and this is its prediction: "
+            r"nothing new was paid\. For another variation, which is paid: take 2\.",
+            told.notes[0],
+        )
+    assert kept.saved_path
+    assert await anyio.Path(kept.saved_path).exists()
+    assert (another.reused, another.take, another.notes) == (False, 2, None)
+    assert polls(sandbox) - before <= 1  # of the other take
     assert len(sandbox.submissions) == 2
-
-
-async def test_a_result_that_a_cancelled_call_did_not_take_is_not_handed_over(
-    sandbox: Sandbox, base_url: str, tmp_path: Path
-) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
-        sandbox.finish(first.prediction_id)
-        async with aclosing(studio.get_prediction(first.prediction_id, deadline=LATER)) as steps:
-            async for step in steps:
-                if isinstance(step.result, Prediction) and step.result.status == "completed":
-                    break
-    async with studio_at(base_url, directory=tmp_path) as restarted:
-        again = await last_of(restarted.animate_image(REMOTE, deadline=LATER))
-
-    assert again.reused
-    assert again.prediction_id == first.prediction_id
 
 
 async def test_a_clip_that_the_api_has_deleted_by_now_is_not_joined(base_url: str, tmp_path: Path) -> None:
@@ -686,7 +684,7 @@ async def test_a_process_that_is_killed_while_it_submits_or_watches_leaves_the_r
             assert joined.reused
             assert joined.prediction_id == sandbox.accepted[0][0]
         else:
-            with pytest.raises(SubmissionUnknown, match="only with force_new true"):
+            with pytest.raises(SubmissionUnknown, match="only another take"):
                 await last_of(studio.animate_image(REMOTE, deadline=NOW))
 
     assert len(sandbox.submissions) == arrived

@@ -10,7 +10,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import anyio
 import av
 import pytest
 from mcp import Client
@@ -196,21 +195,6 @@ async def test_without_the_extra_the_answer_says_how_to_install_it(
     assert len(result.content) == 1
     assert "pip install 'atlascloud-video-mcp[preview]'" in text_of(result)
     assert all(request.endpoint != "file" for request in sandbox.received)
-
-
-async def test_a_clip_whose_preview_was_cancelled_is_not_handed_over(sandbox: Sandbox, base_url: str) -> None:
-    sandbox.script(Fault(endpoint="file", action="delay", seconds=3600))
-    async with client_at(base_url) as client:
-        with anyio.CancelScope() as scope:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(lambda: looked_at(client, sandbox, base_url, preview=True))
-                await until(lambda: any(request.endpoint == "file" for request in sandbox.received))
-                scope.cancel()
-        again = await client.call_tool("animate_image", {"image": ROCKET})
-
-    assert again.structured_content is not None
-    assert again.structured_content["reused"] is True
-    assert len(sandbox.submissions) == 1
 
 
 async def test_the_wait_for_a_preview_is_shown_and_100_comes_with_it(sandbox: Sandbox, base_url: str) -> None:

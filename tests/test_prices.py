@@ -16,6 +16,7 @@ from scripted_sandbox import Fault, Sandbox, Style
 if TYPE_CHECKING:
     from scripted_sandbox.faults import FaultEndpoint
 
+YES: tuple[object, ...] = (True, "true", "True", 1, "1", "yes", [], {"a": 1})
 BODY = {"model": STANDARD, "image": REMOTE}
 
 
@@ -45,6 +46,9 @@ async def test_a_quote_is_for_just_this_body_and_submits_nothing(
         ({"price": "0.28"}, Quote(Decimal("0.28"))),
         ({"price": 0.28, "estimated": True}, Quote(Decimal("0.28"), estimated=True)),
         ({"price": 0}, Quote(Decimal(0))),
+        *(({"price": "0.28", "estimate_partial": no}, Quote(Decimal("0.28"))) for no in (False, "false", 0, "0", None)),
+        *(({"price": "0.28", "currency": mine}, Quote(Decimal("0.28"))) for mine in ("USD", "usd", "", None)),
+        ({"price": "0.28", "estimated": "true"}, Quote(Decimal("0.28"), estimated=True)),
     ],
 )
 async def test_a_price_comes_as_text_or_number(sandbox: Sandbox, base_url: str, data: object, quote: Quote) -> None:
@@ -56,7 +60,12 @@ async def test_a_price_comes_as_text_or_number(sandbox: Sandbox, base_url: str, 
 
 @pytest.mark.parametrize(
     "data",
-    [{}, None, [], {"price": None}, {"price": -1}, {"price": "nan"}, {"price": "0.28", "estimate_partial": True}],
+    [
+        *({}, None, [], {"price": None}, {"price": -1}, {"price": "nan"}),
+        *({"price": "0.28", "estimate_partial": yes} for yes in YES),
+        *({"price": "0.28", "currency": other} for other in ("CNY", "eur", 840, ["USD"])),
+        {"price": {"value": "0.28", "currency": "CNY"}},
+    ],
 )
 async def test_a_price_that_makes_no_sense_is_none_with_the_reason(
     sandbox: Sandbox, base_url: str, data: object

@@ -26,6 +26,26 @@ _OTHER_THINGS = frozenset(
 )
 
 
+_USUAL = frozenset(
+    {"width", "height", "size", "fps", "frame_rate", "framerate", "frames", "num_frames", "frame_count", "seed"}
+    | {"resolution", "quality", "mode", "style", "aspect_ratio", "ratio", "negative_prompt", "loop", "strength"}
+    | {"cfg", "cfg_scale", "guidance", "guidance_scale", "steps", "num_inference_steps", "scheduler", "sampler"}
+    | {"motion", "motion_strength", "motion_mode", "motion_bucket_id", "movement_amplitude", "camera"}
+    | {"camera_motion", "camera_movement", "camera_control", "camera_fixed", "fixed_camera", "shot_type"}
+    | {"audio", "audio_url", "generate_audio", "enable_audio", "sound", "with_audio", "bgm", "voice", "video"}
+    | {"watermark", "lora", "loras", "prompt_optimizer", "prompt_expansion", "prompt_extend", "enhance_prompt"}
+    | {"expand_prompt", "go_fast", "fast", "turbo", "fast_pretreatment", "safety_checker", "enable_safety_checker"}
+    | {"safety_tolerance", "length", "n", "num_videos", "num_outputs", "number_of_videos", "batch_size"}
+    | {"output_format", "webhook_url", "callback_url", "mask", "end_frame", "tail", "template", "effect"}
+    | {*PROMPT_FIELDS, *DURATION_FIELDS}
+)
+
+
+def is_usual(name: str) -> bool:
+    """Whether models that make clips usually call a parameter so, in whatever spelling."""
+    return "_".join(_words(name)) in _USUAL or takes_a_picture(name)
+
+
 def _words(name: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name)]
 

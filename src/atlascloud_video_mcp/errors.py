@@ -7,6 +7,7 @@ AtlasError
 ├── KeyRejected           set or renew ATLASCLOUD_API_KEY
 ├── BalanceTooLow         top up the account
 ├── OverBudget            wait, or raise ATLASCLOUD_BUDGET_USD: nothing was sent
+├── JournalUnusable       update this program, or mend its state directory: nothing was sent
 ├── NotAllowed            use another model, or another key
 ├── PredictionNotFound    check the id
 ├── RequestRefused        the API said no: change what is asked for
@@ -56,6 +57,10 @@ class BalanceTooLow(AtlasError):
 
 class OverBudget(AtlasError):
     """The budget leaves no room for the request, or it cannot be known whether it does."""
+
+
+class JournalUnusable(AtlasError):
+    """What is paid for could not be remembered, so that it might be paid twice, or past the budget."""
 
 
 class NotAllowed(AtlasError):

@@ -33,7 +33,8 @@ def dollars(value: object, *, debt: bool = False) -> Decimal | None:
         None for what is no usable amount: not a number, infinite, negative, in another currency.
     """
     if isinstance(value, dict):
-        in_dollars = str(value.get("currency", "usd")).lower() == "usd"
+        currency = value.get("currency")
+        in_dollars = currency is None or str(currency).strip().lower() in {"", "usd"}
         return dollars(value.get("value"), debt=debt) if in_dollars else None
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
@@ -45,6 +46,11 @@ def dollars(value: object, *, debt: bool = False) -> Decimal | None:
     if not amount.is_finite() or not (-_MOST if debt else 0) <= amount <= _MOST:
         return None
     return amount.quantize(_STEP, ROUND_CEILING)
+
+
+def says_yes(value: object) -> bool:
+    """Whether a flag of the API is set, in whatever type it comes; what is not known to say no says yes."""
+    return str(value).strip().lower() not in {"none", "", "false", "no", "0", "0.0"}
 
 
 def to_millionths(amount: Decimal) -> int:

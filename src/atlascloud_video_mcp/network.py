@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+_THIS_MACHINE = "127.0.0.1"
+_NAMES_OF_THIS_MACHINE = frozenset({"localhost", "::1", _THIS_MACHINE})
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _PRIVATE_NAMES = frozenset(
@@ -64,6 +69,15 @@ def is_public(address: str) -> bool:
             return ip.is_global and ip in _GLOBAL_UNICAST and ip not in _6TO4
         ip = inner
     return ip.is_global and not ip.is_multicast and ip not in _6TO4_RELAYS
+
+
+def canonical(address: str) -> str:
+    """An address in the one spelling that stands for all that mean the same place, with a slash at its end."""
+    url = urlsplit(address)
+    host = (url.hostname or "").rstrip(".")
+    host = _THIS_MACHINE if host in _NAMES_OF_THIS_MACHINE else host
+    port = "" if url.port in {None, _PORTS.get(url.scheme)} else f":{url.port}"
+    return f"{url.scheme}://{f'[{host}]' if ':' in host else host}{port}{url.path.rstrip('/')}/"
 
 
 def retry_after(value: str) -> float | None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import stat
 from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 from urllib.parse import unquote, unquote_to_bytes
 
 from atlascloud_video_mcp.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _WINDOWS = os.name == "nt"
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -26,6 +32,7 @@ _MORE_THAN_A_PATH = re.compile(r"""[\s"'`<>=:,(\[](?:/[^\s/]|~/|[A-Za-z]:[\\/]|\
 _ESCAPED = re.compile(r"\\([^A-Za-z0-9\\/])")  # as shells do it
 _AFTER_A_PATH = ".,;:!?)]}" + "".join(pair[1] for pair in _QUOTES)
 _LONGEST = 300  # characters of a path in a message
+_UNTIL_THEN = "Until then nothing is submitted."
 
 _LOOK_ALIKES = {ord("\u2018"): "'", ord("\u2019"): "'", ord("\u02bc"): "'", ord("\u201c"): '"', ord("\u201d"): '"'}
 
@@ -177,3 +184,46 @@ def shown(path: object) -> str:
     text = str(path).encode(errors="backslashreplace").decode()
     printable = "".join(letter if letter.isprintable() else "?" for letter in text)
     return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST // 2]}...{printable[-_LONGEST // 3 :]}"
+
+
+class NotPrivate(Exception):
+    """Others may have written what stands in a directory; the message names the command that mends that."""
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory and what is missing above it, each for its owner's eyes only, whatever the umask allows.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    for each in (*reversed(directory.parents), directory):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
+def require_private(directory: Path, names: Iterable[str]) -> None:
+    """Let a directory pass that nobody else can have written to, and in which none of these names is a link.
+
+    Raises:
+        NotPrivate: Somebody else might say there what was paid; it names the command that mends it.
+        OSError: The directory cannot be looked at.
+    """
+    found = directory.stat()
+    here = shlex.quote(str(directory))
+    if not _WINDOWS and found.st_uid != os.geteuid():
+        raise NotPrivate(
+            f"The state directory {shown(directory)} belongs to another user. Make it yours with: "
+            f'sudo chown -R "$(id -un)" {shown(here)} (or set ATLASCLOUD_STATE_DIR to a directory of your own). '
+            f"{_UNTIL_THEN}"
+        )
+    if not _WINDOWS and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise NotPrivate(
+            f"Others can write to the state directory {shown(directory)}. Mend that with: chmod go-w {shown(here)} "
+            f"{_UNTIL_THEN}"
+        )
+    for link in (directory / name for name in names):
+        if link.is_symlink():
+            raise NotPrivate(
+                f"In the state directory, {shown(link)} is a symbolic link, which is not followed. Remove it with: "
+                f"rm {shown(shlex.quote(str(link)))} {_UNTIL_THEN}"
+            )

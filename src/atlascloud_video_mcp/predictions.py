@@ -203,6 +203,8 @@ class Outcome(BaseModel):
     """From submission to the end, or to now."""
     reused: bool
     """An identical earlier request was joined, nothing new was paid."""
+    take: int | None = None
+    """Which take of its request it is."""
     sandbox: bool
     """Made by the built-in emulator, not by Atlas Cloud."""
     outputs: tuple[str, ...]

@@ -143,6 +143,15 @@ class Catalogue:
             )
         raise InvalidInput(f"{model_id} animates no picture. list_models shows the models that do.")
 
+    async def parameters(self) -> frozenset[str]:
+        """The names of all that any model takes whose rules are at hand."""
+        names = {name for model in FAMILY.values() for name in model.parameters}
+        offers = await self._lists.at_hand(self._url)
+        for offer in offers.value if offers else ():
+            schema = await self._schemas.at_hand(offer.schema) if offer.schema else None
+            names |= set(schema.value["properties"]) if schema else set()
+        return frozenset(names - {"model", "image"})
+
     async def listing(self, query: str, *, default: str) -> Listing:
         """The models that a query means, all without one, the `default` then first."""
         deadline = anyio.current_time() + self._patience

@@ -22,6 +22,7 @@ from anyio import to_thread
 
 from atlascloud_video_mcp.catalogue.schema import Malformed
 from atlascloud_video_mcp.network import Document, Unreadable
+from atlascloud_video_mcp.paths import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -148,7 +149,7 @@ class Shelf(Generic[_T]):
         """Put a document where others find it, all at once; the age is the file's."""
         if not self._directory:
             return
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._directory)
         self._tidy(self._directory)
         head = json.dumps({"url": url, "validator": validator, "bytes": len(content)}).encode()
         with NamedTemporaryFile(dir=self._directory, prefix="new-", delete=False) as file:

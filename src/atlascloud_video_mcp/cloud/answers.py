@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 BILLING_PAGE = "https://www.atlascloud.ai/console/billing"
 
 ASK_FIRST = (
-    "Calling again with the same arguments looks for it and does not pay twice; only with force_new true is it "
-    "submitted anew, so ask the user first."
+    "Calling again with the same arguments looks for it and pays nothing; only another take (take 2, say) is submitted "
+    "anew and paid, so ask the user first."
 )
 _QUOTED = 200  # characters of the API's own words in a message of ours
 _TROUBLE: tuple[tuple[type[Exception], str], ...] = (

@@ -23,7 +23,7 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
 )
-from atlascloud_video_mcp.money import Quote, dollars
+from atlascloud_video_mcp.money import Quote, dollars, says_yes
 from atlascloud_video_mcp.predictions import Report, Status
 from atlascloud_video_mcp.records import Record
 
@@ -132,10 +132,12 @@ class Cloud(Connection):
         except AtlasError as error:
             return Quote(None, str(error))
         # the estimate of a part is no price: the whole may cost any amount more
-        price = None if reply.get("estimate_partial") is True else dollars(reply.get("price"))
+        is_partial = says_yes(reply.get("estimate_partial"))
+        amount = {"value": reply.get("price"), "currency": reply.get("currency")}
+        price = None if is_partial else dollars(amount)
         if price is None:
             return Quote(None, "Atlas Cloud names no usable price for it.")
-        return Quote(price, estimated=reply.get("estimated") is True)
+        return Quote(price, estimated=says_yes(reply.get("estimated")))
 
     async def balance(self) -> Decimal:
         """The money left on the account, in US dollars; below zero where it is overdrawn.

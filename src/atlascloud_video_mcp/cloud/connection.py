@@ -24,7 +24,7 @@ from atlascloud_video_mcp.cloud.answers import (
 )
 from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.errors import KeyRejected
-from atlascloud_video_mcp.network import retry_after
+from atlascloud_video_mcp.network import canonical, retry_after
 from atlascloud_video_mcp.settings import KEYS_PAGE
 
 if TYPE_CHECKING:
@@ -115,7 +115,12 @@ class Connection:
     def account(self) -> str:
         """Names the account without telling the key: what is remembered for one must not be used for another."""
         key = self.require_key().get_secret_value()
-        return hashlib.sha256(f"{self._http.base_url} {key}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.address} {key}".encode()).hexdigest()[:16]
+
+    @property
+    def address(self) -> str:
+        """Where the API lives, in the one spelling that all ways to write it have in common."""
+        return canonical(self.base_url)
 
     def serves(self, url: str) -> bool:
         """Whether a URL is on the API's own host, so that the API can read it whatever its scheme."""

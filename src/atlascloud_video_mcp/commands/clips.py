@@ -48,7 +48,7 @@ def animate(options: argparse.Namespace, settings: Settings) -> Exit:
             enable_prompt_expansion=options.enable_prompt_expansion,
             parameters=dict(options.parameter) if options.parameter else None,
             save_to=save_to,
-            force_new=options.force_new,
+            take=options.take,
             dry_run=options.dry_run,
             deadline=deadline,
         )

@@ -51,8 +51,8 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_animate(animate: argparse.ArgumentParser) -> None:
     animate.description = (
         "Makes a clip from a picture and waits for it. On stdout: the path of the saved clip, else its URL, or with "
-        "--no-wait the prediction's id, or with --dry-run the request. All else goes to stderr. What is unfinished and "
-        "asked for again is joined, not paid twice."
+        "--no-wait the prediction's id, or with --dry-run the request. All else goes to stderr. The same command "
+        "again gives the same clip, and pays nothing."
     )
     animate.add_argument("picture", metavar="PICTURE", help="a file, or an https URL")
     animate.add_argument("--prompt", help="the motion to add: one or two sentences, at most 2,000 characters")
@@ -75,7 +75,11 @@ def _add_animate(animate: argparse.ArgumentParser) -> None:
     )
     animate.add_argument("--save-to", metavar="PATH", help="an .mp4 file or a directory; nothing is overwritten")
     animate.add_argument(
-        "--force-new", action="store_true", help="pay again although an identical request is unfinished or unknown"
+        "--take",
+        type=_take,
+        default=1,
+        metavar="N",
+        help="which take of this very request (default: 1): each is a variation, and paid once",
     )
     waiting = animate.add_mutually_exclusive_group()
     waiting.add_argument("--no-wait", action="store_true", help="end as soon as it is submitted")
@@ -147,6 +151,13 @@ def _seconds(text: str) -> float:
 def _count(text: str) -> int:
     number = int(text)
     if not 1 <= number <= 50:  # noqa: PLR2004 - as many as the tool gives
+        raise ValueError(text)
+    return number
+
+
+def _take(text: str) -> int:
+    number = int(text)
+    if number < 1:
         raise ValueError(text)
     return number
 

@@ -92,7 +92,6 @@ def _facts(prediction: Prediction, *, lasts: bool) -> list[str]:
         prediction.cost_usd is not None and f"Cost: {in_dollars(prediction.cost_usd)}",
         prediction.saved_path and lasts and f"URL: {prediction.video_url}",
         *(f"Further output: {url}" for url in prediction.outputs[1:]),
-        prediction.reused and "An earlier identical request was joined: nothing new was paid.",
         prediction.status == "failed" and "Atlas Cloud does not charge for a failed generation.",
         prediction.video_url
         and prediction.expires_at

@@ -1,22 +1,24 @@
-"""The books: what an account spent of late, and whether one more request fits into its budget."""
+"""The books: what was spent of late, and whether one more request fits into its budget."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import OverBudget
 from atlascloud_video_mcp.money import in_dollars
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from atlascloud_video_mcp.journal.entries import Entry
-
 SPAN = timedelta(hours=24)
 """How far back spending counts."""
+
+
+class HistoryNeeded(Exception):
+    """There is a budget, and entries from before `begun_anew` may be missing: the account's history is to be read."""
+
+    def __init__(self, begun_anew: datetime) -> None:
+        super().__init__(begun_anew)
+        self.begun_anew = begun_anew
 
 
 class PriceNeeded(Exception):
@@ -32,7 +34,9 @@ class Terms:
     price: Decimal | None = None
     """What it costs, where that is known."""
     budget: Decimal | None = None
-    """What the account may spend in 24 hours, this request included; None: any amount."""
+    """What may be spent in 24 hours, this request included; None: any amount."""
+    history_counted: datetime | None = None
+    """When the journal was begun anew into which the account's history was read."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,6 @@ class Spending:
     """What was spent in the last 24 hours: when and how many US dollars, the oldest first."""
 
     items: tuple[tuple[datetime, Decimal], ...]
-
-    @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Spending:
-        """Add up entries, of which several may be about one prediction."""
-        each = {entry.prediction_id or entry.intent_id: (entry.at, entry.spent) for entry in entries}
-        return cls(tuple(sorted(item for item in each.values() if item[1])))
 
     @property
     def total(self) -> Decimal:

@@ -55,14 +55,14 @@ class Entry:
     prediction_id: str | None
     report: Report | None
     """The last that the API gave."""
-    delivered: bool
-    """Its completed result was handed over."""
     save_to: str | None
     saved_path: str | None
     account: str = ""
     """Who pays for it; empty where that is not known."""
     quote: Decimal | None = None
     """What the API said beforehand that it would cost, in US dollars."""
+    take: int = 1
+    """Which take of the request it is."""
 
     @property
     def at(self) -> datetime:
@@ -72,19 +72,19 @@ class Entry:
     @property
     def spent(self) -> Decimal:
         """What it counts in the books, in US dollars: also while it runs or may run, until it is known to be free."""
-        if self.stage in {Stage.REFUSED, Stage.ABANDONED}:
+        nobodys = not (self.key or self.account)
+        if nobodys or self.stage in {Stage.REFUSED, Stage.ABANDONED}:
             return Decimal(0)
         return (self.report.cost(self.quote) if self.report else self.quote) or Decimal(0)
 
     @property
     def is_open(self) -> bool:
-        """Whether an identical request should join it: it runs, may run, or was never handed over."""
+        """Whether an identical request is given it: it runs, may run, or its clip still exists."""
         if self.stage is not Stage.SUBMITTED:
             return self.stage in {Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN}
         if self.submitted_at and self.submitted_at < datetime.now(UTC) - KEPT_FOR:
             return False  # the API has deleted the clip by now
-        done = self.report is not None and self.report.status is Status.COMPLETED
-        return self.is_unfinished or (done and not self.delivered)
+        return self.report is None or self.report.status is not Status.FAILED
 
     @property
     def is_unfinished(self) -> bool:
@@ -118,11 +118,12 @@ def to_row(entry: Entry, owner: str) -> dict[str, object]:
         "submitted_at": as_text(entry.submitted_at) if entry.submitted_at else None,
         "prediction_id": entry.prediction_id,
         "report": json.dumps(entry.report.model_dump(mode="json", by_alias=False)) if entry.report else None,
-        "delivered": entry.delivered,
         "save_to": json.dumps(entry.save_to),
         "saved_path": json.dumps(entry.saved_path),
         "account": entry.account,
         "quote": None if entry.quote is None else to_millionths(entry.quote),
+        "take": entry.take,
+        "spent": to_millionths(entry.spent),
     }
 
 
@@ -145,11 +146,11 @@ def from_row(row: sqlite3.Row, *, mine: bool, owner_alive: bool) -> Entry:
             submitted_at=datetime.fromisoformat(row["submitted_at"]) if row["submitted_at"] else None,
             prediction_id=row["prediction_id"],
             report=Report.model_validate_json(row["report"], by_alias=False, by_name=True) if row["report"] else None,
-            delivered=bool(row["delivered"]),
             save_to=json.loads(row["save_to"]),
             saved_path=json.loads(row["saved_path"]),
             account=row["account"],
             quote=None if row["quote"] is None else from_millionths(row["quote"]),
+            take=row["take"],
         )
     except (ValueError, TypeError) as error:
         raise Damaged("an entry cannot be read") from error

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from atlascloud_video_mcp.journal.schema import check, connect, is_damage
+from atlascloud_video_mcp.paths import make_private, require_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+OWNERS = "owners"
+"""The directory beside the journal in which each process that writes to it holds a lock."""
 _OPENING_SECONDS = 10
 _COMPANIONS = ("-wal", "-shm", "")
 """What SQLite adds to the name of a database, and the database itself last: without it nobody reads the others."""
@@ -25,9 +28,10 @@ def open_file(path: Path, *, thorough: bool) -> tuple[sqlite3.Connection, Path |
     One process opens at a time, so that none meets a file half made or half set aside.
 
     Raises:
-        NewerJournal, sqlite3.Error, OSError: it cannot be used; nothing was changed.
+        NewerJournal, NotPrivate, sqlite3.Error, OSError: it cannot be used; nothing was changed.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
+    require_safe(path)
     with FileLock(path.with_suffix(".lock"), timeout=_OPENING_SECONDS, mode=0o600, poll_interval=0.01):
         try:
             return _connect(path, thorough=thorough), None
@@ -38,8 +42,23 @@ def open_file(path: Path, *, thorough: bool) -> tuple[sqlite3.Connection, Path |
         return _connect(path, thorough=False), aside
 
 
-def identity(path: Path) -> tuple[int, int] | None:
-    """Tells a file from another that took its name; None when there is none."""
+def require_safe(path: Path) -> None:
+    """Let a journal pass that nobody else can have put there.
+
+    Raises:
+        NotPrivate: It lies where others can write, or is a link, or one of the files beside it is.
+        OSError: It cannot be looked at.
+    """
+    beside = (path.name + companion for companion in _COMPANIONS)
+    require_private(path.parent, (*beside, path.with_suffix(".lock").name, OWNERS))
+
+
+def identity(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Tells an open journal from another that took its name, or its log's; None stands for what is not there."""
+    return tuple(_inode(path.with_name(path.name + companion)) for companion in ("", "-wal"))
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
     except OSError:

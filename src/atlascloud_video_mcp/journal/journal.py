@@ -29,9 +29,10 @@ _NO_TERMS = Terms()
 class Journal:
     """Remembers intents, predictions, uploads and durations in a directory that any number of processes may share.
 
-    `directory` None keeps all in memory. The disk is first touched by the first method called. No method raises
-    because of the disk: what is amiss stands in `warnings`, and the work goes on in memory. What a method began it
-    finishes, also when its task is cancelled. What is about to be paid for, and what was, outlasts a power cut.
+    `directory` None keeps all in memory. The disk is first touched by the first method called. No method but `claim`
+    and `require` raises because of the disk: what is amiss stands in `warnings`, and the work goes on in memory, as it
+    does beside a journal of a newer version, or one in a place that others can write. What a method began it finishes,
+    also when its task is cancelled. What is about to be paid for, and what was, outlasts a power cut.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -51,34 +52,80 @@ class Journal:
         """Sentences for the caller about what is amiss; empty when all is well."""
         return self._store.warnings
 
-    async def claim(self, key: str, *, force_new: bool = False, terms: Terms = _NO_TERMS) -> Claim:
-        """The right to send a request, or the earlier identical one that is still open; `force_new` joins none.
+    async def claim(
+        self,
+        key: str,
+        take: int = 1,
+        *,
+        old_key: str = "",
+        not_ours: Collection[str] = (),
+        terms: Terms = _NO_TERMS,
+    ) -> Claim:
+        """The right to send a take of a request, or the earlier entry of it that is still open.
 
         What dead processes left is settled on the way: an INTENDED entry is given up, a SENDING one becomes UNKNOWN.
-        An UNKNOWN entry stands in the way no longer once a newer one was submitted. With the right, its price is held
-        against the budget; of two processes that ask at the same moment, the second finds the first one's price there.
+        With the right, its price is held against the budget; of two processes that ask at the same moment, the second
+        finds the first one's price there.
+
+        Args:
+            key: What makes requests identical, whoever pays.
+            take: Which take of it.
+            old_key: The key that version 1.0.0 gave the same request; what has it is given the new one.
+            not_ours: Accounts that are known to be of somebody else.
+            terms: Who pays how much of what budget.
 
         Raises:
+            JournalUnusable: There is nothing to join, and it could not be remembered.
+            HistoryNeeded: There is nothing to join, and a budget, and what counts in it is not all here.
             PriceNeeded: There is nothing to join, and a budget but no price.
             OverBudget: There is nothing to join, and the budget has no room for the price.
         """
-        return await self._run(lambda ledger: ledger.claim(key, force_new=force_new, terms=terms), lasting=False)
 
-    async def joinable(self, key: str) -> Entry | None:
+        def claim(ledger: Ledger) -> Claim:
+            return ledger.claim(key, take, old_key, not_ours=not_ours, terms=terms)
+
+        return await self._run(claim, lasting=False, pays=True)
+
+    async def joinable(
+        self, key: str, take: int = 1, *, old_key: str = "", not_ours: Collection[str] = ()
+    ) -> Entry | None:
         """The entry that a claim would give without winning."""
-        return await self._run(lambda ledger: ledger.joinable(key))
+        return await self._run(lambda ledger: ledger.joinable(key, take, old_key, not_ours=not_ours), lasting=False)
+
+    async def require(self, terms: Terms) -> None:
+        """Raise what a claim would that has nothing to join and may not be won."""
+        await self._run(lambda ledger: ledger.require(terms), lasting=False, pays=True)
+
+    async def next_take(self, key: str) -> int:
+        """The first take of a request that is higher than all that were asked for."""
+        return await self._run(lambda ledger: ledger.next_take(key), lasting=False)
 
     async def quoted(self, intent_id: str, price: Decimal) -> None:
         """What the API says that a request costs, in US dollars."""
         await self._run(lambda ledger: ledger.quoted(intent_id, price), lasting=False)
 
-    async def spending(self, account: str) -> Spending:
-        """What an account spent in the last 24 hours through this journal."""
-        return await self._run(lambda ledger: ledger.spending(account, since()))
+    async def spending(self) -> Spending:
+        """What was spent in the last 24 hours through this journal, by whichever account."""
+        return await self._run(lambda ledger: ledger.spending(since()))
 
-    async def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> None:
-        """From now on the request may have been paid for; `request` is its body, without picture bytes."""
-        await self._run(lambda ledger: ledger.sending(intent_id, request, notes))
+    async def begun_anew(self) -> datetime | None:
+        """When it was begun in the place of one that was damaged or deleted, if that was in the last 24 hours."""
+        return await self._run(lambda ledger: ledger.begun_anew(since()), lasting=False)
+
+    async def uncounted(self, prediction_ids: Collection[str]) -> set[str]:
+        """Those of the ids that are not in the books."""
+        return await self._run(lambda ledger: ledger.uncounted(prediction_ids), lasting=False)
+
+    async def recounted(self, report: Report, request: Mapping[str, Any], at: datetime, terms: Terms) -> None:
+        """A prediction that the account's history has and the books have not: who paid for it, and its price."""
+        await self._run(lambda ledger: ledger.recounted(report, request, at, terms), lasting=False)
+
+    async def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> bool:
+        """From now on the request may have been paid for; `request` is its body, without picture bytes.
+
+        Returns whether it may be sent: it may not where the claim to it was lost, and is to be claimed again.
+        """
+        return await self._run(lambda ledger: ledger.sending(intent_id, request, notes))
 
     async def submitted(self, intent_id: str, report: Report, at: datetime) -> None:
         """The API took the request: its first report, and when."""
@@ -103,10 +150,6 @@ class Journal:
         """
         await self._run(lambda ledger: ledger.reported(prediction_id, report), lasting=False)
 
-    async def delivered(self, prediction_id: str) -> None:
-        """The completed result was handed over: nobody joins it any more."""
-        await self._run(lambda ledger: ledger.note(prediction_id, delivered=True), lasting=False)
-
     async def wants(self, prediction_id: str, save_to: str) -> None:
         """Where the clip is to be saved once it is finished."""
         await self._run(lambda ledger: ledger.note(prediction_id, save_to=save_to))
@@ -122,6 +165,10 @@ class Journal:
     async def prediction(self, prediction_id: str) -> Entry | None:
         """The newest entry about a prediction."""
         return await self._run(lambda ledger: ledger.prediction(prediction_id))
+
+    async def readable(self, prediction_id: str, account: str) -> None:
+        """An account can read a prediction, so that it is its own, whatever key it had when it paid."""
+        await self._run(lambda ledger: ledger.note(prediction_id, account=account), lasting=False)
 
     async def orphans(self, account: str) -> list[str]:
         """The ids of an account's unfinished predictions of the last 24 hours whose processes have ended."""
@@ -151,9 +198,9 @@ class Journal:
         """How many seconds generations of this kind took, newest first; `duration` is as in the request."""
         return await self._run(lambda ledger: ledger.durations(model, duration, most))
 
-    async def _run(self, work: Callable[[Ledger], _T], *, lasting: bool = True) -> _T:
+    async def _run(self, work: Callable[[Ledger], _T], *, lasting: bool = True, pays: bool = False) -> _T:
         """Do the work; what need not outlast a power cut by itself is not `lasting`, and spares a wait for the disk."""
-        return await self._in_thread(lambda: self._store.run(work, lasting=lasting))
+        return await self._in_thread(lambda: self._store.run(work, lasting=lasting, pays=pays))
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         # A cancelled task may be the only one that knows the id of a paid job.

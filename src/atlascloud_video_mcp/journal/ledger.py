@@ -8,24 +8,44 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from atlascloud_video_mcp.bodies import duration_of
-from atlascloud_video_mcp.journal.books import Spending, Terms, require_room, since
+from atlascloud_video_mcp.errors import JournalUnusable
+from atlascloud_video_mcp.journal.books import HistoryNeeded, PriceNeeded, Spending, Terms, require_room, since
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
+from atlascloud_video_mcp.journal.schema import NewerJournal
+from atlascloud_video_mcp.money import from_millionths
+from atlascloud_video_mcp.paths import NotPrivate
 from atlascloud_video_mcp.predictions import Status
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from decimal import Decimal
 
     from atlascloud_video_mcp.journal.owners import Owners
     from atlascloud_video_mcp.predictions import Report
 
 _NOBODYS_KEY = ""
+_TO_THE_HOUR, _TO_THE_MINUTE = len("2026-01-01T00"), len("2026-01-01T00:00")
 _BY_INTENT = "SELECT * FROM entries WHERE intent_id = ?"
-_BY_KEY = "SELECT * FROM entries WHERE key = ? ORDER BY seq DESC"
+_BY_KEY = "SELECT * FROM entries WHERE key = ? AND take = ? ORDER BY seq DESC"
 _BY_PREDICTION = "SELECT * FROM entries WHERE prediction_id = ? ORDER BY seq DESC"
+_OTHERS_INTENDED = "SELECT * FROM entries WHERE stage = 'intended' AND owner <> ?"
 _OF_ACCOUNT = """
-    SELECT * FROM entries WHERE account IN (?, '') AND key <> '' AND COALESCE(submitted_at, created_at) > ?
+    SELECT * FROM entries WHERE COALESCE(submitted_at, created_at) > ? AND account IN (?, '')
+    AND (key <> '' OR account <> '')
+"""
+_SPENT = """
+    SELECT COALESCE(submitted_at, created_at) AS at, spent FROM entries
+    WHERE COALESCE(submitted_at, created_at) > ? AND spent <> 0 ORDER BY at
+"""
+# Whole hours and minutes by their sums, the minute that the span begins in by its entries; ';' comes after ':'.
+_SUM = """
+    SELECT COALESCE((SELECT SUM(amount) FROM spending_by_hour WHERE hour > :hour), 0)
+    + COALESCE((SELECT SUM(amount) FROM spending_by_minute WHERE minute > :minute AND minute < :hour || ';'), 0)
+    + COALESCE((
+        SELECT SUM(spent) FROM entries
+        WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :minute || ';'
+    ), 0)
 """
 _MADE = """
     SELECT * FROM entries WHERE stage = 'submitted' AND (? IS NULL OR account IN (?, ''))
@@ -37,52 +57,83 @@ _LOST = """
 """
 _INSERT = """
     INSERT OR IGNORE INTO entries (
-        intent_id, key, owner, stage, request, notes, created_at, submitted_at, prediction_id, report, delivered,
-        save_to, saved_path, account, quote
+        intent_id, key, take, owner, stage, request, notes, created_at, submitted_at, prediction_id, report,
+        save_to, saved_path, account, quote, spent
     ) VALUES (
-        :intent_id, :key, :owner, :stage, :request, :notes, :created_at, :submitted_at, :prediction_id, :report,
-        :delivered, :save_to, :saved_path, :account, :quote
+        :intent_id, :key, :take, :owner, :stage, :request, :notes, :created_at, :submitted_at, :prediction_id, :report,
+        :save_to, :saved_path, :account, :quote, :spent
     )
 """
+_COUNTED_ELSEWHERE = "SELECT 1 FROM entries WHERE prediction_id = ? AND intent_id <> ? AND spent <> 0"
+# Whoever took this process for dead has given the intent up, and may have made the request itself.
+_SENDING = "UPDATE entries SET stage = 'sending' WHERE intent_id = ? AND stage = 'intended' AND owner = ?"
 _UPDATE = """
     UPDATE entries SET stage = :stage, request = :request, notes = :notes, submitted_at = :submitted_at,
-        prediction_id = :prediction_id, report = :report, delivered = :delivered, save_to = :save_to,
-        saved_path = :saved_path, quote = :quote
+        prediction_id = :prediction_id, report = :report, save_to = :save_to, saved_path = :saved_path,
+        account = :account, quote = :quote, spent = :spent
     WHERE intent_id = :intent_id
 """
 
 
 class Ledger:
-    """The journal as one transaction sees it; `written` is what it leaves behind, None for what it removed."""
+    """The journal as one transaction sees it; `written` is what it leaves behind, None for what it removed.
 
-    def __init__(self, db: sqlite3.Connection, me: str, owners: Owners | None) -> None:
+    `trouble` is why it is not the one on disk, where that was wanted.
+    """
+
+    def __init__(
+        self, db: sqlite3.Connection, me: str, owners: Owners | None, trouble: Exception | None = None
+    ) -> None:
         self._db = db
         self._me = me
         self._owners = owners
+        self._trouble = trouble
         self._alive = {me: True}
         self.written: dict[str, Entry | None] = {}
 
-    def claim(self, key: str, *, force_new: bool, terms: Terms) -> Claim:
+    def claim(self, key: str, take: int, old_key: str, *, not_ours: Collection[str], terms: Terms) -> Claim:
         """See Journal.claim."""
-        earlier = None if force_new else self.joinable(key)
+        earlier = self.joinable(key, take, old_key, not_ours=not_ours)
         if earlier:
             return Claim(won=False, entry=earlier)
-        if terms.budget is not None:
-            require_room(self.spending(terms.account, since()), terms)
+        self.require(terms)
         if self._owners:
             self._owners.hold()
-        entry = self._insert(key, Stage.INTENDED, account=terms.account, quote=terms.price)
+        entry = self._insert(key, Stage.INTENDED, take=take, account=terms.account, quote=terms.price)
         return Claim(won=True, entry=entry)
 
-    def joinable(self, key: str) -> Entry | None:
+    def joinable(self, key: str, take: int, old_key: str, *, not_ours: Collection[str]) -> Entry | None:
         """See Journal.joinable."""
-        overridden = False
-        for entry in map(self._settled, self._entries(_BY_KEY, key)):
-            # who forced a newer submission decided not to wait for word of an older one
-            if entry.is_open and not (overridden and entry.stage is Stage.UNKNOWN):
-                return entry
-            overridden = overridden or entry.stage is Stage.SUBMITTED
-        return None
+        if old_key:
+            self._db.execute("UPDATE entries SET key = ? WHERE key = ?", (key, old_key))
+        entries = (entry for entry in self._entries(_BY_KEY, key, take) if entry.account not in not_ours)
+        return next((entry for entry in map(self._settled, entries) if entry.is_open), None)
+
+    def next_take(self, key: str) -> int:
+        """See Journal.next_take."""
+        row = self._db.execute("SELECT MAX(take) FROM entries WHERE key = ?", (key,)).fetchone()
+        return int(row[0] or 0) + 1
+
+    def require(self, terms: Terms) -> None:
+        """See Journal.require."""
+        if isinstance(self._trouble, (NewerJournal, NotPrivate)):
+            raise JournalUnusable(f"Nothing was sent or paid. {self._trouble}") from self._trouble
+        if self._trouble and terms.budget is not None:
+            raise JournalUnusable(
+                "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and what is spent cannot be counted, since "
+                f"the journal cannot be written ({self._trouble}). Mend that, then call again."
+            ) from self._trouble
+        if terms.budget is not None:
+            self._require_room(terms, terms.budget)
+
+    def _require_room(self, terms: Terms, budget: Decimal) -> None:
+        anew = self.begun_anew(since())
+        if anew and anew != terms.history_counted:
+            raise HistoryNeeded(anew)
+        if terms.price is None:
+            raise PriceNeeded
+        if self.spent(since()) + terms.price > budget:
+            require_room(self.spending(since()), terms)
 
     def _settled(self, entry: Entry) -> Entry:
         """What the end of its process made of an entry."""
@@ -101,20 +152,65 @@ class Ledger:
         for entry in self._entries(_BY_INTENT, intent_id):
             self._change(entry, quote=price)
 
-    def spending(self, account: str, begin: datetime) -> Spending:
-        """What an account spent since then; where it is not known who paid, everybody did."""
-        return Spending.of(map(self._settled, self._entries(_OF_ACCOUNT, account, as_text(begin))))
+    def spent(self, begin: datetime) -> Decimal:
+        """The sum of what was spent since then, by whichever account."""
+        self._settle()
+        at = as_text(begin)
+        spans = {"hour": at[:_TO_THE_HOUR], "minute": at[:_TO_THE_MINUTE], "begin": at}
+        (total,) = self._db.execute(_SUM, spans).fetchone()
+        return from_millionths(total)
+
+    def spending(self, begin: datetime) -> Spending:
+        """What was spent since then, by whichever account."""
+        self._settle()
+        rows = self._db.execute(_SPENT, (as_text(begin),))
+        return Spending(tuple((datetime.fromisoformat(at), from_millionths(spent)) for at, spent in rows))
+
+    def _settle(self) -> None:
+        """Give up what dead processes had not sent."""
+        for entry in self._entries(_OTHERS_INTENDED, self._me):
+            self._settled(entry)
+
+    def begin_anew(self) -> None:
+        """Write down that this file was begun in the place of another, whose entries are missing here."""
+        self._db.execute("INSERT INTO begun_anew VALUES (?)", (as_text(datetime.now(UTC)),))
+
+    def begun_anew(self, begin: datetime) -> datetime | None:
+        """When the file was last begun anew since then, so that entries may be missing."""
+        (at,) = self._db.execute("SELECT MAX(at) FROM begun_anew WHERE at > ?", (as_text(begin),)).fetchone()
+        return datetime.fromisoformat(at) if at else None
+
+    def origin(self) -> bytes:
+        """What tells this file from another that took its place."""
+        return bytes(self._db.execute("SELECT id FROM origin").fetchone()[0])
+
+    def uncounted(self, prediction_ids: Collection[str]) -> set[str]:
+        """See Journal.uncounted."""
+        one = "SELECT 1 FROM entries WHERE prediction_id = ? AND (key <> '' OR account <> '')"
+        return {each for each in prediction_ids if not self._db.execute(one, (each,)).fetchone()}
+
+    def recounted(self, report: Report, request: Mapping[str, Any], at: datetime, terms: Terms) -> None:
+        """See Journal.recounted."""
+        if not self.uncounted([report.prediction_id]):
+            return
+        known = self._absorbed(report.prediction_id)
+        told = {"request": dict(request), "account": terms.account, "quote": terms.price, "submitted_at": at}
+        self._insert(
+            _NOBODYS_KEY, Stage.SUBMITTED, **{"report": report} | known | told, prediction_id=report.prediction_id
+        )
 
     def orphans(self, account: str, begin: datetime) -> list[str]:
         """See Journal.orphans."""
-        entries = self._entries(_OF_ACCOUNT, account, as_text(begin))
+        entries = self._entries(_OF_ACCOUNT, as_text(begin), account)
         left = (entry for entry in entries if entry.is_unfinished and not entry.owner_alive)
         return [entry.prediction_id for entry in left if entry.prediction_id]
 
-    def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> None:
+    def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> bool:
         """See Journal.sending."""
-        for entry in self._entries(_BY_INTENT, intent_id):
-            self._change(entry, stage=Stage.SENDING, request=dict(request), notes=tuple(notes))
+        claimed = self._db.execute(_SENDING, (intent_id, self._me)).rowcount == 1
+        for entry in self._entries(_BY_INTENT, intent_id) if claimed else ():
+            self._change(entry, request=dict(request), notes=tuple(notes))
+        return claimed
 
     def ended(self, intent_id: str, stage: Stage) -> None:
         """Without an id; where another process found the id meanwhile, the id stays."""
@@ -136,7 +232,7 @@ class Ledger:
             if entry.key == _NOBODYS_KEY:
                 self._db.execute("DELETE FROM entries WHERE intent_id = ?", (entry.intent_id,))
                 self.written[entry.intent_id] = None
-                return {name: getattr(entry, name) for name in ("report", "delivered", "save_to", "saved_path")}
+                return {name: getattr(entry, name) for name in ("report", "save_to", "saved_path")}
         return {}
 
     def reported(self, prediction_id: str, report: Report) -> None:
@@ -207,10 +303,20 @@ class Ledger:
         select = "SELECT seconds FROM durations WHERE model = ? AND duration IS ? ORDER BY seq DESC LIMIT ?"
         return [row["seconds"] for row in self._db.execute(select, (model, duration, most))]
 
-    def restore(self, entries: Iterable[Entry]) -> None:
-        """Put entries back that an earlier file held; one that is here already is the better one."""
+    def restore(self, entries: Collection[Entry]) -> None:
+        """Put entries back that an earlier file held, unless another process has found the id of one meanwhile.
+
+        What was not sent is not put back: another may have claimed the same in between, so that it is to be claimed
+        again.
+        """
+        if self._owners and entries:
+            self._owners.hold()
         for entry in sorted(entries, key=lambda entry: entry.created_at):
-            self._db.execute(_INSERT, to_row(entry, self._me))
+            here = self.entry(entry.intent_id)
+            if here is None and entry.stage is not Stage.INTENDED:
+                self._write(_INSERT, entry)
+            elif here and not (here.stage is Stage.SUBMITTED and entry.stage is not Stage.SUBMITTED):
+                self._write(_UPDATE, entry)
 
     def _entries(self, select: str, *values: object) -> list[Entry]:
         return [self._read(row) for row in self._db.execute(select, values).fetchall()]
@@ -228,14 +334,22 @@ class Ledger:
 
     def _insert(self, key: str, stage: Stage, **fields: Any) -> Entry:  # noqa: ANN401 - as in _change
         nothing: dict[str, Any] = dict.fromkeys(("submitted_at", "prediction_id", "report", "save_to", "saved_path"))
-        begun = nothing | {"request": {}, "notes": (), "created_at": datetime.now(UTC), "delivered": False}
+        begun = nothing | {"request": {}, "notes": (), "created_at": datetime.now(UTC)}
         entry = Entry(uuid4().hex, key, stage, mine=True, owner_alive=True, **begun | fields)
-        self._db.execute(_INSERT, to_row(entry, self._me))
+        self._write(_INSERT, entry)
         self.written[entry.intent_id] = entry
         return entry
 
     def _change(self, entry: Entry, **changes: Any) -> Entry:  # noqa: ANN401 - the fields of Entry, checked by it
         changed = replace(entry, **changes)
-        self._db.execute(_UPDATE, to_row(changed, self._me))
+        self._write(_UPDATE, changed)
         self.written[entry.intent_id] = changed
         return changed
+
+    def _write(self, statement: str, entry: Entry) -> None:
+        """Several entries may be about one prediction, which was paid once."""
+        row = to_row(entry, self._me)
+        counted = (entry.prediction_id, entry.intent_id)
+        if entry.prediction_id and self._db.execute(_COUNTED_ELSEWHERE, counted).fetchone():
+            row["spent"] = 0
+        self._db.execute(statement, row)

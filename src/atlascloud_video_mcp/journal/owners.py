@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from atlascloud_video_mcp.paths import make_private
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class Owners:
@@ -32,13 +38,14 @@ class Owners:
         if self._lock.is_locked and self._path(self._name).exists():
             return
         self._lock.release(force=True)
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._directory)
         self._lock.acquire()
 
     def is_alive(self, name: str) -> bool:
         """Whether the process that took this name still runs."""
         path = self._path(name)
-        if not path.exists():
+        # what is no name of ours stands in no row of ours, and might be the path of a file of somebody else's
+        if not _NAME.fullmatch(name) or not path.exists():
             return False
         try:
             with FileLock(path, timeout=0, mode=0o600):

@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+_MORE_SPENT = """
+    INSERT OR IGNORE INTO spending_by_hour VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13), 0);
+    INSERT OR IGNORE INTO spending_by_minute VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16), 0);
+    UPDATE spending_by_hour SET amount = amount + NEW.spent
+    WHERE hour = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13);
+    UPDATE spending_by_minute SET amount = amount + NEW.spent
+    WHERE minute = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16);
+"""
+_LESS_SPENT = """
+    UPDATE spending_by_hour SET amount = amount - OLD.spent
+    WHERE hour = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 13);
+    UPDATE spending_by_minute SET amount = amount - OLD.spent
+    WHERE minute = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 16);
+"""
 # The file's user_version is the number of steps it has seen. A step that was released is never changed.
 STEPS: tuple[tuple[str, ...], ...] = (
     (
@@ -58,6 +72,82 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE entries ADD COLUMN quote INTEGER",  # millionths of a US dollar
         "CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at))",
     ),
+    (
+        """
+        CREATE TABLE entries_with_takes (
+            seq INTEGER PRIMARY KEY,
+            intent_id TEXT NOT NULL UNIQUE,
+            key TEXT NOT NULL,
+            take INTEGER NOT NULL,
+            owner TEXT NOT NULL,
+            stage TEXT NOT NULL,
+            request TEXT NOT NULL,
+            notes TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            submitted_at TEXT,
+            prediction_id TEXT,
+            report TEXT,
+            save_to TEXT NOT NULL,
+            saved_path TEXT NOT NULL,
+            account TEXT NOT NULL,
+            quote INTEGER,
+            spent INTEGER NOT NULL
+        )
+        """,
+        # What counts in a budget, in millionths of a US dollar, as version 1.0.0 reckoned it from each report.
+        """
+        INSERT INTO entries_with_takes
+        SELECT seq, intent_id, key, 1, owner, stage, request, notes, created_at, submitted_at, prediction_id, report,
+            save_to, saved_path, account, quote,
+            CASE
+                WHEN key = '' OR stage IN ('refused', 'abandoned') THEN 0
+                WHEN word IN ('failed', 'error', 'timeout', 'canceled', 'cancelled') THEN 0
+                WHEN word IN ('completed', 'succeeded', 'success') AND outputs = 0 THEN 0
+                WHEN cost IS NULL OR (cost = 0 AND word NOT IN ('completed', 'succeeded', 'success'))
+                THEN COALESCE(quote, 0)
+                ELSE CAST(ROUND(cost * 1000000) AS INTEGER)
+            END
+        FROM (
+            SELECT *, LOWER(COALESCE(json_extract(report, '$.word'), '')) AS word,
+                COALESCE(json_array_length(report, '$.outputs'), 0) AS outputs,
+                CAST(json_extract(report, '$.cost_usd') AS REAL) AS cost
+            FROM entries
+        )
+        """,
+        "DROP TABLE entries",
+        "ALTER TABLE entries_with_takes RENAME TO entries",
+        "CREATE INDEX entries_by_key ON entries (key, take)",
+        "CREATE INDEX entries_by_prediction ON entries (prediction_id)",
+        "CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at))",
+        "CREATE INDEX entries_intended ON entries (owner) WHERE stage = 'intended'",
+        # What was spent in each hour and each minute: a day has few of them, however many entries it has.
+        "CREATE TABLE spending_by_hour (hour TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE spending_by_minute (minute TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
+        """
+        INSERT INTO spending_by_hour
+        SELECT SUBSTR(COALESCE(submitted_at, created_at), 1, 13), SUM(spent) FROM entries WHERE spent <> 0 GROUP BY 1
+        """,
+        """
+        INSERT INTO spending_by_minute
+        SELECT SUBSTR(COALESCE(submitted_at, created_at), 1, 16), SUM(spent) FROM entries WHERE spent <> 0 GROUP BY 1
+        """,
+        f"""
+        CREATE TRIGGER spending_begun AFTER INSERT ON entries WHEN NEW.spent <> 0
+        BEGIN {_MORE_SPENT} END
+        """,
+        f"""
+        CREATE TRIGGER spending_changed AFTER UPDATE OF spent, submitted_at, created_at ON entries
+        WHEN NEW.spent IS NOT OLD.spent OR NEW.submitted_at IS NOT OLD.submitted_at
+            OR NEW.created_at IS NOT OLD.created_at
+        BEGIN {_LESS_SPENT} {_MORE_SPENT} END
+        """,
+        f"CREATE TRIGGER spending_gone AFTER DELETE ON entries WHEN OLD.spent <> 0 BEGIN {_LESS_SPENT} END",
+        # Tells this file from another that took its place.
+        "CREATE TABLE origin (id BLOB NOT NULL)",
+        "INSERT INTO origin VALUES (randomblob(16))",
+        # When this file was begun in the place of one that was damaged or deleted.
+        "CREATE TABLE begun_anew (at TEXT NOT NULL)",
+    ),
 )
 
 BUSY_SECONDS = 10.0
@@ -100,8 +190,7 @@ def connect(place: Path | str) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    if _version(db) > len(STEPS):
-        raise NewerJournal(f"it is of version {_version(db)}, and this program knows version {len(STEPS)}")
+    _require_known(db)
     # Where write-ahead logging cannot be had (a network file system), the mode stays, with an error or without.
     with suppress(sqlite3.OperationalError):
         db.execute("PRAGMA journal_mode = WAL")
@@ -110,6 +199,14 @@ def _prepare(db: sqlite3.Connection) -> None:
             for statement in step:
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {number}")
+
+
+def _require_known(db: sqlite3.Connection) -> None:
+    if _version(db) > len(STEPS):
+        raise NewerJournal(
+            f"The journal was written by a newer version of this program (it is of version {_version(db)}, this "
+            f"installation knows version {len(STEPS)}). Update this installation: until then nothing is submitted."
+        )
 
 
 def _version(db: sqlite3.Connection) -> int:
@@ -132,12 +229,16 @@ def transaction(db: sqlite3.Connection, *, lasting: bool = True) -> Generator[No
     """All or nothing, and alone: from its first line to its last no other process writes.
 
     A `lasting` one outlasts a power cut once it is over; any other does so from the next lasting one on.
+
+    Raises:
+        NewerJournal: a newer version of this program has changed the file meanwhile.
     """
     # NORMAL loses no more than the last of them, and only where write-ahead logging is on damages nothing.
     relaxed = not lasting and db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     db.execute(f"PRAGMA synchronous = {'NORMAL' if relaxed else 'FULL'}")
     _begin(db)
     try:
+        _require_known(db)
         yield
         db.execute("COMMIT")
     except BaseException:

@@ -9,10 +9,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from atlascloud_video_mcp.journal.files import identity, open_file
+from atlascloud_video_mcp.journal.files import OWNERS, identity, open_file, require_safe
 from atlascloud_video_mcp.journal.ledger import Ledger
 from atlascloud_video_mcp.journal.owners import Owners
 from atlascloud_video_mcp.journal.schema import NewerJournal, connect, is_damage, transaction
+from atlascloud_video_mcp.paths import NotPrivate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,29 +23,40 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_FAILURES = (sqlite3.Error, OSError, NewerJournal)
+_FAILURES = (sqlite3.Error, OSError, NewerJournal, NotPrivate)
 
 
 class Store:
-    """Runs work on the journal in transactions, whatever becomes of the file; `directory` None keeps all in memory.
-
-    `warnings` are sentences for the caller about what is amiss.
-    """
+    """Runs work on the journal in transactions, whatever becomes of the file; `directory` None keeps all in memory."""
 
     def __init__(self, directory: Path | None) -> None:
-        self.warnings: tuple[str, ...] = ()
         self._me = uuid4().hex
         self._path = directory / "journal.sqlite3" if directory else None
-        self._owners = Owners(directory / "owners", self._me) if directory else None
+        self._owners = Owners(directory / OWNERS, self._me) if directory else None
         # A task that asyncio cancels leaves its thread at work while the next one starts.
         self._alone = Lock()
         self._db: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[tuple[int, int] | None, ...] = ()
+        self._origin: bytes | None = None
         self._written: dict[str, Entry] = {}
+        self._told: tuple[str, ...] = ()
+        self._logged: set[str] = set()
+        self._trouble: Exception | None = None
+        """Why the file is done without at present."""
 
-    def run(self, work: Callable[[Ledger], _T], *, lasting: bool) -> _T:
-        """Do the work in one transaction, `lasting` or not; it is done anew elsewhere when the file fails it."""
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences for the caller about what is amiss."""
+        return (*self._told, *([_as_warning(self._trouble)] if self._trouble else ()))
+
+    def run(self, work: Callable[[Ledger], _T], *, lasting: bool, pays: bool = False) -> _T:
+        """Do the work in one transaction, `lasting` or not; it is done anew elsewhere when the file fails it.
+
+        Before what `pays`, a file that was done without is tried again, and its place looked at.
+        """
         with self._alone:
+            if pays:
+                self._look_to_the_file()
             for recover in (self._mend, self._retreat):
                 try:
                     return self._attempt(work, lasting=lasting)
@@ -62,7 +74,7 @@ class Store:
     def _attempt(self, work: Callable[[Ledger], _T], *, lasting: bool) -> _T:
         db = self._db
         # Another process that set a damaged file aside, or a person who deleted it, leaves us writing to no avail.
-        if db is None or (self._path and identity(self._path) != self._identity):
+        if db is None or (self._file and identity(self._file) != self._identity):
             db = self._connect(thorough=False)
         ledger = self._ledger(db)
         with transaction(db, lasting=lasting):
@@ -70,9 +82,13 @@ class Store:
         self._remember(ledger)
         return result
 
+    @property
+    def _file(self) -> Path | None:
+        return None if self._trouble else self._path
+
     def _ledger(self, db: sqlite3.Connection) -> Ledger:
         # in memory there is nobody else
-        return Ledger(db, self._me, self._owners if self._path else None)
+        return Ledger(db, self._me, self._owners if self._file else None, self._trouble)
 
     def _remember(self, ledger: Ledger) -> None:
         for intent_id, entry in ledger.written.items():
@@ -80,19 +96,42 @@ class Store:
             if entry:
                 self._written[intent_id] = entry
 
+    def _look_to_the_file(self) -> None:
+        try:
+            if self._trouble:
+                self._trouble = None
+                self._connect(thorough=False)
+            elif self._path and self._db:
+                require_safe(self._path)
+        except FileNotFoundError:
+            return  # it is begun anew
+        except _FAILURES as error:
+            self._retreat(error)
+
     def _connect(self, *, thorough: bool) -> sqlite3.Connection:
         self._disconnect()
-        if self._path:
-            db, aside = open_file(self._path, thorough=thorough)
-            self._identity = identity(self._path)
-            if aside:
-                self._warn(f"The journal {self._path} was damaged and set aside as {aside.name}; a new one was begun.")
+        aside = None
+        if self._file:
+            db, aside = open_file(self._file, thorough=thorough)
+            self._identity = identity(self._file)
         else:
             db = connect(":memory:")
         self._db = db
         with transaction(db):
-            self._ledger(db).restore(self._written.values())
+            ledger = self._ledger(db)
+            if self._file and self._is_anew(ledger.origin(), aside):
+                ledger.begin_anew()
+            ledger.restore(self._written.values())
         return db
+
+    def _is_anew(self, origin: bytes, aside: Path | None) -> bool:
+        """Whether a file took the place of one that was lost; says so."""
+        before, self._origin = self._origin, origin
+        if aside:
+            self._tell(f"The journal {self._path} was damaged and set aside as {aside.name}; a new one was begun.")
+        elif before not in {None, origin}:
+            self._tell(f"The journal {self._path} was deleted or replaced while it was in use.")
+        return aside is not None or before not in {None, origin}
 
     def _disconnect(self) -> None:
         if self._db:
@@ -109,10 +148,21 @@ class Store:
             self._retreat(worse)
 
     def _retreat(self, error: Exception) -> None:
-        self._warn(f"The journal cannot be written ({error}): this process forgets what it did when it ends.")
+        self._log_once(_as_warning(error))
+        self._trouble = error
         self._disconnect()
-        self._path = None
 
-    def _warn(self, sentence: str) -> None:
-        _log.warning("%s", sentence)
-        self.warnings = (*self.warnings, sentence)
+    def _tell(self, sentence: str) -> None:
+        self._log_once(sentence)
+        self._told = tuple(dict.fromkeys((*self._told, sentence)))
+
+    def _log_once(self, sentence: str) -> None:
+        if sentence not in self._logged:
+            self._logged.add(sentence)
+            _log.warning("%s", sentence)
+
+
+def _as_warning(error: Exception) -> str:
+    if isinstance(error, (NewerJournal, NotPrivate)):
+        return str(error)
+    return f"The journal cannot be written ({error}): this process forgets what it did when it ends."

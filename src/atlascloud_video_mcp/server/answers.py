@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
     from atlascloud_video_mcp.server.calls import Call
 
-_JOINED = "An earlier identical request was joined: nothing new was paid."
 _EMULATED = "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid."
 _FREE_OF_CHARGE = "Atlas Cloud does not charge for a failed generation."
 _ASK_FIRST = "A new attempt is a new paid clip: change the picture or the prompt, and ask the user first."
@@ -76,7 +75,6 @@ def prediction_answer(prediction: Prediction, call: Call, *, is_error: bool = Fa
 def _notes(prediction: Prediction) -> tuple[str, ...] | None:
     """What else is worth knowing, of money first."""
     notes = [
-        prediction.reused and _JOINED,
         prediction.status == "failed" and _FREE_OF_CHARGE,
         prediction.sandbox and _EMULATED,
         *(prediction.notes or ()),

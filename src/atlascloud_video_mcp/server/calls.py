@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import anyio
 from mcp.types.version import is_version_at_least
 
-from atlascloud_video_mcp.clients import AT_LEAST, client_called
+from atlascloud_video_mcp.clients import client_called
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -34,8 +34,10 @@ class Desk:
         open_studio: Callable[[], AbstractAsyncContextManager[Studio]],
         tasks: TaskGroup,
         max_wait: float,
+        at_least: float,
     ) -> None:
         self.max_wait = max_wait
+        self.at_least = at_least
         self._open_studio = open_studio
         self._tasks = tasks
         self._opening = anyio.Lock()
@@ -81,7 +83,9 @@ class Call:
         self.deadline = arrived + self.wait_seconds
         """Until when it may wait, on the clock of `anyio.current_time`."""
         # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
-        self.answer_by = arrived + max(self.wait_seconds, min(self.client.wait_seconds, self._desk.max_wait), AT_LEAST)
+        self.answer_by = arrived + max(
+            self.wait_seconds, min(self.client.wait_seconds, self._desk.max_wait), self._desk.at_least
+        )
         """By when it answers even where there is nothing to hand over yet, on the same clock."""
         # The content type came with this version, and the schemas of the older ones do not allow it.
         self.takes_links = self.client.resource_link and is_version_at_least(ctx.session.protocol_version, "2025-06-18")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def prediction(ctx: Context[Desk], prediction_id: str) -> str:
-    """What this machine knows of a prediction, as get_prediction tells it; nobody is asked, and nothing handed over.
+    """What this machine knows of a prediction, as get_prediction tells it; nobody is asked.
 
     Raises:
         ResourceNotFoundError: Nothing is known of it.

@@ -13,6 +13,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import BeforeValidator, Field
 
 from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp.clients import AT_LEAST
 from atlascloud_video_mcp.player import player_app, shown_in
 from atlascloud_video_mcp.predictions import Balance, DryRun, Prediction, SavedVideo, Status, Upload
 from atlascloud_video_mcp.server.account import Predictions, balance_answer, list_answer
@@ -82,16 +83,16 @@ async def animate_image(
     parameters: Annotated[dict[str, Any] | None, Field(description="Further parameters: see list_models")] = None,
     wait_seconds: WaitSeconds = None,
     save_to: Annotated[str, Field(description="Directory or .mp4 file: absolute or ~ path")] = "",
-    force_new: Annotated[  # noqa: FBT002 - arguments of a tool are always named
-        bool,
-        Field(description="Pay again even if an identical request is unfinished, unknown, undelivered"),
-    ] = False,
+    take: Annotated[
+        int, Field(ge=1, description="1 or more; default 1. Another number is another variation, which is paid")
+    ] = 1,
     dry_run: Annotated[bool, Field(description="Only show request and price; free")] = False,  # noqa: FBT002
+    unlisted: dict[str, Any] | None = None,
 ) -> Annotated[CallToolResult, DryRun]:
     """Make a video clip from a picture and wait for it. COSTS MONEY.
 
-    Takes 30 s to 5 min. While it renders, do not call this again, but get_prediction with its id. An identical
-    unfinished request is joined, not paid twice.
+    Takes 30 s to 5 min. While it renders, call get_prediction with its id. The same call again gives the same clip,
+    paid once; another take is another clip, paid again. list_predictions finds what was made.
     """
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
@@ -102,8 +103,9 @@ async def animate_image(
         model=model,
         enable_prompt_expansion=enable_prompt_expansion,
         parameters=parameters,
+        unlisted=unlisted,
         save_to=save_to,
-        force_new=force_new,
+        take=take,
         dry_run=dry_run,
         deadline=call.deadline,
         answer_by=call.answer_by,
@@ -177,14 +179,13 @@ async def get_balance(ctx: Context[Desk]) -> Annotated[CallToolResult, Balance]:
 
 def _tools() -> list[tools.Tool]:
     # None says openWorldHint: it is true where it is left out, and VS Code asks to confirm each result where it is not.
-    spends = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False)
     saves = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
     looks = ToolAnnotations(read_only_hint=True)
     uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False)
     return [
         Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
         # Not for the player to call: it spends nothing, and a host that keeps to this does not let it.
-        Tool.of(animate_image, DryRun, title="Animate a picture", annotations=spends, meta=shown_in("model")),
+        Tool.of(animate_image, DryRun, title="Animate a picture", annotations=saves, meta=shown_in("model")),
         Tool.of(list_models, ModelList, title="List models", annotations=looks),
         Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=shown_in()),
         Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),
@@ -197,6 +198,7 @@ def build_server(
     open_studio: Callable[[], AbstractAsyncContextManager[Studio]],
     *,
     max_wait: float = math.inf,
+    at_least: float = AT_LEAST,
     local: bool = False,
 ) -> MCPServer[Desk]:
     """Build the server; nothing is opened before a tool is called.
@@ -204,6 +206,7 @@ def build_server(
     Args:
         open_studio: Opens the studio, at the first call that needs it.
         max_wait: Seconds a call may block at most, whatever it asks for.
+        at_least: Seconds any call may take, one that must not wait too.
         local: Whether the API is on this machine: the player may then load pictures and clips from there.
     """
     page, apps = player_app()
@@ -211,7 +214,7 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[Desk]) -> AsyncGenerator[Desk, None]:
         async with anyio.create_task_group() as tasks:
-            desk = Desk(open_studio, tasks, max_wait)
+            desk = Desk(open_studio, tasks, max_wait, at_least)
             if local:
                 page.load_from(desk.origin)
             yield desk

@@ -28,6 +28,8 @@ _CRASHED = (
     "This server made a mistake; its log on stderr says which. A clip that was being made goes on: call again with the "
     "same arguments, which joins it and does not pay twice."
 )
+UNLISTED = "unlisted"
+"""The argument by which a tool's function that has it is given what came under names that its schema does not list."""
 _BLANK = frozenset({"", "null", "none", "undefined"})
 _KINDS = {
     "string": "text",
@@ -74,6 +76,7 @@ class Tool(tools.Tool):
         )
         tool = cast("Tool", made)  # the SDK's constructor makes what it is called on, but does not say so
         tool.parameters = _plain_schema(tool.fn_metadata.arg_model)
+        tool.parameters["properties"].pop(UNLISTED, None)
         # What is always there stands in docs/contract.md: said here too, it would be a tenth of all that is published.
         tool.fn_metadata.output_schema = {
             key: value for key, value in _plain_schema(output).items() if key != "required"
@@ -87,8 +90,10 @@ class Tool(tools.Tool):
         """Run the tool; what a caller can expect to go wrong becomes an answer, and a crash one without its details."""
         kinds = {name: schema.get("type") for name, schema in self.parameters["properties"].items()}
         given = {name: value for name, value in arguments.items() if not _left_out(value, kinds.get(name))}
+        unlisted = {name: value for name, value in given.items() if name not in kinds}
+        known = {name: value for name, value in given.items() if name in kinds}
         try:
-            return cast("CallToolResult", await super().run(given, context, convert_result))
+            return cast("CallToolResult", await super().run(known | {UNLISTED: unlisted}, context, convert_result))
         except ToolError as error:
             match error.__cause__:
                 case ValidationError() as cause:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, replace
@@ -15,15 +13,17 @@ from anyio import to_thread
 from atlascloud_video_mcp.bodies import duration_of
 from atlascloud_video_mcp.catalogue import ANY_PICTURE
 from atlascloud_video_mcp.journal import Stage
-from atlascloud_video_mcp.predictions import Status
+from atlascloud_video_mcp.predictions import Report, Status
 from atlascloud_video_mcp.studio.further_pictures import FurtherPictures
-from atlascloud_video_mcp.studio.jobs import Job, News
+from atlascloud_video_mcp.studio.jobs import Job, News, facts_of
+from atlascloud_video_mcp.studio.submissions import RequestKey
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Entry, Journal
-    from atlascloud_video_mcp.predictions import Report
     from atlascloud_video_mcp.studio.orders import Order
     from atlascloud_video_mcp.studio.running import Running
     from atlascloud_video_mcp.studio.submissions import Submissions
@@ -44,9 +44,9 @@ class Animation:
     running: Running
     poll_interval: float
 
-    async def make(self, job: Job, order: Order, *, force_new: bool, answer_by: float) -> None:
+    async def make(self, job: Job, order: Order, *, answer_by: float) -> None:
         """Carry an order out to its end, wherever that is: our own submission, or an earlier one."""
-        report = await self._submit_or_join(job, order, force_new=force_new, answer_by=answer_by)
+        report = await self._submit_or_join(job, order, answer_by=answer_by)
         if report is None:
             return
         self.running.keep(report.prediction_id, job)
@@ -59,7 +59,7 @@ class Animation:
         else:
             await self.watching.finish(job, report)
 
-    async def _submit_or_join(self, job: Job, order: Order, *, force_new: bool, answer_by: float) -> Report | None:
+    async def _submit_or_join(self, job: Job, order: Order, *, answer_by: float) -> Report | None:
         """The answer to our own submission; None after an earlier one was joined and followed to its end."""
         facts = job.facts
         if facts.save_to:
@@ -73,41 +73,58 @@ class Animation:
                 open_until_uploaded.enter_context(picture)
             further = open_until_uploaded.enter_context(FurtherPictures(self.uploads))
             await further.check(job, order.further)
-            key = key_of(self.cloud.account, further.identity(facts.request), digest)
-            at = await self.uploads.url_of(digest) if picture else order.image
-            priced = order.model.with_picture(facts.request, at or ANY_PICTURE)
-            entry = await self.submissions.claim(job, key, priced, force_new=force_new, answer_by=answer_by)
-            if entry.stage is Stage.INTENDED:
-                open_until_uploaded.pop_all()
-                facts.quote = entry.quote
-                if facts.quote is None:
-                    self.running.start(
-                        Job(), partial(self.submissions.price, of=job, intent_id=entry.intent_id, body=priced)
-                    )
+            request = facts.request
+            wanted = RequestKey.of(self.cloud, further.identity(request), digest, order.take)
+            url = order.image if picture is None else await self.uploads.url_of(digest)
+            priced = order.model.with_picture(request, url or ANY_PICTURE)
+            while True:
+                entry = await self.submissions.claim(job, wanted, priced, answer_by=answer_by)
+                if entry.stage is not Stage.INTENDED:
+                    break
+                self._know_the_price(job, entry, priced)
                 try:
-                    url = (await self.uploads.upload(job, picture, digest)).url if picture else order.image
-                    facts.request = order.model.with_picture(await further.uploaded(job, facts.request), url)
+                    open_until_uploaded.pop_all()
+                    if picture:
+                        url, picture = (await self.uploads.upload(job, picture, digest)).url, None
+                    facts.request = order.model.with_picture(await further.uploaded(job, request), str(url))
                     job.tell(News(f"Submitting to {order.model.id}", 0.04))
                     await self._learn(job)
-                    return await self.submissions.submit(job, entry.intent_id)
+                    if report := await self.submissions.submit(job, entry.intent_id):
+                        return report
                 finally:
                     if not job.committed:
                         await self.journal.abandoned(entry.intent_id)
-        await self._join(job, entry)
+        await self._join(job, entry, wanted)
         return None
+
+    def _know_the_price(self, job: Job, entry: Entry, body: Mapping[str, Any]) -> None:
+        """Take the price that was held against the budget, or have it asked for beside the submission."""
+        job.facts.take, job.facts.quote = entry.take, entry.quote
+        if entry.quote is None:
+            self.running.start(Job(), partial(self.submissions.price, of=job, intent_id=entry.intent_id, body=body))
 
     async def _learn(self, job: Job) -> None:
         """See how long such generations took of late."""
         request = job.facts.request
         job.durations = job.durations.learned(await self.journal.durations(request["model"], duration_of(request)))
 
-    async def _join(self, job: Job, entry: Entry) -> None:
+    async def _join(self, job: Job, entry: Entry, wanted: RequestKey) -> None:
         """Follow the prediction of an earlier identical request, and see to it that the clip is saved as asked now."""
         save_to = job.facts.save_to
-        other, looks = self.running.looking_at(str(entry.prediction_id))
+        prediction_id = str(entry.prediction_id)
+        other, looks = self.running.looking_at(prediction_id)
         job.reused = job.committed = True
+        another = await self.journal.next_take(wanted.key)
+        since = (
+            f"The same request (take {entry.take}) was made at {entry.at:%Y-%m-%d %H:%M} UTC, and this is its "
+            f"prediction: nothing new was paid. For another variation, which is paid: take {another}."
+        )
+        job.notes = (since, *job.notes)
         if save_to and not other.facts.save_to:
-            await self.journal.wants(str(entry.prediction_id), save_to)
+            await self.journal.wants(prediction_id, save_to)
+        # Whoever runs out of time before the first look is over is told the id all the same.
+        job.facts, job.looks_due = replace(facts_of(entry), save_to=save_to or entry.save_to), looks
+        job.tell(News("Found", 0.05, entry.report or Report(id=prediction_id)))
         async with aclosing(other.follow(deadline=0, heartbeat=math.inf, looks=looks)) as first_look:
             async for _ in first_look:
                 pass
@@ -120,8 +137,3 @@ class Animation:
                     mine.quote = other.facts.quote
                     await self.watching.save(job, news.report)
                 job.tell(news)
-
-
-def key_of(account: str, request: dict[str, Any], picture: str) -> str:
-    """What makes two requests identical: account, picture bytes or URL, model, prompt, parameters."""
-    return hashlib.sha256(json.dumps([account, picture, request], sort_keys=True).encode()).hexdigest()

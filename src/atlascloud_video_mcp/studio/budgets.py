@@ -1,29 +1,25 @@
-"""What a budget needs to be right: word of the predictions that count in it, and a journal that is whole."""
+"""What a budget needs to be right: word of the predictions that count in it, also of those the journal has lost."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
 
-from atlascloud_video_mcp.errors import AtlasError
+from atlascloud_video_mcp.errors import AtlasError, ServiceUnavailable
+from atlascloud_video_mcp.journal import SPAN, Terms
+from atlascloud_video_mcp.predictions import Report, Status
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.records import Record
 
-_COUNTS_LITTLE = "The budget of ATLASCLOUD_BUDGET_USD counts only what is left in the journal."
 _LONG_ENOUGH = 5.0  # seconds
 _AT_A_TIME = 8
-
-
-def warnings_of(journal: Journal, budget: Decimal | None) -> tuple[str, ...]:
-    """What is amiss with a journal, and what that means for a budget."""
-    warnings = journal.warnings
-    return (*warnings, _COUNTS_LITTLE) if warnings and budget is not None else warnings
+_MOST_PAGES = 20  # of 50 rows of the account's history
 
 
 async def look_at_orphans(cloud: Cloud, journal: Journal) -> bool:
@@ -45,3 +41,35 @@ async def look_at_orphans(cloud: Cloud, journal: Journal) -> bool:
             for prediction_id in orphans:
                 tasks.start_soon(look, prediction_id)
     return bool(orphans)
+
+
+async def count_history(cloud: Cloud, journal: Journal) -> None:
+    """Enter into the books what the account's history of the last 24 hours has and they have not.
+
+    Raises:
+        AtlasError: It cannot be read to its end, or names what has no price.
+    """
+    now = datetime.now(UTC)
+    rows = await _rows_of_late(cloud, now - SPAN)
+    for prediction_id in await journal.uncounted(rows):
+        record = rows[prediction_id]
+        report = cloud.report_in(record) or Report(id=prediction_id, model=record.model)
+        if report.status is Status.FAILED:
+            continue
+        price = report.cost(None) or (await cloud.quote(record.request)).price
+        if price is None:
+            raise ServiceUnavailable(f"No price could be had for prediction {prediction_id}, which it holds.")
+        terms = Terms(cloud.account, price)
+        await journal.recounted(report, record.request, record.created_at or now, terms)
+
+
+async def _rows_of_late(cloud: Cloud, begin: datetime) -> dict[str, Record]:
+    rows: dict[str, Record] = {}
+    for page in range(1, _MOST_PAGES + 1):
+        records = await cloud.history(page)
+        older = [record for record in records if record.created_at and record.created_at < begin]
+        new = {record.prediction_id: record for record in records if record not in older}
+        if older or new.keys() <= rows.keys():
+            return rows | new
+        rows |= new
+    raise ServiceUnavailable("It has too many pages.")

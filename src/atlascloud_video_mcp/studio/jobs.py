@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from decimal import Decimal
 
+    from atlascloud_video_mcp.journal import Entry
     from atlascloud_video_mcp.predictions import Report
 
 
@@ -68,6 +69,21 @@ class Facts:
     """The name of the picture, for the clip's."""
     save_to: str | None = None
     saved_path: str | None = None
+    take: int | None = None
+    """Which take of its request it is, where it was asked for through this journal."""
+
+
+def facts_of(entry: Entry) -> Facts:
+    """What the journal knows of a prediction beside its report."""
+    return Facts(
+        request=entry.request,
+        notes=entry.notes,
+        submitted_at=entry.submitted_at,
+        quote=entry.quote,
+        save_to=entry.save_to,
+        saved_path=entry.saved_path,
+        take=entry.take if entry.key else None,
+    )
 
 
 @dataclass
@@ -79,6 +95,8 @@ class Job:
     """How long such generations take."""
     reused: bool = False
     """Whether it joined an earlier identical request."""
+    notes: tuple[str, ...] = ()
+    """What is worth knowing of this very call, whatever prediction it led to."""
     committed: bool = False
     """Whether it is carried through, followed or not: money may have been spent, or there is something to keep."""
     stands: str = NOTHING_PAID
@@ -93,6 +111,8 @@ class Job:
     """How often the API was asked."""
     looks: int = 0
     """How many looks are over: an answer came, or there is nothing more to ask."""
+    looks_due: int = 0
+    """How many must be over before whoever has no patience is answered."""
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     _changed: anyio.Event = field(default_factory=anyio.Event)
     _nudged: anyio.Event = field(default_factory=anyio.Event)
@@ -173,7 +193,7 @@ class Job:
                 raise self.failure
             if self.ended_at:
                 return
-            due = min(deadline, answer_by) if self.report and self.looks >= looks else answer_by
+            due = min(deadline, answer_by) if self.report and self.looks >= max(looks, self.looks_due) else answer_by
             left = due - anyio.current_time()
             if self.trouble and (self.trouble is not old_trouble or left <= 0):
                 raise self.trouble

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
+from atlascloud_video_mcp.bodies import is_usual
 from atlascloud_video_mcp.catalogue import local_pictures
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.paths import scheme_of, unquoted
 from atlascloud_video_mcp.pictures import web_address
+from atlascloud_video_mcp.quoting import harmless
 from atlascloud_video_mcp.studio.jobs import Job, News
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.catalogue import Catalogue, Known, LocalPicture, Model
     from atlascloud_video_mcp.studio.jobs import Facts
     from atlascloud_video_mcp.studio.running import Running
+
+_MOST_NAMES = 10  # told of one by one
+_LONGEST_NAME = 40  # characters
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,10 @@ class Wish:
     enable_prompt_expansion: bool | None = None
     parameters: Mapping[str, object] | None = None
     """Further ones, by the model's own names."""
+    unlisted: Mapping[str, object] | None = None
+    """What came beside all that is taken: a parameter in the wrong place, or something of the host's own."""
+    take: int = 1
+    """Which take of this very request."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class Order:
     model: Model
     further: tuple[LocalPicture, ...] = ()
     """What parameters name beside it; `ANY_PICTURE` stands for each in the request."""
+    take: int = 1
 
 
 class Orders:
@@ -77,6 +87,8 @@ class Orders:
         """
         url = self._online(wish.image)
         name = (wish.model or self._model).strip()
+        if wish.unlisted:
+            wish = await self._sorted(job, wish, wish.unlisted)
         known = await self._catalogue.at_hand(name)
         request = await self._fitting(known, wish) if known else None
         if known is None or request is None:
@@ -93,6 +105,7 @@ class Orders:
             image=url or unquoted(wish.image),
             is_online=url is not None,
             model=known.model,
+            take=wish.take,
             further=local_pictures(known.model.takes, wish.parameters or {}, self._online)[1],
         )
 
@@ -109,6 +122,23 @@ class Orders:
         self._running.start(Job(), self._read_on(self._model))
         listing = await self._catalogue.listing(query, default=self._model)
         job.tell(News(f"{len(listing.offers)} models", 0.99, result=listing))
+
+    async def _sorted(self, job: Job, wish: Wish, unlisted: Mapping[str, object]) -> Wish:
+        """The same with each parameter where it belongs, so that it is checked and not dropped; the rest is told.
+
+        Raises:
+            InvalidInput: One is given twice.
+        """
+        known = await self._catalogue.parameters()
+        meant = {name: value for name, value in unlisted.items() if name in known or is_usual(name)}
+        given = wish.parameters or {}
+        if twice := [name for name in meant if given.get(name, meant[name]) != meant[name]]:
+            names = ", ".join(_shown(name) for name in twice)
+            raise InvalidInput(f"Given twice, as an argument and in parameters: {names}. Keep one of each.")
+        if rest := [_shown(name) for name in unlisted if name not in meant]:
+            more = f" and {len(rest) - _MOST_NAMES} more" if len(rest) > _MOST_NAMES else ""
+            job.notes = (*job.notes, f"Not known here, and ignored: {', '.join(rest[:_MOST_NAMES])}{more}.")
+        return replace(wish, parameters={**given, **meant}, unlisted=None)
 
     def _read_on(self, name: str) -> Callable[[Job], Awaitable[None]]:
         """Reads the catalogue to its end for the next call, where this one cannot wait so long."""
@@ -151,3 +181,7 @@ class Orders:
             if doubt := await self._catalogue.doubt(model.id):
                 raise InvalidInput(f"{error} {doubt}") from error
             raise
+
+
+def _shown(name: str) -> str:
+    return f'"{harmless(name, _LONGEST_NAME)}"'

@@ -11,7 +11,7 @@ from atlascloud_video_mcp.bodies import prompt_of
 from atlascloud_video_mcp.cloud import ASK_FIRST
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected, PredictionNotFound
 from atlascloud_video_mcp.predictions import PredictionList, Report, Status
-from atlascloud_video_mcp.studio.jobs import Facts, Job, News
+from atlascloud_video_mcp.studio.jobs import Facts, Job, News, facts_of
 from atlascloud_video_mcp.studio.steps import describe
 
 if TYPE_CHECKING:
@@ -101,13 +101,7 @@ class Past:
         facts, known = Facts(), None
         if entry:
             known = entry.report
-            facts = Facts(
-                request=entry.request,
-                notes=entry.notes,
-                submitted_at=entry.submitted_at,
-                quote=entry.quote,
-                saved_path=entry.saved_path,
-            )
+            facts = facts_of(entry)
         if record and isinstance(record.request.get("model"), str):
             facts.request = facts.request or record.request
         if record:

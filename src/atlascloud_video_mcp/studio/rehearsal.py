@@ -10,13 +10,13 @@ from anyio import to_thread
 
 from atlascloud_video_mcp.bodies import duration_of, picture_of, prompt_of
 from atlascloud_video_mcp.catalogue import ANY_PICTURE
-from atlascloud_video_mcp.journal import Stage, Terms
+from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
+from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.money import in_dollars
 from atlascloud_video_mcp.predictions import DryRun
-from atlascloud_video_mcp.studio.animation import key_of
-from atlascloud_video_mcp.studio.budgets import look_at_orphans, warnings_of
 from atlascloud_video_mcp.studio.further_pictures import FurtherPictures
 from atlascloud_video_mcp.studio.jobs import News
+from atlascloud_video_mcp.studio.submissions import RequestKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.money import Quote
     from atlascloud_video_mcp.studio.jobs import Job
     from atlascloud_video_mcp.studio.orders import Order
+    from atlascloud_video_mcp.studio.submissions import Submissions
     from atlascloud_video_mcp.studio.uploads import Uploads
 
 
@@ -39,9 +40,10 @@ class Rehearsal:
     journal: Journal
     saver: ClipSaver
     uploads: Uploads
+    submissions: Submissions
     budget: Decimal | None
 
-    async def tell(self, job: Job, order: Order, *, force_new: bool) -> None:
+    async def tell(self, job: Job, order: Order) -> None:
         """End a job with what an order would be and cost.
 
         Raises:
@@ -57,25 +59,29 @@ class Rehearsal:
         with picture or nullcontext(), FurtherPictures(self.uploads) as further:
             await further.check(job, order.further)
             url = order.image if online else await self.uploads.url_of(digest)
-            key = key_of(self.cloud.account, further.identity(facts.request), digest)
+            wanted = RequestKey.of(self.cloud, further.identity(facts.request), digest, order.take)
             unsent_request = await further.unsent(facts.request)
         job.tell(News("Asking for the price", 0.5))
         quote = await self.cloud.quote(order.model.with_picture(facts.request, url or ANY_PICTURE))
-        earlier = None if force_new else await self.journal.joinable(key)
+        earlier = await self.submissions.earlier(job, wanted)
         unsent = f"(upload of {facts.picture})"
         request = order.model.with_picture(unsent_request, url or unsent)
-        notes = [*facts.notes, *filter(None, [facts.doubt]), *warnings_of(self.journal, self.budget)]
+        notes = [*job.notes, *facts.notes, *filter(None, [facts.doubt]), *self.journal.warnings]
         if url is None:
             notes.append(
                 f"The picture is uploaded when the request is made: its URL then stands where {unsent} stands."
             )
         notes += _of_price(quote)
-        notes += _of_joining(earlier) if earlier else await self._of_budget(quote)
+        if earlier:
+            notes.insert(0, _of_joining(earlier, await self.journal.next_take(wanted.key)))
+        else:
+            notes += await self._of_budget(job, quote)
         rehearsed = DryRun(
             status="dry_run",
             provider_status="not submitted",
             elapsed_seconds=0.0,
-            reused=False,
+            reused=earlier is not None,
+            take=order.take,
             sandbox=self.cloud.sandbox,
             outputs=(),
             request=request,
@@ -88,16 +94,16 @@ class Rehearsal:
         )
         job.tell(News("Rehearsed", 0.99, result=rehearsed))
 
-    async def _of_budget(self, quote: Quote) -> Iterable[str]:
+    async def _of_budget(self, job: Job, quote: Quote) -> Iterable[str]:
+        try:
+            await self.submissions.require(job, quote)
+        except OverBudget as error:
+            return (f"The budget would refuse it. {error}",)
+        except JournalUnusable as error:
+            return (f"It would be refused. {error}",)
         if self.budget is None:
             return ()
-        if quote.price is None:
-            return ("ATLASCLOUD_BUDGET_USD is set: without a price nothing would be submitted.",)
-        await look_at_orphans(self.cloud, self.journal)
-        spending = await self.journal.spending(self.cloud.account)
-        if objection := spending.objection(Terms(price=quote.price, budget=self.budget)):
-            return (f"The budget would refuse it. {objection}.",)
-        left, budget = self.budget - spending.total, self.budget
+        left, budget = self.budget - (await self.journal.spending()).total, self.budget
         return (f"The budget allows it: {in_dollars(left)} of {in_dollars(budget)} for 24 hours are left before it.",)
 
 
@@ -108,15 +114,15 @@ def _of_price(quote: Quote) -> Iterable[str]:
         yield "The price is an estimate of the API: what is billed may differ."
 
 
-def _of_joining(entry: Entry) -> Iterable[str]:
+def _of_joining(entry: Entry, another: int) -> str:
+    since = f"{entry.at:%Y-%m-%d %H:%M} UTC"
     if entry.stage is Stage.UNKNOWN:
-        yield (
-            f"An identical request was sent at {entry.at:%Y-%m-%d %H:%M} UTC and its answer was lost: this one would "
-            "look for it, and submit nothing without force_new."
+        return (
+            f"The same request (take {entry.take}) was sent at {since} and its answer was lost: this call would look "
+            f"for it and cost nothing. Take {another} would be submitted and paid."
         )
-    else:
-        which = f"prediction {entry.prediction_id}" if entry.prediction_id else "on its way"
-        yield (
-            f"An identical request ({which}) is unfinished, or its clip was never handed over: this one would join it "
-            "and cost nothing."
-        )
+    which = f"prediction {entry.prediction_id}" if entry.prediction_id else "on its way"
+    return (
+        f"The same request (take {entry.take}) was made at {since} ({which}): this call would be given that one and "
+        f"cost nothing. Another variation, which is paid, would be take {another}."
+    )

@@ -32,13 +32,13 @@ class Step:
     """Frames of the finished clip, a JPEG, where they were asked for."""
 
 
-def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -> Step:
-    """What a job's news are at this moment, for whoever waits for it."""
+def step(job: Job, news: News, *, sandbox: bool, own: Sequence[str] = (), warnings: Sequence[str] = ()) -> Step:
+    """What a job's news are at this moment, for whoever waits for it; `own` are notes for the call that began it."""
     if news.report is None:
         return Step(news.doing, news.share, news.result)
     # A call whose time is up before the clip is on disk is told its URL all the same.
     notes = (*warnings, _STILL_SAVING) if news.doing == SAVING else warnings
-    prediction = describe(job, news.report, sandbox=sandbox, notes=notes)
+    prediction = describe(job, news.report, sandbox=sandbox, own=own, notes=notes)
     age, expected, share = prediction.elapsed_seconds, job.durations.median, news.share
     match news.report.status:
         case Status.PROCESSING:
@@ -53,7 +53,9 @@ def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -
     return Step(f"{doing}, prediction {prediction.prediction_id}", share, prediction, news.preview)
 
 
-def describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str] = ()) -> Prediction:
+def describe(
+    job: Job, report: Report, *, sandbox: bool, own: Sequence[str] = (), notes: Sequence[str] = ()
+) -> Prediction:
     """A prediction as we tell of it, from what the API says and what a job knows beside that."""
     running, failed = report.status is Status.PROCESSING, report.status is Status.FAILED
     facts = job.facts
@@ -80,5 +82,6 @@ def describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str] = 
         created_at=created,
         completed_at=report.completed_at,
         saved_path=facts.saved_path,
-        notes=(*facts.notes, *filter(None, [facts.doubt]), *notes) or None,
+        take=facts.take,
+        notes=(*own, *facts.notes, *filter(None, [facts.doubt]), *notes) or None,
     )

@@ -64,7 +64,7 @@ class Studio:
         history_patience: How long a submission whose answer was lost is searched for, seconds.
     """
 
-    def __init__(  # noqa: PLR0913 - one part or knob each
+    def __init__(
         self,
         cloud: Cloud,
         journal: Journal,
@@ -101,7 +101,7 @@ class Studio:
         self._animation = Animation(
             cloud, journal, saver, self._uploads, submissions, watching, self._running, poll_interval
         )
-        self._rehearsal = Rehearsal(cloud, journal, saver, self._uploads, budget)
+        self._rehearsal = Rehearsal(cloud, journal, saver, self._uploads, submissions, budget)
         self._keeping = Keeping(saver, journal)
         self._past = Past(cloud, journal, self._durations)
         self._telling = Telling(cloud, journal, self._running, heartbeat, budget)
@@ -147,15 +147,16 @@ class Studio:
         model: str | None = None,
         enable_prompt_expansion: bool | None = None,
         parameters: Mapping[str, object] | None = None,
+        unlisted: Mapping[str, object] | None = None,
         save_to: str | None = None,
-        force_new: bool = False,
+        take: int = 1,
         dry_run: bool = False,
         deadline: float,
         answer_by: float = math.inf,
     ) -> AsyncGenerator[Step, None]:
         """Make a clip from a picture and wait for it; the last step holds the Prediction, finished or not.
 
-        An identical request that is unfinished, or whose clip was never handed over, is joined.
+        The same request is the same clip, paid once, as long as the clip exists; another variation is another take.
 
         Args:
             image: An https URL, which is passed on as it is, or a local picture, which is uploaded first.
@@ -164,8 +165,9 @@ class Studio:
             model: The model's id.
             enable_prompt_expansion: Whether the model may rewrite the prompt.
             parameters: Further parameters by the model's own names, checked against its schema.
+            unlisted: What came beside these: parameters among it are checked as such, the rest is ignored and noted.
             save_to: The file or directory for the finished clip, whenever it is finished.
-            force_new: Submit even if there is an identical request to join.
+            take: Which take of this very request, from 1 on.
             dry_run: Only tell what would be sent, at what price.
             deadline: Until when to wait for the clip, on the clock of `anyio.current_time`.
             answer_by: Until when to wait for the submission, on the same clock.
@@ -175,14 +177,15 @@ class Studio:
             OutOfTime: The id is not known by `answer_by`. An upload goes on; what was not sent is not sent any more.
             SubmissionUnknown: The request was sent, now or earlier, and its answer lost.
             OverBudget: The budget has no room for it, or its price cannot be had; nothing was sent.
+            JournalUnusable: It could not be remembered that it was paid; nothing was sent.
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
         self._cloud.require_key()
-        wish = Wish(image, prompt, duration, model, enable_prompt_expansion, parameters)
+        wish = Wish(image, prompt, duration, model, enable_prompt_expansion, parameters, unlisted, take)
         job = Job(facts=Facts(save_to=save_to or None), durations=self._durations)
-        work = partial(self._animate, wish=wish, force_new=force_new, answer_by=answer_by)
+        work = partial(self._animate, wish=wish, answer_by=answer_by)
         if dry_run:
-            work = partial(self._rehearse, wish=wish, force_new=force_new)
+            work = partial(self._rehearse, wish=wish)
         return self._telling.follow(job, deadline=deadline, answer_by=answer_by, work=work)
 
     def list_models(self, query: str = "", *, answer_by: float = math.inf) -> AsyncGenerator[Step, None]:
@@ -259,7 +262,7 @@ class Studio:
         return self._telling.follow(Job(), answer_by=answer_by, work=work)
 
     async def recall(self, prediction_id: str) -> Prediction:
-        """What is known of a prediction without asking the API, which hands nothing over; it needs no key.
+        """What is known of a prediction without asking the API; it needs no key.
 
         Raises:
             PredictionNotFound: Nothing is known of it.
@@ -287,12 +290,12 @@ class Studio:
             raise InvalidInput(f"{prediction_id[:40]!r} is no prediction_id: pass the id that animate_image gave.")
         return self._running.looking_at(prediction_id)
 
-    async def _animate(self, job: Job, *, wish: Wish, force_new: bool, answer_by: float) -> None:
+    async def _animate(self, job: Job, *, wish: Wish, answer_by: float) -> None:
         with nothing_paid_yet(job):
             order = await self._orders.check(job, wish)
-            await self._animation.make(job, order, force_new=force_new, answer_by=answer_by)
+            await self._animation.make(job, order, answer_by=answer_by)
 
-    async def _rehearse(self, job: Job, *, wish: Wish, force_new: bool) -> None:
+    async def _rehearse(self, job: Job, *, wish: Wish) -> None:
         with nothing_paid_yet(job):
             order = await self._orders.check(job, wish)
-            await self._rehearsal.tell(job, order, force_new=force_new)
+            await self._rehearsal.tell(job, order)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud import ASK_FIRST
-from atlascloud_video_mcp.errors import AtlasError, OverBudget, SubmissionUnknown
-from atlascloud_video_mcp.journal import PriceNeeded, Stage, Terms
-from atlascloud_video_mcp.predictions import Report
-from atlascloud_video_mcp.studio.budgets import look_at_orphans
+from atlascloud_video_mcp.errors import AtlasError, OverBudget, PredictionNotFound, SubmissionUnknown
+from atlascloud_video_mcp.journal import HistoryNeeded, PriceNeeded, Stage, Terms
+from atlascloud_video_mcp.predictions import KEPT_FOR, Report
+from atlascloud_video_mcp.studio.budgets import count_history, look_at_orphans
 from atlascloud_video_mcp.studio.jobs import News
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
     from decimal import Decimal
 
     from atlascloud_video_mcp.cloud import Cloud
@@ -25,11 +28,31 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.records import Record
     from atlascloud_video_mcp.studio.jobs import Job
 
+_T = TypeVar("_T")
 _MOST_PAGES = 20
 _CLOCKS_DIFFER_BY = timedelta(hours=2)
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
 _SENT = "The request was sent and may be running and paid; calling again joins it and does not pay twice."
 _FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
+
+
+NOT_YET_KNOWN = timedelta(seconds=30)
+"""How long after submission the API may not know its own new id."""
+
+
+@dataclass(frozen=True)
+class RequestKey:
+    """What makes two requests the same: picture bytes or URL, model, prompt, parameters, and which take of it."""
+
+    key: str
+    take: int
+    old_key: str
+    """What version 1.0.0 called it: that held the account's key, which may be renewed."""
+
+    @classmethod
+    def of(cls, cloud: Cloud, request: Mapping[str, Any], picture: str, take: int) -> Self:
+        """The key of a request to the API; `picture` is the digest of its bytes, or its URL."""
+        return cls(_digest(cloud.address, picture, request), take, _digest(cloud.account, picture, request))
 
 
 class Submissions:
@@ -48,39 +71,41 @@ class Submissions:
         self._patience = patience
         self._budget = budget
 
-    async def claim(self, job: Job, key: str, body: Mapping[str, Any], *, force_new: bool, answer_by: float) -> Entry:
+    async def claim(self, job: Job, wanted: RequestKey, body: Mapping[str, Any], *, answer_by: float) -> Entry:
         """The right to submit, as an entry that is INTENDED, or the SUBMITTED entry of an identical request to join.
 
         An identical request that is on its way is waited for, as long as anybody follows the job.
 
         Args:
             job: Told what is going on.
-            key: What makes requests identical.
+            wanted: What makes requests identical.
             body: A request that costs the same; its price is asked for when there is a budget and nothing to join.
-            force_new: Join nothing.
             answer_by: By when a lost request must be found, on the clock of `anyio.current_time`.
 
         Raises:
             SubmissionUnknown: An identical request may be running and paid, and cannot be found.
             OverBudget: The budget has no room for it, or no price could be had.
+            JournalUnusable: It could not be remembered.
+            AtlasError: It cannot be known whose an identical request is.
         """
-        quote: Quote | None = None
-        looked = False
+        not_ours: set[str] = set()
+
+        async def attempt(terms: Terms) -> Claim:
+            return await self._journal.claim(
+                wanted.key, wanted.take, old_key=wanted.old_key, not_ours=not_ours, terms=terms
+            )
+
         while True:
-            try:
-                claim = await self._claim(key, quote, force_new=force_new)
-            except PriceNeeded:
-                job.tell(News("Asking for the price", 0.015))
-                quote = await self._cloud.quote(body)
-                continue
-            except OverBudget:
-                if looked or not (looked := await look_at_orphans(self._cloud, self._journal)):
-                    raise
-                continue
+            claim = await self._on_terms(job, body, attempt)
             entry = claim.entry
-            if claim.won or entry.stage is Stage.SUBMITTED:
+            if claim.won and not await self._is_in_the_history(job, entry, body):
                 return entry
-            if entry.stage is Stage.UNKNOWN:
+            if claim.won:
+                continue
+            if entry.stage is Stage.SUBMITTED:
+                if await self._is_known_to_be_ours(job, entry, not_ours):
+                    return entry
+            elif entry.stage is Stage.UNKNOWN:
                 # The verdict must be there before whoever waits for it runs out of time.
                 patience = min(self._patience, (answer_by - anyio.current_time()) / 2)
                 report = await self._found(job, entry.request, since=entry.created_at, patience=patience)
@@ -94,17 +119,102 @@ class Submissions:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
 
-    async def _claim(self, key: str, quote: Quote | None, *, force_new: bool) -> Claim:
-        terms = Terms(self._cloud.account, quote.price if quote else None, self._budget)
+    async def _is_in_the_history(self, job: Job, entry: Entry, body: Mapping[str, Any]) -> bool:
+        """Whether a request that the journal does not know was made before it was begun anew; then it learns of it."""
+        if await self._journal.begun_anew() is None:
+            return False
+        now = datetime.now(UTC)
+        report = await self._found(job, body, since=now - KEPT_FOR, patience=0)
+        if report:
+            await self._journal.submitted(entry.intent_id, report, now)
+        return report is not None
+
+    async def earlier(self, job: Job, wanted: RequestKey) -> Entry | None:
+        """The entry that a claim would give without winning.
+
+        Raises:
+            AtlasError: It cannot be known whose an identical request is.
+        """
+        not_ours: set[str] = set()
+        while True:
+            entry = await self._journal.joinable(wanted.key, wanted.take, old_key=wanted.old_key, not_ours=not_ours)
+            if entry is None or entry.stage is not Stage.SUBMITTED:
+                return entry
+            if await self._is_known_to_be_ours(job, entry, not_ours):
+                return entry
+
+    async def require(self, job: Job, quote: Quote) -> None:
+        """Raise what a claim would that has nothing to join and may not be won.
+
+        Raises:
+            OverBudget: The budget has no room for it, or there is no price.
+            JournalUnusable: It could not be remembered.
+        """
+        await self._on_terms(job, {}, self._journal.require, quote)
+
+    async def _on_terms(
+        self,
+        job: Job,
+        body: Mapping[str, Any],
+        attempt: Callable[[Terms], Awaitable[_T]],
+        quote: Quote | None = None,
+    ) -> _T:
+        """Do something that may be refused for money, and first whatever the refusal asks for."""
+        looked, counted = False, None
+        while True:
+            terms = Terms(self._cloud.account, quote.price if quote else None, self._budget, history_counted=counted)
+            try:
+                return await attempt(terms)
+            except HistoryNeeded as needed:
+                job.tell(News("Counting what the account's history shows", 0.015))
+                await self._count_history(needed.begun_anew)
+                counted = needed.begun_anew
+            except PriceNeeded as error:
+                if quote:
+                    raise OverBudget(
+                        "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and without a price nothing is "
+                        f"submitted: {quote.reason}"
+                    ) from error
+                job.tell(News("Asking for the price", 0.015))
+                quote = await self._cloud.quote(body)
+            except OverBudget:
+                if looked or not (looked := await look_at_orphans(self._cloud, self._journal)):
+                    raise
+
+    async def _count_history(self, begun_anew: datetime) -> None:
+        # What was on its way when the journal was lost has to show in the history, whose rows may lag.
+        young = self._patience - (datetime.now(UTC) - begun_anew).total_seconds()
+        await anyio.sleep(max(0.0, young))
         try:
-            return await self._journal.claim(key, force_new=force_new, terms=terms)
-        except PriceNeeded as error:
-            if quote is None:
-                raise
+            await count_history(self._cloud, self._journal)
+        except AtlasError as error:
             raise OverBudget(
-                "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and without a price nothing is submitted: "
-                f"{quote.reason}"
+                "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, the journal was begun anew in the last 24 "
+                "hours, and the account's history, which has to be counted in the place of what was lost, cannot be "
+                f"counted: {error}"
             ) from error
+
+    async def _is_known_to_be_ours(self, job: Job, entry: Entry, not_ours: set[str]) -> bool:
+        """Whether an entry is known to be of this account; if not, the API is asked, and the journal knows next time.
+
+        Another key may be a newer one of the same account, or that of somebody else: only of the latter the API knows
+        no such prediction.
+        """
+        if entry.account in {"", self._cloud.account}:
+            return True
+        prediction_id = str(entry.prediction_id)
+        job.tell(News("Asking whether an identical request under another key is of this account", 0.02))
+        try:
+            report = await self._cloud.prediction(prediction_id)
+        except PredictionNotFound:
+            if datetime.now(UTC) - entry.at <= NOT_YET_KNOWN:
+                await anyio.sleep(self._patience / 10)  # it may be too new to be known
+            else:
+                not_ours.add(entry.account)
+        else:
+            await self._journal.reported(prediction_id, report)
+            await self._journal.readable(prediction_id, self._cloud.account)
+        return False
 
     async def price(self, _: Job, *, of: Job, intent_id: str, body: Mapping[str, Any]) -> None:
         """Ask what a submission costs that did not wait for the price, and write it down."""
@@ -113,15 +223,18 @@ class Submissions:
             of.facts.quote = quote.price
             await self._journal.quoted(intent_id, quote.price)
 
-    async def submit(self, job: Job, intent_id: str) -> Report:
+    async def submit(self, job: Job, intent_id: str) -> Report | None:
         """Send the paid request of a job, once; where its answer is lost, look for it.
+
+        Returns None where the right to send it was lost: then nothing was sent, and it is to be claimed again.
 
         Raises:
             SubmissionUnknown: It may be running and paid, and cannot be found.
             AtlasError: It was not accepted, nothing was paid.
         """
         request = job.facts.request
-        await self._journal.sending(intent_id, request, job.facts.notes)
+        if not await self._journal.sending(intent_id, request, job.facts.notes):
+            return None
         await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
         job.committed, job.stands, job.facts.submitted_at = True, _SENT, datetime.now(UTC)
         try:
@@ -177,3 +290,7 @@ def _is_of(record: Record, request: Mapping[str, Any], parameters: frozenset[str
     """Whether a row holds our request; what the model knows no parameter for was added on the way."""
     asked = {name for name in parameters if record.request.get(name) is not None}
     return asked <= request.keys() and all(record.request.get(name) == value for name, value in request.items())
+
+
+def _digest(whose: str, picture: str, request: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps([whose, picture, request], sort_keys=True).encode()).hexdigest()

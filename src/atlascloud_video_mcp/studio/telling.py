@@ -7,8 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.predictions import Balance, Status
-from atlascloud_video_mcp.studio.budgets import look_at_orphans, warnings_of
+from atlascloud_video_mcp.predictions import Balance
+from atlascloud_video_mcp.studio.budgets import look_at_orphans
 from atlascloud_video_mcp.studio.jobs import News
 from atlascloud_video_mcp.studio.steps import Step, step
 
@@ -48,11 +48,9 @@ class Telling:
             following = job.follow(deadline=deadline, heartbeat=self.heartbeat, looks=looks, answer_by=answer_by)
             async with aclosing(following) as log:
                 async for news in log:
-                    warnings = warnings_of(self.journal, self.budget)
-                    yield step(job, news, sandbox=self.cloud.sandbox, warnings=warnings)
-            # Whoever takes the last step and asks for more was not cancelled: the result is handed over.
-            if job.report and job.report.status is Status.COMPLETED:
-                await self.journal.delivered(job.report.prediction_id)
+                    # Others may follow the same job, of whose call these notes are not.
+                    own = job.notes if work else ()
+                    yield step(job, news, sandbox=self.cloud.sandbox, own=own, warnings=self.journal.warnings)
         finally:
             if not job.committed:
                 job.scope.cancel()
@@ -62,11 +60,11 @@ class Telling:
         job.tell(News("Asking for the balance", 0.1))
         available = await self.cloud.balance()
         await look_at_orphans(self.cloud, self.journal)
-        spent = (await self.journal.spending(self.cloud.account)).total
+        spent = (await self.journal.spending()).total
         balance = Balance(
             available_usd=float(available),
             spent_24h_usd=float(spent),
             budget_usd=None if self.budget is None else float(self.budget),
-            notes=warnings_of(self.journal, self.budget) or None,
+            notes=self.journal.warnings or None,
         )
         job.tell(News("Told the balance", 0.99, result=balance))

@@ -10,7 +10,7 @@ from atlascloud_video_mcp.bodies import picture_of
 from atlascloud_video_mcp.clips import CannotSave, clip_name
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.predictions import Status
-from atlascloud_video_mcp.studio.jobs import SAVING, Facts, News
+from atlascloud_video_mcp.studio.jobs import SAVING, News, facts_of
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.clips import ClipSaver
@@ -58,14 +58,7 @@ class Watching:
         job.tell(News(f"Looking at prediction {prediction_id}", 0.01))
         entry = await self._journal.prediction(prediction_id)
         if entry and not job.facts.submitted_at:
-            job.facts = Facts(
-                request=entry.request,
-                notes=entry.notes,
-                submitted_at=entry.submitted_at,
-                quote=entry.quote,
-                save_to=entry.save_to,
-                saved_path=entry.saved_path,
-            )
+            job.facts = facts_of(entry)
         remembered = entry.report if entry else None
         if remembered and remembered.status is not Status.PROCESSING:
             await self.finish(job, remembered)

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from _typeshed import WriteableBuffer
-
-# No picture the model takes comes near it; it bounds the time a walk through the file can last.
-MAX_FILE_BYTES = 512_000_000
+# Beside its pixels a picture's file is in memory, too: what is larger could not be made to fit.
+MAX_FILE_BYTES = 150_000_000
 
 # Where ChatGPT and Claude keep what is attached to a chat, on a machine of their own.
 _SANDBOXES_OF_CHATS = ("/mnt/data/", "/mnt/user-data/")
@@ -40,44 +38,8 @@ _KINDS = {
 }
 
 
-class FrozenFile(io.RawIOBase):
-    """An open file that ends where it ended when it was opened, however much is appended to it afterwards.
-
-    It owns the descriptor and hides its number, so that whoever measures the file measures what was checked.
-    """
-
-    def __init__(self, descriptor: int, size: int) -> None:
-        super().__init__()
-        self._file = io.FileIO(descriptor)
-        self._size = size
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move like any file, but with the end where it was."""
-        if whence == os.SEEK_END:
-            offset, whence = self._size + offset, os.SEEK_SET
-        return self._file.seek(offset, whence)
-
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        """Read up to the frozen end."""
-        left = max(0, self._size - self._file.tell())
-        return self._file.readinto(memoryview(buffer)[:left])
-
-    def close(self) -> None:
-        """Close the descriptor too."""
-        super().close()
-        self._file.close()
-
-
 def open_regular(path: Path, allowed_dirs: Sequence[Path]) -> BinaryIO:
-    """Open the absolute `path` for reading; symbolic links are resolved before it is held against `allowed_dirs`.
+    """Read the absolute `path` once, into memory; symbolic links are resolved before it is held against `allowed_dirs`.
 
     Raises `InvalidPicture` for everything that cannot or must not be read, without blocking on it.
     """
@@ -87,12 +49,10 @@ def open_regular(path: Path, allowed_dirs: Sequence[Path]) -> BinaryIO:
         # Looked at before it is opened as well: opening some devices has effects of its own.
         check_regular(path, os.stat(resolved))  # noqa: PTH116 - one name for both, os.stat and os.fstat
         descriptor = os.open(resolved, _OPEN_FLAGS)
-        try:
+        with os.fdopen(descriptor, "rb") as file:
             size = check_opened(path, resolved, descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return io.BufferedReader(FrozenFile(descriptor, size))
+            # To where it ended when it was opened, however much is appended to it meanwhile.
+            return io.BytesIO(file.read(size))
 
 
 def check_allowed(path: Path, resolved: Path, allowed_dirs: Sequence[Path]) -> None:

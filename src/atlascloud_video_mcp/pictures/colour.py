@@ -41,7 +41,7 @@ def usable_profile(profile: bytes, mode: str) -> bytes:
     whole = len(profile) > _TAGS and int.from_bytes(profile[:4]) == len(profile) and profile[_MARK] == b"acsp"
     if not whole or profile[_SPACE] != _SPACES.get(mode):
         return b""
-    return profile if _opened(profile) else b""
+    return profile if _transform(profile, mode) else b""
 
 
 def cicp_of(profile: bytes) -> bytes:
@@ -75,20 +75,23 @@ def profile_of_cicp(cicp: bytes) -> bytes:
 @cache
 def to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """What converts pixels of a mode to sRGB; None where they are that already, or the profile is of no use."""
-    opened = _opened(profile) if profile and profile[_SPACE] == _SPACES[mode] else None
-    if opened is None or b"sRGB" in (opened.profile.profile_description or "").encode():
+    if not profile or profile[_SPACE] != _SPACES[mode] or "sRGB" in (_description(profile) or ""):
         return None
+    return _transform(profile, mode)
+
+
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     target = "RGBA" if mode == "RGBA" else "RGB"
     try:
-        return ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, target)
-    except ImageCms.PyCMSError:
-        return None  # it has no way from its colours to others
-
-
-def _opened(profile: bytes) -> ImageCms.ImageCmsProfile | None:
-    try:
-        return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.buildTransform(io.BytesIO(profile), ImageCms.createProfile("sRGB"), mode, target)
     except (ImageCms.PyCMSError, OSError):
+        return None  # it cannot be read, or has no way from its colours to others
+
+
+def _description(profile: bytes) -> str | None:
+    try:
+        return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.profile_description
+    except OSError:
         return None
 
 

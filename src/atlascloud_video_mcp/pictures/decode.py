@@ -60,8 +60,9 @@ _DECODERS: dict[Kind, Callable[[BinaryIO, str], ImageFile]] = {
     Kind.AVIF: AvifImagePlugin.AvifImageFile,
 }
 # Bytes that a decoder takes for a pixel beside the picture itself: canvases, planes, a second copy to turn it.
-_BESIDE = {Kind.WEBP: 12, Kind.GIF: 4, Kind.TIFF: 4, Kind.AVIF: 16, Kind.HEIF: 16}
-_PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "LA": 4}
+_BESIDE = {Kind.WEBP: 12, Kind.GIF: 4, Kind.AVIF: 16, Kind.HEIF: 16}
+# Those of a pixel as Pillow keeps it, by mode, and of what becomes of it; any other takes four of each.
+_PIXEL = {"1": (1, 1), "L": (1, 1), "P": (1, 4), "I;16": (2, 1), "I;16B": (2, 1)}
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -95,17 +96,28 @@ class Still:
         InvalidPicture: It cannot be opened, or not within the memory that a picture may take.
     """
 
-    def __init__(self, data: bytes, kind: Kind, *, orientation: int = 0, cicp: bytes = b"", extra: int = 0) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        kind: Kind,
+        *,
+        most_pixels: int,
+        orientation: int = 0,
+        cicp: bytes = b"",
+        extra: int = 0,
+    ) -> None:
         """Open it.
 
         Args:
             data: The file.
             kind: What it is.
+            most_pixels: What it is scaled down to, at most.
             orientation: How to turn it, as in EXIF; 0: as it says itself.
             cicp: What its colours are, by ITU-T H.273, where that does not stand in a box.
             extra: Bytes that its decoder takes beside the usual.
         """
         self.kind = kind
+        self.most_pixels = min(most_pixels, MOST_PIXELS)
         with _explained(kind):
             self.image = _opened(data, kind)
             self.orientation = orientation or orientation_of(self.image)
@@ -117,9 +129,10 @@ class Still:
         self.full_size = self.image.size
         if kind is Kind.JPEG:
             self._take_a_smaller_one()
-        beside, pixel = _BESIDE.get(kind, 0), _PIXEL_BYTES.get(self.image.mode, 4)
-        pixels = math.prod(self.image.size)
-        check_memory(self.full_size, len(data) + extra + pixels * (pixel + beside) + 4 * min(pixels, MOST_PIXELS))
+        (stored, made), pixels = _PIXEL.get(self.image.mode, (4, 4)), math.prod(self.image.size)
+        turned = stored if kind is Kind.TIFF and self.orientation != 1 else 0
+        taken = pixels * (stored + turned + _BESIDE.get(kind, 0)) + min(pixels, MOST_PIXELS) * made
+        check_memory(self.full_size, len(data) + extra + taken)
 
     @property
     def displayed(self) -> tuple[int, int]:
@@ -138,7 +151,7 @@ class Still:
             if getattr(image, "is_animated", False):
                 notes.append(f"Only the first picture of the {self.kind} is used: the model takes a still.")
             image.load()
-            plain, transparent = _plain(image, profile := self._source_profile(), notes)
+            plain, transparent = _plain(image, profile := self._source_profile(), self.most_pixels, notes)
             if self.hdr:
                 notes.append(f"HDR brightness ({self.hdr}) mapped to that of sRGB.")
             elif profile and image.mode != "CMYK" and (to_srgb(profile, "RGB") or to_srgb(profile, "L")):
@@ -151,7 +164,7 @@ class Still:
                 f"Turned upright as its EXIF orientation ({self.orientation}) says: the model may not look at it."
             )
         if math.prod(plain.size) < math.prod(self.full_size):
-            notes.append(f"Scaled down from {by(self.displayed)} to {by(plain.size)} px, to fit into memory.")
+            notes.append(f"Scaled down from {by(self.displayed)} to {by(plain.size)} px: it has too many pixels.")
         # Comments and other text travel along in `info` and would be saved again.
         plain.info = {}
         return Decoded(plain, transparent, tuple(notes))
@@ -165,7 +178,7 @@ class Still:
     def _take_a_smaller_one(self) -> None:
         """Let libjpeg decode to half, a quarter or an eighth of the size where all of it is too much."""
         width, height = self.full_size
-        scale = next((scale for scale in (1, 2, 4) if width * height <= MOST_PIXELS * scale**2), 8)
+        scale = next((scale for scale in (1, 2, 4) if width * height <= self.most_pixels * scale**2), 8)
         if scale > 1:
             self.image.draft(None, (width // scale, height // scale))
 
@@ -204,7 +217,7 @@ def orientation_in(metadata: bytes, kind: Kind) -> int:
     head = 2 if kind is Kind.JPEG else 33  # the marker that starts it, or signature and header
     try:
         return orientation_of(_DECODERS[kind](io.BytesIO(tiny[:head] + metadata + tiny[head:]), ""))
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # noqa: BLE001 - as above
         return 1
 
 
@@ -234,9 +247,9 @@ def _opened(data: bytes, kind: Kind) -> ImageFile:
     return decoder(io.BytesIO(data), "")
 
 
-def _plain(image: Image.Image, profile: bytes, notes: list[str]) -> tuple[Image.Image, bool]:
+def _plain(image: Image.Image, profile: bytes, most_pixels: int, notes: list[str]) -> tuple[Image.Image, bool]:
     """Convert strip by strip, so that there is one whole copy and not one for each step."""
-    factor = math.ceil(math.sqrt(math.prod(image.size) / MOST_PIXELS))
+    factor = math.ceil(math.sqrt(math.prod(image.size) / most_pixels))
     plain, lowest = None, _OPAQUE
     levels = _levels(image)
     for top in range(0, image.height, _ROWS * factor):

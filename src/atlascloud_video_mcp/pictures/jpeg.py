@@ -101,6 +101,7 @@ class _Reader:
         self.place = 2
         self.jpeg = Jpeg()
         self.progressive = False
+        self.whole = False
         self.quantisation: dict[int, int] = {}
         self.current: dict[tuple[int, int], _Table] = {}
         self.body: list[tuple[int, list[_Table]] | bytes | memoryview] = []
@@ -135,6 +136,7 @@ class _Reader:
         if self.jpeg.scans:
             self.flaw("its end marker is missing")
             self.jpeg.ended = False
+        if self.whole:
             return _EOI
         raise truncated("JPEG", len(self.data))
 
@@ -211,6 +213,8 @@ class _Reader:
         if len(jpeg.scans) == _MOST_SCANS:
             raise damaged("JPEG", f"it has more than {_MOST_SCANS} scans")
         self.use_tables(payload)
+        # Where there can be several scans, nobody knows whether there were more.
+        self.whole = not self.progressive and payload[0] == jpeg.components
         found = _END_OF_SCAN.search(self.data, self.place)
         end = found.start() if found else len(self.data)
         coded = memoryview(self.data)[self.place : end]

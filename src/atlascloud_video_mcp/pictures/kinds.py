@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from enum import StrEnum
+
 from atlascloud_video_mcp.errors import InvalidPicture
 
 _HEAD_BYTES = 1024

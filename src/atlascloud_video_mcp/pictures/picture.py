@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
-    from typing import BinaryIO
 
     from atlascloud_video_mcp.pictures.rules import Fit
 
@@ -37,7 +36,7 @@ class Picture:
     pixels as displayed. `notes` say what was changed and why; there are none when the pixels go up as they are.
     """
 
-    file: BinaryIO
+    file: io.BytesIO
     filename: str
     content_type: str
     size_bytes: int
@@ -103,7 +102,7 @@ def open_picture(
         case Kind.PNG:
             return _native(_png(data), source.stem, rules, fit, len(data))
         case _:
-            still = Still(data, kind)
+            still = Still(data, kind, most_pixels=rules.max_pixels)
             rules.target(still.displayed, fit)
             return _converted(still, source.stem, rules, fit, len(data))
 
@@ -151,6 +150,7 @@ def _native(native: _Native, stem: str, rules: PictureRules, fit: Fit | None, ol
         still = Still(
             native.data,
             native.kind,
+            most_pixels=rules.max_pixels,
             orientation=native.orientation,
             cicp=native.cicp,
             extra=native.decoder_bytes,

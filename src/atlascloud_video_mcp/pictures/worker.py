@@ -1,6 +1,6 @@
 """The child of `process`: one picture, within bounds.
 
-It reads a task, an object of JSON, to the end of stdin, and writes the picture's bytes, then what is told of it, another
+It reads a task, an object of JSON, to the end of stdin. It writes the picture's bytes, then what is told of it, another
 object, then that object's length, four bytes.
 """
 
@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures.decode import MOST_MEMORY
@@ -38,9 +38,9 @@ def main() -> None:
 
 def answer(task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """What is told of a picture, and its bytes."""
-    rules = PictureRules(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in task["rules"].items()}
-    )
+    # JSON knows no tuples.
+    limits = {name: tuple(value) if isinstance(value, list) else value for name, value in task["rules"].items()}
+    rules = PictureRules(**cast("dict[str, Any]", limits))
     fit = Fit(task["fit"]) if task["fit"] else None
     try:
         picture = open_picture(task["image"], rules=rules, allowed_dirs=[*map(Path, task["allowed_dirs"])], fit=fit)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from atlascloud_video_mcp.catalogue import Catalogue, Known, Model
+    from atlascloud_video_mcp.pictures import Fit
     from atlascloud_video_mcp.studio.jobs import Facts
     from atlascloud_video_mcp.studio.running import Running
 
@@ -36,6 +37,8 @@ class Wish:
     enable_prompt_expansion: bool | None = None
     parameters: Mapping[str, object] | None = None
     """Further ones, by the model's own names."""
+    fit: Fit | None = None
+    """What to do with a picture of a shape that the model does not take."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Order:
     is_online: bool
     """Whether the image is an address that the API reads by itself."""
     model: Model
+    fit: Fit | None = None
 
 
 class Orders:
@@ -78,6 +82,12 @@ class Orders:
         online = _WEB_ADDRESS.fullmatch(image) is not None
         if image.lower().startswith("https:") and not online:
             raise InvalidInput("image is no complete https URL: it needs a host and takes no blanks.")
+        is_online = online or self._serves(image)
+        if is_online and wish.fit:
+            raise InvalidInput(
+                "fit is for pictures that are uploaded: one at a URL goes to the model as it is. Leave fit out, or "
+                "save the picture to a file and give its full path."
+            )
         name = (wish.model or self._model).strip()
         known = await self._catalogue.at_hand(name)
         request = await self._fitting(known, wish) if known else None
@@ -91,7 +101,7 @@ class Orders:
         facts.doubt = await self._catalogue.doubt(name)
         if not known.is_fresh:
             self._running.start(Job(), partial(self._renew, name=name, facts=facts))
-        return Order(image=image, is_online=online or self._serves(image), model=known.model)
+        return Order(image=image, is_online=is_online, model=known.model, fit=wish.fit)
 
     async def list_models(self, job: Job, *, query: str) -> None:
         """Tell which models there are."""

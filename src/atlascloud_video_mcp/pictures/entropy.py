@@ -7,6 +7,7 @@ takes of what it is given: without a marker it waits for more within a scan, and
 from __future__ import annotations
 
 import io
+import struct
 from typing import TYPE_CHECKING
 
 from PIL import Image, JpegImagePlugin
@@ -49,7 +50,10 @@ class _Checker:
     """Feeds a decoder; the picture it makes is an eighth as wide and high, which is all that is needed here."""
 
     def __init__(self, clean: bytes) -> None:
-        image = JpegImagePlugin.JpegImageFile(io.BytesIO(clean), "")
+        try:
+            image = JpegImagePlugin.JpegImageFile(io.BytesIO(clean), "")
+        except (OSError, SyntaxError, ValueError, struct.error, IndexError) as error:
+            raise damaged("JPEG", "its tables are broken") from error
         image.draft(None, (1, 1))
         image.load_prepare()
         # The only way to see how a decoder goes on; Pillow's own incremental parser hides it for JPEG.

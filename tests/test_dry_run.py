@@ -16,7 +16,7 @@ from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture, KeyRejecte
 from atlascloud_video_mcp.predictions import DryRun, Prediction
 from atlascloud_video_mcp.sandbox import Fault, Sandbox
 from atlascloud_video_mcp.server import build_server
-from kit import PHOTOS, REMOTE, ROCKET, STANDARD, result_of, studio_at, text_of, until
+from kit import REMOTE, ROCKET, STANDARD, TINY, result_of, studio_at, text_of, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -94,7 +94,7 @@ async def test_what_would_be_refused_is_refused_and_nothing_is_sent(
 ) -> None:
     async with studio_at(base_url) as studio:
         with pytest.raises(InvalidPicture, match="300 px"):
-            await rehearsed(studio, str(PHOTOS / "chelsea.png"))
+            await rehearsed(studio, TINY)
         with pytest.raises(InvalidInput, match="6 or 10 seconds"):
             await rehearsed(studio, duration=7)
         with pytest.raises(InvalidInput):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import random
 import struct
 import subprocess
@@ -24,6 +23,14 @@ from PIL import Image
 from atlascloud_video_mcp.pictures import PictureRules
 
 DICE = random.Random(7)
+# In a small process between: a child's peak counts from the size of what it was forked from.
+MEASURE = """
+import os, resource, subprocess, sys
+subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL, env=os.environ | {"MALLOC_ARENA_MAX": "1"})
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+unit = 1e6 if sys.platform == "darwin" else 1e3
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / unit, file=sys.stderr)
+"""
 WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.pictures.worker"]
 
 
@@ -97,23 +104,17 @@ def main() -> None:
             path = Path(directory, "picture")
             path.write_bytes(data)
             task = {"image": str(path), "rules": asdict(PictureRules()), "allowed_dirs": [], "fit": None}
-            read_end = subprocess.Popen(
-                WORKER,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=os.environ | {"MALLOC_ARENA_MAX": "1"},
+            done = subprocess.run(
+                [sys.executable, "-c", MEASURE, *WORKER],
+                input=json.dumps(task).encode(),
+                capture_output=True,
+                check=True,
             )
-            assert read_end.stdin  # noqa: S101 - it was asked for
-            assert read_end.stdout  # noqa: S101
-            read_end.stdin.write(json.dumps(task).encode())
-            read_end.stdin.close()
-            answer = read_end.stdout.read()
-            _, status, used = os.wait4(read_end.pid, 0)
-            told = json.loads(answer[-4 - int.from_bytes(answer[-4:]) : -4]) if answer else {"ended": status}
-            seconds, peak = used.ru_utime + used.ru_stime, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-            outcome = told.get("refused") or " ".join(told.get("notes", [])) or ("as it is" if answer else str(told))
-            print(f"| {name} | {len(data) / 1e6:.2f} MB | {seconds:.2f} s | {peak / 1e6:.0f} MB | {outcome[:90]} |")
+            seconds, peak = map(float, done.stderr.split()[-2:])
+            answer = done.stdout
+            told = json.loads(answer[-4 - int.from_bytes(answer[-4:]) : -4]) if answer else {"refused": "ended"}
+            outcome = told.get("refused") or " ".join(told["notes"]) or "as it is"
+            print(f"| {name} | {len(data) / 1e6:.2f} MB | {seconds:.2f} s | {peak:.0f} MB | {outcome[:90]} |")
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def test_closing_stdin_ends_the_process_in_time_while_a_picture_is_converted(
     server_command: list[str], base_url: str, tmp_path: Path
 ) -> None:
     large = tmp_path / "large.webp"
-    Image.linear_gradient("L").resize((9400, 9400)).save(large, method=0, quality=1)
+    Image.linear_gradient("L").resize((5000, 5000)).save(large, method=0, quality=1)
     call = {
         "jsonrpc": "2.0",
         "id": 2,

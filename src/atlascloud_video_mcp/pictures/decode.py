@@ -145,7 +145,7 @@ class Still:
         return hdr_name(self.cicp)
 
     def decode(self) -> Decoded:
-        """Decode the first frame."""
+        """Decode the first frame; that can be done once."""
         image, notes = self.image, []
         with _explained(self.kind):
             if getattr(image, "is_animated", False):
@@ -156,6 +156,7 @@ class Still:
                 notes.append(f"HDR brightness ({self.hdr}) mapped to that of sRGB.")
             elif profile and image.mode != "CMYK" and (to_srgb(profile, "RGB") or to_srgb(profile, "L")):
                 notes.append("Colours converted to sRGB, by what the picture says of them.")
+            image.close()  # its pixels are the half of what is in memory
             # Pillow turns TIFF by itself while it loads.
             if self.orientation in _TURNS and not isinstance(image, _Tiff):
                 plain = plain.transpose(_TURNS[self.orientation])

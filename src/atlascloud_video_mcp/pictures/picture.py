@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from atlascloud_video_mcp.pictures.decode import Decoded
     from atlascloud_video_mcp.pictures.rules import Fit
 
 _EXTENSIONS = {JPEG: ".jpg", PNG: ".png"}
@@ -104,7 +105,7 @@ def open_picture(
         case _:
             still = Still(data, kind, most_pixels=rules.max_pixels)
             rules.target(still.displayed, fit)
-            return _converted(still, source.stem, rules, fit, len(data))
+            return _converted(still.decode(), kind, source.stem, rules, fit, len(data))
 
 
 def _jpeg(data: bytes) -> _Native:
@@ -155,23 +156,23 @@ def _native(native: _Native, stem: str, rules: PictureRules, fit: Fit | None, ol
             cicp=native.cicp,
             extra=native.decoder_bytes,
         )
-        if not fits or still.decode().transparent:
-            return _converted(still, stem, rules, fit, old_bytes, native.flaw)
+        decoded = still.decode()
+        if not fits or decoded.transparent:
+            return _converted(decoded, native.kind, stem, rules, fit, old_bytes, native.flaw)
     return _picture(native.data, stem, JPEG if native.kind is Kind.JPEG else PNG, native.size, ())
 
 
 def _converted(
-    still: Still, stem: str, rules: PictureRules, fit: Fit | None, old_bytes: int, flaw: str = ""
+    decoded: Decoded, kind: Kind, stem: str, rules: PictureRules, fit: Fit | None, old_bytes: int, flaw: str = ""
 ) -> Picture:
-    decoded = still.decode()
     pixels, shaping = shaped(decoded.pixels, rules, fit)
-    lossless = still.kind is Kind.PNG and old_bytes <= rules.max_bytes
+    lossless = kind is Kind.PNG and old_bytes <= rules.max_bytes
     encoded = encode(pixels, rules, lossless=lossless, old_bytes=old_bytes)
     notes = [*decoded.notes, *shaping, *encoded.notes]
     if flaw:
         notes.insert(0, f"The JPEG was slightly damaged ({flaw}): what can be seen of it was saved anew.")
-    if still.kind not in {Kind.JPEG, Kind.PNG}:
-        notes.insert(0, f"Converted from {still.kind}: the model takes JPEG and PNG only.")
+    if kind not in {Kind.JPEG, Kind.PNG}:
+        notes.insert(0, f"Converted from {kind}: the model takes JPEG and PNG only.")
     return _picture(encoded.data, stem, encoded.content_type, encoded.size, tuple(notes))
 
 

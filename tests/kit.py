@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 PHOTOS = Path(__file__).parent / "photos"
 ROCKET = str(PHOTOS / "rocket.jpg")
+# 64 x 64 pixels: too small to be enlarged.
+TINY = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAG0lEQVR4nO3BgQAAAADD"
+    "oPlT3+AEVQEAAAB8AxBAAAFGOA0dAAAAAElFTkSuQmCC"
+)
 CANARY = "canary-key-0xC0FFEE"
 STANDARD = "minimax/hailuo-2.3/i2v-standard"
 PRO = "minimax/hailuo-2.3/i2v-pro"

@@ -23,7 +23,7 @@ from atlascloud_video_mcp.commands.options import Exit
 from atlascloud_video_mcp.commands.words import parting
 from atlascloud_video_mcp.errors import ServiceUnavailable
 from atlascloud_video_mcp.predictions import Prediction
-from kit import CANARY, PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, until
+from kit import CANARY, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, studio_at, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -339,7 +339,7 @@ def test_a_failed_generation_is_a_failure_and_says_why(capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("arguments", "status", "why"),
     [
-        (["animate", str(PHOTOS / "chelsea.png")], Exit.FAILED, "300 px"),
+        (["animate", TINY], Exit.FAILED, "300 px"),
         (["animate", "nothing.jpg"], Exit.FAILED, "nothing.jpg"),
         (["animate", REMOTE, "--duration", "7"], Exit.FAILED, "takes 6 or 10 seconds"),
         (["animate", "ftp://pictures.example/cat.jpg"], Exit.FAILED, "cat.jpg"),

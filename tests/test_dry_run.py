@@ -15,7 +15,7 @@ from PIL import Image
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture, KeyRejected, SubmissionUnknown
 from atlascloud_video_mcp.predictions import DryRun, Prediction
 from atlascloud_video_mcp.server import build_server
-from kit import PHOTOS, REMOTE, ROCKET, STANDARD, result_of, studio_at, text_of, until
+from kit import REMOTE, ROCKET, STANDARD, TINY, result_of, studio_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ async def test_what_would_be_refused_is_refused_and_nothing_is_sent(
 ) -> None:
     async with studio_at(base_url) as studio:
         with pytest.raises(InvalidPicture, match="300 px"):
-            await rehearsed(studio, str(PHOTOS / "chelsea.png"))
+            await rehearsed(studio, TINY)
         with pytest.raises(InvalidInput, match="6 or 10 seconds"):
             await rehearsed(studio, duration=7)
         with pytest.raises(InvalidInput):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROCKET = PHOTOS / "rocket.jpg"
+# What goes up: the photograph without the comment in it.
+SENT = ROCKET.read_bytes().replace(b"\xff\xfe\0\x1ccmp3.10.3.2Lq3 0x756ffbf7\0", b"")
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="what is tested exists on POSIX systems only")
 
 
@@ -56,25 +58,25 @@ def rocket(tmp_path: Path) -> Path:
 
 def test_a_path_may_be_plain_quoted_or_surrounded_by_space(rocket: Path) -> None:
     for image in (str(rocket), f'"{rocket}"', f"'{rocket}'", f"  {rocket}\n", f' " {rocket} " '):
-        assert read(image) == ROCKET.read_bytes()
+        assert read(image) == SENT
 
 
 def test_a_tilde_stands_for_the_home_directory(rocket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(rocket.parent))
     monkeypatch.setenv("USERPROFILE", str(rocket.parent))
-    assert read(f"~/{rocket.name}") == ROCKET.read_bytes()
+    assert read(f"~/{rocket.name}") == SENT
 
 
 def test_a_file_uri_is_decoded(rocket: Path) -> None:
     uri = rocket.as_uri()
     for image in (uri, uri.replace("file://", "FILE://localhost"), uri.replace("file://", "file:")):
-        assert read(image) == ROCKET.read_bytes()
+        assert read(image) == SENT
 
 
 @POSIX
 def test_a_file_uri_may_hold_a_name_as_people_paste_it(tmp_path: Path) -> None:
     path = Path(shutil.copy(ROCKET, tmp_path / "a #1?.jpg"))
-    assert read(f"file://{path}") == ROCKET.read_bytes()
+    assert read(f"file://{path}") == SENT
 
 
 @pytest.mark.parametrize(
@@ -88,9 +90,9 @@ def test_a_file_uri_may_hold_a_name_as_people_paste_it(tmp_path: Path) -> None:
 )
 def test_a_data_uri_is_judged_by_its_content_whatever_it_claims(header: str) -> None:
     with open_picture(data_uri(ROCKET.read_bytes(), header)) as picture:
-        assert picture.file.read() == ROCKET.read_bytes()
+        assert picture.file.read() == SENT
         assert (picture.filename, picture.content_type) == ("picture.jpg", "image/jpeg")
-        assert (picture.width, picture.height, picture.size_bytes) == (640, 427, 112525)
+        assert (picture.width, picture.height, picture.size_bytes) == (640, 427, len(SENT))
 
 
 def test_base64_may_be_wrapped_url_safe_percent_encoded_or_unpadded() -> None:
@@ -99,7 +101,7 @@ def test_base64_may_be_wrapped_url_safe_percent_encoded_or_unpadded() -> None:
     url_safe = base64.urlsafe_b64encode(ROCKET.read_bytes()).decode().rstrip("=")
     escaped = plain.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
     for payload in (wrapped, url_safe, escaped):
-        assert read(f"data:image/jpeg;base64,{payload}") == ROCKET.read_bytes()
+        assert read(f"data:image/jpeg;base64,{payload}") == SENT
 
 
 def test_the_file_name_that_goes_up_is_plain_and_fits_the_content(tmp_path: Path) -> None:
@@ -334,7 +336,7 @@ def test_a_device_is_refused() -> None:
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "huge.png").open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
-    assert "has 512.0 MB; no file above 512.0 MB is read: export it smaller" in refusal(str(tmp_path / "huge.png"))
+    assert "has 150.0 MB; no file above 150.0 MB is read: export it smaller" in refusal(str(tmp_path / "huge.png"))
 
 
 @POSIX
@@ -369,8 +371,8 @@ def test_a_file_without_permission_is_refused(unreadable: Path) -> None:
 def test_a_picture_in_an_allowed_directory_is_read_through_links_too(rocket: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(rocket.parent)
-    assert read(str(rocket), tmp_path / "other", link) == ROCKET.read_bytes()
-    assert read(str(link / rocket.name), rocket.parent) == ROCKET.read_bytes()
+    assert read(str(rocket), tmp_path / "other", link) == SENT
+    assert read(str(link / rocket.name), rocket.parent) == SENT
 
 
 @POSIX
@@ -401,7 +403,7 @@ def test_a_missing_file_outside_tells_nothing_about_what_is_there(tmp_path: Path
 @POSIX
 def test_a_refused_picture_leaves_no_file_open() -> None:
     before = open_files()
-    refusal(str(PHOTOS / "chelsea.png"))
+    refusal(str(PHOTOS / "README.md"))
     assert open_files() == before
 
 
@@ -413,23 +415,17 @@ def test_the_file_that_was_checked_goes_up_even_if_its_name_means_another_by_the
         if os.name != "nt":
             rocket.unlink()
             rocket.write_text("another")
-        assert picture.file.read() == ROCKET.read_bytes()
+        assert picture.file.read() == SENT
 
 
-def test_a_file_that_grows_meanwhile_goes_up_as_it_was_checked(rocket: Path) -> None:
-    with open_picture(str(rocket)) as picture:
-        with rocket.open("ab") as file:
-            file.write(b"more" * 100_000)
-        assert picture.file.seek(0, os.SEEK_END) == picture.size_bytes
-        assert picture.file.seek(-2, os.SEEK_CUR) == picture.size_bytes - 2
-        assert picture.file.read() == b"\xff\xd9"
-        picture.file.seek(0)
-        assert picture.file.read() == ROCKET.read_bytes()
-
-
-def test_the_file_hides_the_descriptor_by_which_its_growth_would_show(rocket: Path) -> None:
-    with open_picture(str(rocket)) as picture, pytest.raises(OSError, match="fileno"):
-        picture.file.fileno()
+def test_what_was_checked_goes_up_whatever_becomes_of_the_file(rocket: Path) -> None:
+    for spoil in (lambda: rocket.write_bytes(b"another"), lambda: rocket.write_bytes(b""), rocket.unlink):
+        shutil.copy(ROCKET, rocket)
+        with open_picture(str(rocket)) as picture:
+            spoil()
+            for _ in range(2):  # an upload is tried again from its start
+                picture.file.seek(0)
+                assert picture.file.read() == SENT
 
 
 def test_a_picture_closes_its_file_once_and_for_all(rocket: Path) -> None:

@@ -1,4 +1,4 @@
-"""JPEG and PNG: let through byte for byte, or stripped of GPS data, or refused for their structure."""
+"""JPEG and PNG: let through with their pixels as they are and nothing else, or refused for what they hold."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import contextlib
 import io
 import random
 import struct
-import tracemalloc
+import warnings
 import zlib
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures import Picture, PictureRules, open_picture
-from atlascloud_video_mcp.pictures.anatomy import MAX_PARTS
 from kit import PHOTOS
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ ROCKET = (PHOTOS / "rocket.jpg").read_bytes()
 COFFEE = (PHOTOS / "coffee.png").read_bytes()
 DICE = random.Random(1)
 PLACE = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" exif:GPSLatitude="48,51.5N"/>'
-GPS_NOTE = "GPS data removed, with the rest of the metadata (EXIF, XMP), which does not go up."
 
 
 def opened(data: bytes, rules: PictureRules | None = None) -> Picture:
@@ -40,25 +38,42 @@ def refusal(data: bytes) -> str:
     return str(caught.value)
 
 
-def assert_untouched(data: bytes) -> None:
-    with opened(data) as picture:
-        assert picture.file.read() == data
-        assert picture.size_bytes == len(data)
-        assert picture.notes == ()
-
-
 def stripped(data: bytes) -> bytes:
-    """Give what goes up in place of `data`, having seen that the pixels are the same and no place is told."""
+    """Give what goes up in place of `data`, having seen that the pixels are the same and nothing was told."""
     with opened(data) as picture:
-        assert picture.notes == (GPS_NOTE, "The pixel data is unchanged.")
+        assert picture.notes == ()
         sent = picture.file.read()
         assert len(sent) == picture.size_bytes
-    with Image.open(io.BytesIO(data)) as before, Image.open(io.BytesIO(sent)) as after:
+    with warnings.catch_warnings(), Image.open(io.BytesIO(sent)) as after:
+        warnings.simplefilter("ignore")  # what is planted is not sound
+        before = Image.open(io.BytesIO(data))
         assert after.tobytes() == before.tobytes()
-        assert after.info.get("icc_profile") == before.info.get("icc_profile")
         assert not after.getexif()
-    assert b"gps" not in sent.lower()
+    assert b"gpslatitude" not in sent.lower()
     return sent
+
+
+def pixel_data(data: bytes) -> bytes:
+    """A JPEG from its first scan to its end, or a PNG's IDAT chunks."""
+    if data.startswith(b"\xff\xd8"):
+        return data[data.index(b"\xff\xda") : data.index(b"\xff\xd9", data.index(b"\xff\xda")) + 2]
+    return data[data.index(b"IDAT") : data.index(b"IEND")]
+
+
+def thirds(data: bytes) -> list[bytes]:
+    step = len(data) // 3
+    return [data[:step], data[step : 2 * step], data[2 * step :]]
+
+
+def interlaced_rows() -> bytes:
+    """The rows of a grey PNG of 400 x 320 black pixels, by Adam7."""
+    passes = [(50, 40), (50, 40), (100, 40), (100, 80), (200, 80), (200, 160), (400, 160)]
+    return b"".join(bytes((width + 1) * height) for width, height in passes)
+
+
+def coffee() -> Image.Image:
+    with Image.open(PHOTOS / "coffee.png") as image:
+        return image.convert("RGB")
 
 
 def exif(*, gps: bool = False, orientation: int = 1) -> Image.Exif:
@@ -100,27 +115,29 @@ def png_of(*chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def header(width: int = 400, height: int = 320, depth: int = 8, colour: int = 0) -> bytes:
-    return chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, depth, colour, 0, 0, 0))
+def header(width: int = 400, height: int = 320, depth: int = 8, colour: int = 0, interlace: int = 0) -> bytes:
+    return chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, depth, colour, 0, 0, interlace))
 
 
-# --- Byte for byte
+# --- The pixels as they are
 
 
 @pytest.mark.parametrize("name", ["rocket.jpg", "coffee.png", "hubble_deep_field.jpg"])
-def test_photographs_go_up_byte_for_byte(name: str) -> None:
+def test_the_pixel_data_of_photographs_goes_up_bit_by_bit(name: str) -> None:
     path = PHOTOS / name
     with open_picture(str(path)) as picture:
         assert picture.file.tell() == 0
-        assert picture.file.read() == path.read_bytes()
+        sent = picture.file.read()
+        assert pixel_data(sent) == pixel_data(path.read_bytes())
         assert picture.notes == ()
         assert picture.filename == name
         with Image.open(path) as image:
             assert (picture.width, picture.height) == image.size
 
 
-def test_unusual_but_sound_pictures_go_up_byte_for_byte() -> None:
+def test_unusual_but_sound_pictures_go_up_as_they_are() -> None:
     jpeg = saved(gradient(), "JPEG")
+    rows = bytes(401 * 320)
     for data in (
         saved(gradient("L"), "JPEG"),
         saved(gradient(), "JPEG", progressive=True),
@@ -129,12 +146,23 @@ def test_unusual_but_sound_pictures_go_up_byte_for_byte() -> None:
         saved(gradient("1"), "PNG"),
         saved(gradient("RGBA"), "PNG"),
         saved(Image.new("I;16", (400, 320), 40_000), "PNG"),
-        png_of(header(), chunk(b"IDAT", b"zip"), chunk(b"IDAT", b"zap"), chunk(b"IEND", b"")),
+        png_of(header(), *(chunk(b"IDAT", part) for part in thirds(zlib.compress(rows, 0))), chunk(b"IEND", b"")),
+        png_of(header(interlace=1), chunk(b"IDAT", zlib.compress(interlaced_rows())), chunk(b"IEND", b"")),
         jpeg[:2] + b"\xff\xff\xff" + jpeg[2:],
         jpeg + b"appended by a telephone" * 100_000,
         saved(gradient(), "PNG") + b"appended",
     ):
-        assert_untouched(data)
+        stripped(data)
+
+
+@pytest.mark.parametrize("quality", [5, 75, 100])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_no_sound_jpeg_is_taken_for_a_damaged_one(quality: int, progressive: bool) -> None:  # noqa: FBT001
+    noise = Image.effect_noise((401, 333), 60)
+    flat = Image.new("RGB", (400, 320), "white")
+    for image in (noise, noise.convert("RGB"), flat, gradient(), Image.new("L", (301, 301), 128)):
+        for options in ({}, {"optimize": True}, {"subsampling": 0}, {"restart_marker_blocks": 3}):
+            stripped(saved(image, "JPEG", quality=quality, progressive=progressive, **options))
 
 
 def test_a_name_decides_nothing(tmp_path: Path) -> None:
@@ -147,141 +175,168 @@ def test_a_name_decides_nothing(tmp_path: Path) -> None:
             assert (picture.content_type, picture.filename) == (kind, sent_as)
 
 
-def test_metadata_without_a_place_goes_up_byte_for_byte() -> None:
-    text = PngImagePlugin.PngInfo()
-    text.add_text("Comment", "a map, a flag")
-    text.add_text("Comment", "a map, a flag", zip=True)
-    text.add_itxt("Comment", "eine Karte, x ", "de", "Kommentar")
-    text.add_itxt("Comment", "eine Karte", "de", "Kommentar", zip=True)
-    text.add_text("Raw profile type exif", f"\nexif\n 99\n{exif().tobytes().hex()}")
-    for data in (
-        saved(gradient(), "JPEG", exif=exif(), comment=b"no place", xmp=b"<x:xmpmeta/>"),
-        saved(gradient(), "PNG", exif=exif(), pnginfo=text),
-        saved(gradient(), "JPEG", exif=exif(orientation=9)),
-        with_segment(ROCKET, 0xE1, b"Exif\0\0II*\0\x08\0\0\0\0\0"),
-        with_chunk(COFFEE, b"prVt", b"private"),
+def test_what_says_the_colours_goes_up_too() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for kind in ("JPEG", "PNG"):
+        with opened(saved(gradient(), kind, icc_profile=profile)) as picture, Image.open(picture.file) as image:
+            assert image.info["icc_profile"] == profile
+    said = {b"cICP": bytes([12, 13, 0, 1]), b"gAMA": bytes(4), b"cHRM": bytes(32), b"sRGB": b"\0"}
+    data = COFFEE
+    for name, value in said.items():
+        data = with_chunk(data, name, value)
+    with opened(data) as picture:
+        sent = picture.file.read()
+        assert picture.notes == ()
+    assert all(chunk(name, value) in sent for name, value in said.items())
+
+
+def test_a_profile_that_is_none_or_hides_something_stays_here() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for broken in (b"nonsense", profile + b"a private key", profile[:200] + bytes(len(profile) - 200)):
+        for kind in ("JPEG", "PNG"):
+            with Image.open(io.BytesIO(stripped(saved(gradient(), kind, icc_profile=broken)))) as image:
+                assert "icc_profile" not in image.info
+    grey = saved(gradient("L"), "JPEG", icc_profile=profile)  # a profile for other pixels
+    assert b"ICC_PROFILE" not in stripped(grey)
+    parts = segment(0xE2, b"ICC_PROFILE\0\1\2" + profile)
+    assert b"ICC_PROFILE" not in stripped(ROCKET[:2] + parts + ROCKET[2:])
+    assert b"iCCP" not in stripped(with_chunk(COFFEE, b"iCCP", b"name\0\0not compressed"))
+
+
+# --- Only the picture leaves
+
+
+def test_nothing_but_the_picture_leaves_a_jpeg() -> None:
+    word = b"GPSLatitude 48.85 private"
+    jpeg = saved(gradient(), "JPEG", exif=exif(gps=True), xmp=PLACE, comment=word)
+    restart = segment(0xDD, b"\0\0")
+    for planted in (
+        segment(0xE1, b"Exif\0\xff" + word),
+        segment(0xE1, b"FLIR\0" + word),
+        segment(0xE0, b"JFIF\0\1\2\0\0\1\0\1\2\2" + word),
+        segment(0xE0, b"JFXX\0\x10" + word),
+        segment(0xE2, b"MPF\0" + word),
+        segment(0xED, b"Photoshop 3.0\0" + word),
+        segment(0xEE, b"Adobe\0\x64\0\0\0\0\1" + word),
+        segment(0xEE, b"Ado" + word),
+        segment(0xFE, word),
+        segment(0xDB, b"\3" + (word * 3)[:64] + word),
+        segment(0xC4, b"\x13\0" + bytes([len(word)]) + bytes(14) + word + word),
+        segment(0xDD, b"\0\5" + word) + restart,
+        segment(0xF7, word),
     ):
-        assert_untouched(data)
+        with opened(jpeg[:2] + planted + jpeg[2:] + word + jpeg) as picture:
+            sent = picture.file.read()
+            assert picture.notes == ()
+        assert b"private" not in sent
+        assert b"A maker of cameras" not in sent
+        assert pixel_data(sent) == pixel_data(jpeg)
 
 
-def test_the_pixels_of_a_jpeg_are_not_decoded() -> None:
-    start = ROCKET.index(b"\xff\xda") + 14
-    noise = DICE.randbytes(len(ROCKET) - start - 2).replace(b"\xff", b"\xfe")
-    garbage = ROCKET[:start] + noise + b"\xff\xd9"
-    with Image.open(io.BytesIO(ROCKET)) as one, Image.open(io.BytesIO(garbage)) as other:
-        assert one.tobytes() != other.tobytes()
-    assert_untouched(garbage)
-
-
-def test_the_pixels_of_a_png_are_not_decoded(tmp_path: Path) -> None:
-    # 99 megapixels: past the size at which Pillow itself would warn.
-    pixels = zlib.compress(bytes(9_900 * 1_251), 1)
-    path = tmp_path / "large.png"
-    path.write_bytes(png_of(header(9_999, 9_900, 1), chunk(b"IDAT", pixels), chunk(b"IEND", b"")))
-    tracemalloc.start()
-    try:
-        with open_picture(str(path)) as picture:
-            assert (picture.width, picture.height, picture.notes) == (9_999, 9_900, ())
-        assert tracemalloc.get_traced_memory()[1] < 2_000_000
-    finally:
-        tracemalloc.stop()
-
-
-def test_a_large_file_is_read_into_memory_once(tmp_path: Path) -> None:
-    path = tmp_path / "large.png"
-    path.write_bytes(png_of(header(), chunk(b"IDAT", bytes(19_000_000)), chunk(b"IEND", b"")))
-    tracemalloc.start()
-    try:
-        open_picture(str(path)).close()
-        assert tracemalloc.get_traced_memory()[1] < 19_000_000 + 5_000_000
-    finally:
-        tracemalloc.stop()
-
-
-# --- GPS data
-
-
-def test_gps_data_is_removed_from_a_jpeg_without_touching_a_pixel() -> None:
-    profile = (PHOTOS / "chelsea.png").read_bytes()[:500]
-    data = saved(gradient(), "JPEG", exif=exif(gps=True), xmp=PLACE, icc_profile=profile, comment=b"kept at home")
-    sent = stripped(data)
-    assert b"A maker of cameras" in data
-    assert b"A maker of cameras" not in sent
-    assert sent[sent.index(b"\xff\xda") :] == data[data.index(b"\xff\xda") :]
-
-
-def test_gps_data_is_removed_from_a_png_without_touching_a_pixel() -> None:
-    data = saved(gradient("RGBA"), "PNG", exif=exif(gps=True))
-    sent = stripped(data)
-    assert sent[sent.index(b"IDAT") :] == data[data.index(b"IDAT") :]
-
-
-def test_a_place_is_found_wherever_programs_write_it() -> None:
-    raw = f"\nexif\n 99\n{exif(gps=True).tobytes().hex()}".encode()
-    raw_xmp = b"\nxmp\n 99\n" + PLACE.hex().encode()
-    for data in (
-        with_segment(ROCKET, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + PLACE),
-        with_segment(ROCKET, 0xED, b"Photoshop 3.0\0" + PLACE),
-        with_segment(ROCKET, 0xFE, b"GPS-Position: 48.8, 2.3"),
-        with_segment(with_segment(ROCKET, 0xE1, exif(gps=True).tobytes()), 0xE1, exif().tobytes()),
-        with_chunk(COFFEE, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + PLACE),
-        with_chunk(COFFEE, b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(PLACE)),
-        with_chunk(COFFEE, b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw)),
-        with_chunk(COFFEE, b"zTXt", b"Raw profile type xmp\0\0" + zlib.compress(raw_xmp)),
-        with_chunk(COFFEE, b"tEXt", b"exif:GPSLatitude\x0048/1, 51/1"),
-        with_chunk(COFFEE, b"prVt", PLACE),
+def test_nothing_but_the_picture_leaves_a_png() -> None:
+    word = b"GPSLatitude 48.85 private"
+    pixels = zlib.compress(bytes(401 * 320))
+    bare = png_of(header(), chunk(b"IDAT", pixels), chunk(b"IEND", b""))
+    for planted in (
+        chunk(b"eXIf", exif(gps=True).tobytes()[6:] + word),
+        chunk(b"tEXt", b"Comment\0" + word),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + PLACE + word),
+        chunk(b"acTL", bytes(8)) + chunk(b"fcTL", bytes(26) + word),
+        chunk(b"PLTE", (word * 3)[:75]),
+        chunk(b"tRNS", word),
+        chunk(b"cICP", word),
+        chunk(b"prVt", word),
+        chunk(b"sBIT", word),
+        len(word).to_bytes(4) + b"tEXt" + word + b"\0\0\0\0",  # with a wrong check sum
     ):
-        stripped(data)
-
-
-def test_metadata_that_cannot_be_read_is_taken_to_tell_a_place() -> None:
-    endless = b"II*\0\x08\0\0\0\0\0\x08\0\0\0"
-    for data in (
-        with_segment(ROCKET, 0xE1, b"Exif\0\0nonsense"),
-        with_segment(ROCKET, 0xE1, b"Exif\0\0II*\0\xff\0\0\0"),
-        with_segment(ROCKET, 0xE1, b"Exif\0\0" + endless),
-        with_chunk(COFFEE, b"zTXt", b"Comment\0\0not compressed"),
-        with_chunk(COFFEE, b"tEXt", b"Raw profile type exif\0\nexif\n 4\nno digits"),
-        with_chunk(COFFEE, b"tEXt", b"Comment\0" + bytes(8_000_001)),
-    ):
+        data = png_of(header(), planted, chunk(b"IDAT", pixels), chunk(b"fdAT", word), chunk(b"IEND", b"")) + word
         with opened(data) as picture:
-            assert picture.notes[0] == GPS_NOTE
-
-
-def test_appended_pictures_and_videos_that_may_tell_a_place_stay_here() -> None:
-    bare = saved(gradient(), "JPEG")
-    for appended in (PLACE, b"....\xa9xyz....+48.85+002.29/", b"Exif\0\0...."):
-        for filler in (b"", bytes((1 << 20) - 3)):
-            assert stripped(bare + filler + appended) == bare
-    sound = png_of(*(header(), chunk(b"IDAT", zlib.compress(bytes(401 * 320))), chunk(b"IEND", b"")))
-    assert stripped(sound + PLACE) == sound
-
-
-# --- Too large only for what comes with the pixels
-
-
-def test_appended_data_above_the_limit_is_cut_off_before_any_pixel_is_touched() -> None:
-    bare = saved(Image.open(io.BytesIO(ROCKET)), "JPEG", quality=90, comment=b"")
-    now = f"{len(bare) / 1000:.1f} kB"
-    with opened(bare + bytes(1_000_000), PictureRules(max_bytes=200_000)) as picture:
-        assert picture.file.read() == bare
-        assert picture.notes == (
-            f"Metadata and appended data removed to fit the limit of 200.0 kB: 1.1 MB before, {now} now.",
-            "The pixel data is unchanged.",
-        )
-
-
-# --- Animation
+            assert (picture.file.read(), picture.notes) == (bare, ())
+    for parts in ([pixels + word], [pixels, word], [pixels[:9], pixels[9:], b""]):
+        sent = stripped(png_of(header(), *(chunk(b"IDAT", part) for part in parts), chunk(b"IEND", b"")))
+        assert b"private" not in sent
 
 
 def test_an_animated_png_becomes_its_first_frame_losslessly() -> None:
     frames = [gradient("RGB"), Image.new("RGB", (400, 320), "red")]
-    data = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
-    with opened(data) as picture:
-        assert picture.notes[0].startswith("Animation removed: only the first frame goes up")
-        with Image.open(picture.file) as still:
-            assert not getattr(still, "is_animated", False)
-            assert still.tobytes() == frames[0].tobytes()
+    sent = stripped(saved(frames[0], "PNG", save_all=True, append_images=frames[1:]))
+    with Image.open(io.BytesIO(sent)) as still:
+        assert not getattr(still, "is_animated", False)
+
+
+def test_appended_data_above_the_limit_is_cut_off_before_any_pixel_is_touched() -> None:
+    bare = stripped(ROCKET)
+    with opened(bare + bytes(1_000_000), PictureRules(max_bytes=200_000)) as picture:
+        assert picture.file.read() == bare
+        assert picture.notes == ()
+
+
+# --- What is no picture does not leave
+
+
+def test_a_jpeg_whose_pixels_are_something_else_is_refused() -> None:
+    start = ROCKET.index(b"\xff\xda") + 14
+    for planted in (
+        b"-----BEGIN PRIVATE KEY-----\n" + b"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n" * 50,
+        b"words of a diary " * 6_400,
+        DICE.randbytes(50_000).replace(b"\xff", b"\xfe"),
+        DICE.randbytes(400_000).replace(b"\xff", b"\xfe"),
+        DICE.randbytes(100_000),
+        b"",
+    ):
+        assert "JPEG picture is " in refusal(ROCKET[:start] + planted + b"\xff\xd9")
+
+
+def test_text_of_the_very_length_of_a_picture_is_none() -> None:
+    # Found by trial: of the table's shortest codes, so that it ends within the tolerance for damage.
+    jpeg = saved(Image.effect_noise((304, 304), 90), "JPEG", quality=60)
+    start, seen = jpeg.index(b"\xff\xda") + 10, set()
+    text = b"The quick brown fox jumps over the lazy dog. " * 2_000
+    for length in range(5_000, 50_000, 500):
+        message = refusal(jpeg[:start] + text[:length] + b"\xff\xd9")
+        seen.add(message.partition("damaged: ")[2].partition(". Save")[0])
+    assert "text stands where its pixels should be" in seen
+
+
+def test_a_png_whose_pixels_are_something_else_is_refused() -> None:
+    key = b"-----BEGIN PRIVATE KEY-----\n" + b"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n" * 50
+    rows = bytes(401 * 320)
+    for coded, says in (
+        (key, "does not decompress"),
+        (b"", "breaks off"),
+        (zlib.compress(rows)[:-5], "breaks off"),
+        (zlib.compress(rows)[:-4] + b"oops", "does not decompress"),
+        (zlib.compress(rows[:-1]), "fewer pixels than its header says"),
+        (zlib.compress(rows + key), "more pixels than its header says"),
+        (zlib.compress(b"\5" + rows[1:]), "makes no sense"),
+        (zlib.compress(key * 80)[:50_000] + bytes(200_000), "more than its pixels"),
+    ):
+        assert says in refusal(png_of(header(), chunk(b"IDAT", coded), chunk(b"IEND", b"")))
+
+
+# --- Slightly damaged
+
+
+def test_a_jpeg_that_every_viewer_shows_is_saved_anew() -> None:
+    sos = ROCKET.index(b"\xff\xda") + 14
+    flipped = bytearray(ROCKET)
+    flipped[sos + 60_000] ^= 4
+    restarted = saved(coffee(), "JPEG", restart_marker_rows=1)
+    gap = restarted.index(b"\xff\xd3")
+    for data, why in (
+        (ROCKET[:2] + b"\xff\xe0\x00\x04abX" + ROCKET[2:], "there is junk at byte 8"),
+        (ROCKET[:2] + b"\xff\xfe\0\1" + ROCKET[2:], "a segment has no length at byte 4"),
+        (ROCKET[:-2], "its end marker is missing"),
+        (ROCKET[:-1], "its end marker is missing"),
+        (ROCKET[:-2] + b"-----BEGIN PRIVATE KEY-----" + ROCKET[-2:], "there is something behind its pixels"),
+        (ROCKET[:-400] + ROCKET[-2:], "its pixel data has gaps"),
+        (restarted[:gap] + restarted[restarted.index(b"\xff\xd4", gap) :], "a part of its pixels is missing"),
+        (restarted[:gap] + b"\xff\xd5" + restarted[gap + 2 :], "a part of its pixels is missing"),
+    ):
+        with opened(data) as picture:
+            assert picture.notes[0] == f"The JPEG was slightly damaged ({why}): what can be seen of it was saved anew."
+            assert picture.notes[-1] == "Compressed as JPEG at quality 95."
+            assert b"PRIVATE" not in picture.file.read()
 
 
 # --- Truncated and damaged
@@ -289,23 +344,11 @@ def test_an_animated_png_becomes_its_first_frame_losslessly() -> None:
 
 @pytest.mark.parametrize("data", [ROCKET, COFFEE, saved(gradient(), "JPEG", progressive=True)])
 def test_a_picture_cut_off_anywhere_is_refused(data: bytes) -> None:
-    cuts = [*range(12, len(data), len(data) // 150), len(data) - 1, len(data) - 2]
+    cuts = [*range(12, len(data) - 20, len(data) // 150), len(data) - 20]
     for cut in cuts:
         message = refusal(data[:cut])
-        assert "is truncated: the file ends after" in message
-        assert "Save or download it again" in message
-
-
-def test_a_scan_that_ends_in_half_a_marker_is_truncated() -> None:
-    start = ROCKET.index(b"\xff\xda") + 14
-    for length in (0, 1, (1 << 16) - 1, 1 << 16):
-        assert "is truncated" in refusal(ROCKET[:start] + bytes(length) + b"\xff")
-
-
-def test_a_marker_that_lies_across_two_pieces_is_found() -> None:
-    start = ROCKET.index(b"\xff\xda") + 14
-    for length in range((1 << 16) - 3, (1 << 16) + 2):
-        assert_untouched(ROCKET[:start] + bytes(length) + b"\xff\xd9")
+        assert "is truncated: the file ends after" in message or "pixel data breaks off" in message
+        assert "again." in message
 
 
 def test_one_wrong_bit_anywhere_in_a_png_is_found() -> None:
@@ -328,9 +371,6 @@ def frame(payload: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (ROCKET[:2] + b"\xff\xe0\x00\x04abX" + ROCKET[2:], "a marker is missing at byte 8"),
-        (ROCKET[:2] + b"\xff\xd8" + ROCKET[2:], "a marker is out of place at byte 2"),
-        (ROCKET[:2] + b"\xff\xfe\0\1" + ROCKET[2:], "a segment has no length at byte 2"),
         (frame(b"\x08"), "its frame header is broken"),
         (frame(b"\x08" + bytes(4) + b"\x01" + bytes(3)), "its frame header is broken"),
         (frame(b"\x08\1\1\1\1\x03" + bytes(3)), "its frame header is broken"),
@@ -339,11 +379,9 @@ def frame(payload: bytes) -> bytes:
         (ROCKET.replace(b"\xff\xda\x00\x0c\x03", b"\xff\xda\x00\x0c\x02"), "a scan header is broken"),
         (ROCKET.replace(b"\xff\xda\x00\x0c\x03", b"\xff\xda\x00\x02"), "a scan header is broken"),
         (ROCKET[: ROCKET.index(b"\xff\xda")] + b"\xff\xd9", "it ends before any pixels"),
-        (ROCKET[:2] + segment(0xFE, b"") * MAX_PARTS + ROCKET[2:], "more than 200,000 segments"),
+        (ROCKET[:2] + segment(0xFE, b"") * 20_000 + ROCKET[2:], "more than 20,000 segments"),
         (png_of(chunk(b"IDAT", b"")), "its header is missing or out of place"),
         (png_of(header(), header()), "its header is missing or out of place"),
-        (png_of(header(), b"\xff\xff\xff\xffIDAT"), "at byte 33 a chunk should start"),
-        (png_of(header(), b"\0\0\0\0I3AT"), "at byte 33 a chunk should start"),
         (png_of(header(), b"\0\0\0\0IDAT\0\0\0\0"), "the check sum of its IDAT chunk is wrong"),
         (png_of(chunk(b"IHDR", bytes(12))), "its header has the wrong length"),
         (png_of(header(0)), "its header makes no sense"),
@@ -351,7 +389,7 @@ def frame(payload: bytes) -> bytes:
         (png_of(header(colour=5)), "its header makes no sense"),
         (png_of(header(), chunk(b"IEND", b"")), "its pixels or its palette are missing"),
         (png_of(header(colour=3), chunk(b"IDAT", b""), chunk(b"IEND", b"")), "its pixels or its palette are missing"),
-        (png_of(header(), chunk(b"teXt", b"") * MAX_PARTS), "more than 200,000 chunks"),
+        (png_of(header(), chunk(b"teXt", b"") * 200_000), "more than 200,000 chunks"),
     ],
 )
 def test_a_broken_structure_is_named(data: bytes, says: str) -> None:

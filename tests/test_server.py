@@ -17,7 +17,7 @@ from mcp.types import Implementation, ResourceLink
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.server import build_server
-from kit import CANARY, FAST, PHOTOS, REMOTE, ROCKET, STANDARD, only_id, polls, studio_at, text_of, until
+from kit import CANARY, FAST, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, studio_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ async def test_a_link_to_the_clip_is_added_for_clients_that_take_it(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"image": str(PHOTOS / "chelsea.png")}, "300 px"),
+        ({"image": TINY}, "300 px"),
         ({"image": "rocket.jpg"}, "relative path"),
         ({"image": ROCKET, "duration": 7}, "6 or 10 seconds"),
         ({"image": ROCKET, "model": "nope"}, "There is no image-to-video model 'nope' here."),

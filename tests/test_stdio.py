@@ -18,7 +18,7 @@ from mcp.client.stdio import stdio_client
 from mcp.types import TextResourceContents
 from PIL import Image
 
-from kit import CANARY, PHOTOS, REMOTE, ROCKET, handed_on, only_id, text_of, until
+from kit import CANARY, REMOTE, ROCKET, TINY, handed_on, only_id, text_of, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -87,7 +87,7 @@ async def test_what_goes_wrong_is_one_sentence_with_is_error(server_command: lis
     async with client_of(server_command, era=era) as client:
         keyless = await client.call_tool("animate_image", {"image": ROCKET})
     async with client_of(server_command, "--sandbox", "--speed", "60", era=era) as client:
-        refused = await client.call_tool("animate_image", {"image": str(PHOTOS / "chelsea.png")})
+        refused = await client.call_tool("animate_image", {"image": TINY})
         failed = await client.call_tool(
             "animate_image", {"image": REMOTE, "prompt": "sandbox:fail", "wait_seconds": 60}
         )
@@ -170,7 +170,7 @@ def test_closing_stdin_ends_the_process_in_time_while_a_picture_is_converted(
     server_command: list[str], base_url: str, tmp_path: Path
 ) -> None:
     large = tmp_path / "large.webp"
-    Image.linear_gradient("L").resize((9400, 9400)).save(large, method=0, quality=1)
+    Image.linear_gradient("L").resize((5000, 5000)).save(large, method=0, quality=1)
     call = {
         "jsonrpc": "2.0",
         "id": 2,

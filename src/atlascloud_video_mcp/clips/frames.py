@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from importlib.util import find_spec
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.clips.containers import Container
@@ -29,8 +28,8 @@ _DEMUXERS = {
 _GAP = 4  # pixels between frames
 _LARGEST = 100_000  # bytes, exclusive
 _QUALITIES = (85, 75, 60, 45, 30)
-_FURTHEST = 1000  # frames that are decoded from a key frame on
 _MOST_PIXELS = 40_000_000  # of one frame
+_MOST_DECODED = 600_000_000  # pixels, from a key frame on: 10 s of 1080p at 29 frames a second
 
 
 def require_decoder() -> None:
@@ -81,8 +80,10 @@ def _frame(film: InputContainer, seconds: float) -> av.VideoFrame | None:
     stream = film.streams.video[0]
     film.seek(round(seconds * 1_000_000))
     frame = None
-    for frame in islice(film.decode(stream), _FURTHEST):
-        if frame.pts is not None and frame.time >= seconds:
+    decoded = 0
+    for frame in film.decode(stream):
+        decoded += frame.width * frame.height
+        if decoded >= _MOST_DECODED or (frame.pts is not None and frame.time >= seconds):
             break
     return frame
 

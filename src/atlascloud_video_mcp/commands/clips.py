@@ -35,6 +35,8 @@ def animate(options: argparse.Namespace, settings: Settings) -> Exit:
     """
     if settings.sandbox and options.no_wait:
         raise SettingsError("--no-wait makes no sense in the sandbox, which ends with the command: leave it out")
+    from atlascloud_video_mcp.pictures import Fit  # noqa: PLC0415 - with Pillow
+
     # The sandbox's clips end with the command: unless they are saved there is nothing to see.
     here = "." if settings.sandbox and not settings.download_dir else None
     save_to = _from_here(options.save_to or here)
@@ -47,6 +49,7 @@ def animate(options: argparse.Namespace, settings: Settings) -> Exit:
             model=options.model,
             enable_prompt_expansion=options.enable_prompt_expansion,
             parameters=dict(options.parameter) if options.parameter else None,
+            fit=Fit(options.fit) if options.fit else None,
             save_to=save_to,
             take=options.take,
             dry_run=options.dry_run,

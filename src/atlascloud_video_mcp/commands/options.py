@@ -73,6 +73,11 @@ def _add_animate(animate: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a further parameter of the model (`models ID` shows them); VALUE is JSON or text; may be repeated",
     )
+    animate.add_argument(
+        "--fit",
+        choices=("pad", "crop"),
+        help="what to do with a picture that is too wide or too tall: bars, or its middle",
+    )
     animate.add_argument("--save-to", metavar="PATH", help="an .mp4 file or a directory; nothing is overwritten")
     animate.add_argument(
         "--take",

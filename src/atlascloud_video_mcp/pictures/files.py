@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-# No picture the model takes comes near it; it bounds what is read into memory.
-MAX_FILE_BYTES = 512_000_000
+# Beside its pixels a picture's file is in memory, too: what is larger could not be made to fit.
+MAX_FILE_BYTES = 150_000_000
 
 # Where ChatGPT and Claude keep what is attached to a chat, on a machine of their own.
 _SANDBOXES_OF_CHATS = ("/mnt/data/", "/mnt/user-data/")

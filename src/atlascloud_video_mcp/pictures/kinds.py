@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import InvalidPicture
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
 
 _HEAD_BYTES = 1024
 
@@ -40,6 +37,22 @@ _SIGNATURES = (
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 
+# How cameras' raw files begin; the others are TIFF files, and told by what their first directory holds.
+_RAW = (
+    (b"FUJIFILMCCD-RAW", "RAF"),
+    (b"IIU\0", "RW2"),
+    (b"IIRO", "ORF"),
+    (b"IIRS", "ORF"),
+    (b"MMOR", "ORF"),
+    (b"II*\0\x10\0\0\0CR\2", "CR2"),
+    (b"FOVb", "X3F"),
+)
+# TIFF 6.0, DNG 1.7 and TIFF/EP: the tags, and a directory of a preview whose picture lies in another.
+_SUBFILE_TYPE, _COMPRESSION, _MAKE, _OTHERS = 254, 259, 271, 330
+_DNG_VERSION, _DNG_PRIVATE, _TIFF_EP = 0xC612, 0xC634, 0x9216
+_REDUCED, _OLD_JPEG = 1, 6
+_MOST_ENTRIES = 500
+
 _EXPORT = "export it as JPEG or PNG"
 _STILL = "take a still picture from it"
 _FOREIGN = (
@@ -55,11 +68,13 @@ _FOREIGN = (
 )
 
 
-def sniff(file: BinaryIO) -> Kind:
-    """Name the kind of picture in `file`, which is left at its start; raises `InvalidPicture` if it is none."""
-    file.seek(0)
-    head = file.read(_HEAD_BYTES)
-    file.seek(0)
+def sniff(data: bytes) -> Kind:
+    """Name the kind of picture that a file holds; raises `InvalidPicture` if it is none that can be taken."""
+    head = data[:_HEAD_BYTES]
+    if raw := _raw(data):
+        raise InvalidPicture(
+            f"It is a camera's raw file ({raw}), which has to be developed first: export it as JPEG or PNG."
+        )
     kind = _by_signature(head) or _by_container(head)
     if kind is None:
         what, advice = _foreign(head)
@@ -67,6 +82,33 @@ def sniff(file: BinaryIO) -> Kind:
             f"It is not a picture the model takes: judged by its content it is {what}. JPEG or PNG is needed: {advice}."
         )
     return kind
+
+
+def _raw(data: bytes) -> str:
+    """What a camera's raw file is called; nothing for any other."""
+    if data[4:12] == b"ftypcrx ":
+        return "CR3"
+    if name := next((name for signature, name in _RAW if data.startswith(signature)), ""):
+        return name
+    tags = _first_directory(data)
+    if _DNG_VERSION in tags:
+        return "DNG"
+    preview = tags.get(_SUBFILE_TYPE) == _REDUCED or tags.get(_COMPRESSION) == _OLD_JPEG
+    is_raw = tags.keys() & {_DNG_PRIVATE, _TIFF_EP} or (preview and {_MAKE, _OTHERS} <= tags.keys())
+    return "NEF, ARW or alike" if is_raw else ""
+
+
+def _first_directory(data: bytes) -> dict[int, int]:
+    """The tags of a TIFF's first directory; the values of those that are one number."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
+    if order is None:
+        return {}
+    start = int.from_bytes(data[4:8], "little" if order == "<" else "big")
+    entries = data[start + 2 : start + 2 + 12 * _MOST_ENTRIES]
+    count = int.from_bytes(data[start : start + 2], "little" if order == "<" else "big")
+    usable = entries[: min(count, len(entries) // 12) * 12]
+    found = struct.iter_unpack(f"{order}HHL4s", usable)
+    return {tag: struct.unpack(f"{order}{'H2x' if kind == 3 else 'L'}", value)[0] for tag, kind, _, value in found}  # noqa: PLR2004 - SHORT
 
 
 def _by_signature(head: bytes) -> Kind | None:

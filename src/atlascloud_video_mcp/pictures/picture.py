@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import io
-import os
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from atlascloud_video_mcp.pictures.anatomy import Anatomy, copy_essence
-from atlascloud_video_mcp.pictures.convert import JPEG, PNG, encode
-from atlascloud_video_mcp.pictures.decode import decode
-from atlascloud_video_mcp.pictures.jpeg import walk_jpeg
+from atlascloud_video_mcp.pictures.colour import cicp_of, hdr_name, usable_profile
+from atlascloud_video_mcp.pictures.convert import JPEG, PNG, encode, shaped
+from atlascloud_video_mcp.pictures.decode import Still, check_memory, orientation_in, turned_size
+from atlascloud_video_mcp.pictures.entropy import flaw_of
+from atlascloud_video_mcp.pictures.jpeg import CMYK, read_jpeg
 from atlascloud_video_mcp.pictures.kinds import Kind, sniff
-from atlascloud_video_mcp.pictures.png import walk_png
-from atlascloud_video_mcp.pictures.rules import PictureRules, readable_size
-from atlascloud_video_mcp.pictures.source import Source, open_source
+from atlascloud_video_mcp.pictures.png import read_png
+from atlascloud_video_mcp.pictures.rules import PictureRules
+from atlascloud_video_mcp.pictures.source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
-    from typing import BinaryIO
+
+    from atlascloud_video_mcp.pictures.decode import Decoded
+    from atlascloud_video_mcp.pictures.rules import Fit
 
 _EXTENSIONS = {JPEG: ".jpg", PNG: ".png"}
 _HAILUO_RULES = PictureRules()
@@ -30,11 +33,11 @@ _HAILUO_RULES = PictureRules()
 class Picture:
     """A picture that is ready to go up; a context manager that closes its file.
 
-    `file` stands at its start and is the very file that was checked. `width` and `height` are pixels as displayed.
-    `notes` say what was changed and why; there are none when the bytes go up untouched.
+    `file` is in memory, stands at its start, and holds the very bytes that were checked. `width` and `height` are
+    pixels as displayed. `notes` say what was changed and why; there are none when the pixels go up as they are.
     """
 
-    file: BinaryIO
+    file: io.BytesIO
     filename: str
     content_type: str
     size_bytes: int
@@ -55,73 +58,123 @@ class Picture:
         self.file.close()
 
 
-def open_picture(image: str, *, rules: PictureRules = _HAILUO_RULES, allowed_dirs: Sequence[Path] = ()) -> Picture:
+@dataclass
+class _Native:
+    """A JPEG or PNG without what is no picture."""
+
+    kind: Kind
+    data: bytes
+    size: tuple[int, int]
+    """As displayed."""
+    orientation: int
+    cicp: bytes = b""
+    decoder_bytes: int = 0
+    flaw: str = ""
+    must_change: bool = False
+    """Its pixels cannot go up as they are, whatever its size."""
+    may_be_transparent: bool = False
+
+    def fits(self, rules: PictureRules, target: tuple[int, int]) -> bool:
+        """Whether the model takes it as it is."""
+        return (
+            not (self.must_change or self.flaw or self.orientation != 1)
+            and self.size == target
+            and min(self.size) > rules.short_side_above
+            and math.prod(self.size) <= rules.max_pixels
+            and len(self.data) <= rules.max_bytes
+        )
+
+
+def open_picture(
+    image: str, *, rules: PictureRules = _HAILUO_RULES, allowed_dirs: Sequence[Path] = (), fit: Fit | None = None
+) -> Picture:
     """Find, check and where needed convert the picture that `image` names.
 
     `image` is an absolute or `~` path, a `file://` URI or a base64 `data:` URI. With `allowed_dirs`, files elsewhere
-    are refused. Blocks while it reads and converts. Raises `InvalidPicture`, and then leaves nothing open.
+    are refused. `fit` says what to do with a shape that the model does not take. Blocks while it reads and converts.
+    Raises `InvalidPicture`.
     """
     source = open_source(image, allowed_dirs)
-    picture = None
-    try:
-        picture = _prepared(source, rules)
-    finally:
-        if picture is None or picture.file is not source.file:
-            source.file.close()
-    return picture
+    with source.file:
+        data = source.file.read()
+    match kind := sniff(data):
+        case Kind.JPEG:
+            return _native(_jpeg(data), source.stem, rules, fit, len(data))
+        case Kind.PNG:
+            return _native(_png(data), source.stem, rules, fit, len(data))
+        case _:
+            still = Still(data, kind, most_pixels=rules.max_pixels)
+            rules.target(still.displayed, fit)
+            return _converted(still.decode(), kind, source.stem, rules, fit, len(data))
 
 
-def _prepared(source: Source, rules: PictureRules) -> Picture:
-    kind = sniff(source.file)
-    if kind is Kind.JPEG:
-        return _native(source, kind, walk_jpeg(source.file), rules)
-    if kind is Kind.PNG:
-        return _native(source, kind, walk_png(source.file), rules)
-    return _converted(source, kind, rules, ())
+def _jpeg(data: bytes) -> _Native:
+    jpeg = read_jpeg(data)
+    decoder_bytes = jpeg.coefficient_bytes if len(jpeg.scans) > 1 else 0
+    check_memory((jpeg.width, jpeg.height), decoder_bytes + 2 * len(data))
+    profile = usable_profile(jpeg.profile, {1: "L", CMYK: "CMYK"}.get(jpeg.components, "RGB"))
+    clean = jpeg.clean(profile)
+    orientation = orientation_in(jpeg.metadata, Kind.JPEG)
+    return _Native(
+        kind=Kind.JPEG,
+        data=clean,
+        size=turned_size((jpeg.width, jpeg.height), orientation),
+        orientation=orientation,
+        decoder_bytes=decoder_bytes,
+        flaw=flaw_of(jpeg, clean) or jpeg.flaw,
+        must_change=jpeg.components == CMYK or bool(hdr_name(cicp_of(profile))),
+    )
 
 
-def _native(source: Source, kind: Kind, anatomy: Anatomy, rules: PictureRules) -> Picture:
-    """Let a JPEG or PNG through as it is, or copied without metadata, or if nothing else helps re-encoded."""
-    rules.check(*anatomy.displayed)
-    size = _length(source.file)
-    notes = []
-    if anatomy.cmyk:
-        notes.append("Converted from CMYK to RGB colours: the model takes RGB.")
-    if anatomy.located:
-        notes.append("GPS data removed, with the rest of the metadata (EXIF, XMP), which does not go up.")
-    if anatomy.cmyk or anatomy.orientation != 1 or anatomy.essence_bytes > rules.max_bytes:
-        return _converted(source, kind, rules, tuple(notes))
-    if anatomy.animated:
-        notes.append("Animation removed: only the first frame goes up, since the model takes a still.")
-    if size > rules.max_bytes:
-        notes.append(
-            f"Metadata and appended data removed to fit the limit of {readable_size(rules.max_bytes)}: "
-            f"{readable_size(size)} before, {readable_size(anatomy.essence_bytes)} now."
+def _png(data: bytes) -> _Native:
+    png = read_png(data)
+    size = png.width, png.height
+    check_memory(size, png.decoded_bytes + len(data))
+    png.check_pixels()
+    orientation = orientation_in(png.metadata, Kind.PNG)
+    profile = usable_profile(png.profile, "RGB" if png.is_coloured else "L")
+    return _Native(
+        kind=Kind.PNG,
+        data=png.clean(profile),
+        size=turned_size(size, orientation),
+        orientation=orientation,
+        cicp=png.cicp,
+        must_change=bool(hdr_name(png.cicp or cicp_of(profile))),
+        may_be_transparent=png.may_be_transparent,
+    )
+
+
+def _native(native: _Native, stem: str, rules: PictureRules, fit: Fit | None, old_bytes: int) -> Picture:
+    """Let a JPEG or PNG through with its pixels as they are, or re-encode it."""
+    fits = native.fits(rules, rules.target(native.size, fit))
+    if not fits or native.may_be_transparent:
+        still = Still(
+            native.data,
+            native.kind,
+            most_pixels=rules.max_pixels,
+            orientation=native.orientation,
+            cicp=native.cicp,
+            extra=native.decoder_bytes,
         )
-    content_type = JPEG if kind is Kind.JPEG else PNG
-    if notes:
-        notes.append("The pixel data is unchanged.")
-    file = copy_essence(source.file, anatomy) if notes else source.file
-    return _picture(file, source.stem, content_type, anatomy.displayed, tuple(notes))
+        decoded = still.decode()
+        if not fits or decoded.transparent:
+            return _converted(decoded, native.kind, stem, rules, fit, old_bytes, native.flaw)
+    return _picture(native.data, stem, JPEG if native.kind is Kind.JPEG else PNG, native.size, ())
 
 
-def _converted(source: Source, kind: Kind, rules: PictureRules, notes: tuple[str, ...]) -> Picture:
-    size = _length(source.file)
-    decoded = decode(source.file, kind, rules)
-    encoded = encode(decoded, rules, lossless=kind is Kind.PNG and size <= rules.max_bytes, old_bytes=size)
-    target = "JPEG" if encoded.content_type == JPEG else "PNG"
+def _converted(
+    decoded: Decoded, kind: Kind, stem: str, rules: PictureRules, fit: Fit | None, old_bytes: int, flaw: str = ""
+) -> Picture:
+    pixels, shaping = shaped(decoded.pixels, rules, fit)
+    lossless = kind is Kind.PNG and old_bytes <= rules.max_bytes
+    encoded = encode(pixels, rules, lossless=lossless, old_bytes=old_bytes)
+    notes = [*decoded.notes, *shaping, *encoded.notes]
+    if flaw:
+        notes.insert(0, f"The JPEG was slightly damaged ({flaw}): what can be seen of it was saved anew.")
     if kind not in {Kind.JPEG, Kind.PNG}:
-        why = "the model takes JPEG and PNG only. Metadata (EXIF, GPS) does not go up."
-        notes = (f"Converted from {kind} to {target}: {why}", *notes)
-    file = io.BytesIO(encoded.data)
-    return _picture(file, source.stem, encoded.content_type, encoded.size, notes + decoded.notes + encoded.notes)
+        notes.insert(0, f"Converted from {kind}: the model takes JPEG and PNG only.")
+    return _picture(encoded.data, stem, encoded.content_type, encoded.size, tuple(notes))
 
 
-def _picture(file: BinaryIO, stem: str, content_type: str, size: tuple[int, int], notes: tuple[str, ...]) -> Picture:
-    length = _length(file)
-    file.seek(0)
-    return Picture(file, stem + _EXTENSIONS[content_type], content_type, length, *size, notes)
-
-
-def _length(file: BinaryIO) -> int:
-    return file.seek(0, os.SEEK_END)
+def _picture(data: bytes, stem: str, content_type: str, size: tuple[int, int], notes: tuple[str, ...]) -> Picture:
+    return Picture(io.BytesIO(data), stem + _EXTENSIONS[content_type], content_type, len(data), *size, notes)

@@ -1,136 +1,220 @@
-"""Walk a PNG from chunk to chunk (PNG specification, third edition, sections 5 and 11) without decoding a pixel."""
+"""Take a PNG apart (PNG specification, third edition), and put together again what makes the picture."""
 
 from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.pictures.anatomy import MAX_PARTS, PIECE, Anatomy, damaged, take, trailer_tells_place
-from atlascloud_video_mcp.pictures.exif import names_place, read_exif
+from atlascloud_video_mcp.pictures.rules import damaged, truncated
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from collections.abc import Iterator
 
-_MAX_LENGTH = (1 << 31) - 1
-# Metadata longer than this is not looked through; it counts as telling a place.
-_MAX_METADATA = 8_000_000
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PIECE = 1 << 20
+_MOST_CHUNKS = 200_000
 _HEADER = struct.Struct(">LLBBBBB")
+# Samples of a pixel and bits of a sample, by colour type.
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
-_PALETTE_COLOUR = 3
+_PALETTE, _COLOURED, _WITH_ALPHA = 3, {2, 3, 6}, {4, 6}
+# Where each of Adam7's passes begins, and its steps: x, y, dx, dy.
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_LAST_FILTER = 4
 
-_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
-# What decides how the pixels look; the rest is metadata, animation or private.
-_ESSENCE = {
-    *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB"),
-    *(b"cICP", b"mDCV", b"cLLI", b"bKGD", b"pHYs", b"hIST"),
-}
-
-
-def walk_png(file: BinaryIO) -> Anatomy:
-    """Give the structure of the PNG that starts where `file` stands; raises `InvalidPicture` if it is broken."""
-    walk = _Walk(file)
-    walk.run()
-    return walk.anatomy
+# What says the colours, beside the profile, and how long it is.
+_COLOURS = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}
+_METADATA = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
+# The only texts that hold an orientation, and how much of them cameras and programs write.
+_ORIENTED = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
+_MOST_METADATA, _MOST_PROFILE = 1_000_000, 4_000_000
+# Compressed data that is longer than what comes out of it, by more than this, hides something.
+_MOST_OVERHEAD, _SMALL = 1.1, 1000
 
 
-class _Walk:
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
-        self.anatomy = Anatomy()
-        self.seen: set[bytes] = set()
-        self.colour = 0
+@dataclass
+class Png:
+    """A PNG's structure; sizes are pixels as stored, before any EXIF turn."""
 
-    def run(self) -> None:
-        take(self.file, 8)
-        self.anatomy.keep(0, 8)
-        for _ in range(MAX_PARTS):
-            name = self.chunk()
-            if name == b"IEND":
-                self.end()
-                return
-        raise damaged("PNG", f"it has more than {MAX_PARTS:,} chunks")
+    width: int = 0
+    height: int = 0
+    depth: int = 0
+    colour: int = 0
+    interlaced: bool = False
+    metadata: bytes = b""
+    """The chunks that may hold an orientation."""
+    profile: bytes = b""
+    """Its ICC profile, decompressed."""
+    chunks: dict[bytes, bytes] = field(default_factory=dict)
+    """What says how the pixels look."""
+    coded: list[bytes] = field(default_factory=list)
+    """The data of its IDAT chunks."""
 
-    def chunk(self) -> bytes:
-        start = self.file.tell()
-        head = take(self.file, 8)
-        length, name = int.from_bytes(head[:4]), head[4:]
-        if length > _MAX_LENGTH or not (name.isascii() and name.isalpha()):
-            raise damaged("PNG", f"at byte {start:,} a chunk should start, but does not")
-        if (name == b"IHDR") != (not self.seen):
+    @property
+    def may_be_transparent(self) -> bool:
+        """Whether it has an alpha channel, or a transparent colour."""
+        return self.colour in _WITH_ALPHA or b"tRNS" in self.chunks
+
+    @property
+    def is_coloured(self) -> bool:
+        """Whether it is no grey picture."""
+        return self.colour in _COLOURED
+
+    @property
+    def decoded_bytes(self) -> int:
+        """What its pixels take in memory, by Pillow."""
+        grey = 2 if self.depth == 16 else 1  # noqa: PLR2004 - bits of a sample
+        return self.width * self.height * (4 if self.colour in {2, 4, 6} else grey)
+
+    @property
+    def cicp(self) -> bytes:
+        """Colour primaries, transfer function, matrix and range by their numbers in ITU-T H.273, or nothing."""
+        return self.chunks.get(b"cICP", b"")
+
+    def clean(self, profile: bytes) -> bytes:
+        """The picture and nothing else, with a colour profile."""
+        icc = _chunk(b"iCCP", b"icc\0\0" + zlib.compress(profile)) if profile else b""
+        colours = (_chunk(name, self.chunks[name]) for name in _COLOURS if name in self.chunks)
+        head = _HEADER.pack(self.width, self.height, self.depth, self.colour, 0, 0, self.interlaced)
+        tables = (_chunk(name, self.chunks[name]) for name in (b"PLTE", b"tRNS") if name in self.chunks)
+        pixels = (_chunk(b"IDAT", data) for data in self.coded)
+        return b"".join([SIGNATURE, _chunk(b"IHDR", head), icc, *colours, *tables, *pixels, _chunk(b"IEND", b"")])
+
+    def check_pixels(self) -> None:
+        """Inflate the pixel data without keeping it: it must be there to the last byte, and what is behind it goes.
+
+        Raises:
+            InvalidPicture: It is no picture's.
+        """
+        passes = [(stride, rows) for stride, rows in self._passes() if stride and rows]
+        expected = sum(stride * rows for stride, rows in passes)
+        if sum(map(len, self.coded)) > expected * _MOST_OVERHEAD + _SMALL:
+            raise damaged("PNG", "there is more than its pixels where they should be")
+        place = 0
+        for piece in self._inflated():
+            if place + len(piece) > expected:
+                raise damaged("PNG", "it has more pixels than its header says")
+            if max(_filters(piece, place, passes), default=0) > _LAST_FILTER:
+                raise damaged("PNG", "its pixel data makes no sense")
+            place += len(piece)
+        if place < expected:
+            raise damaged("PNG", "it has fewer pixels than its header says")
+
+    def _passes(self) -> list[tuple[int, int]]:
+        """Bytes of a row, with the filter's number before it, and rows, of each pass."""
+        bits = _SAMPLES[self.colour] * self.depth
+        steps = _ADAM7 if self.interlaced else ((0, 0, 1, 1),)
+        sizes = [(-(-(self.width - x) // dx), -(-(self.height - y) // dy)) for x, y, dx, dy in steps]
+        return [(1 + -(-columns * bits // 8) if columns > 0 else 0, max(rows, 0)) for columns, rows in sizes]
+
+    def _inflated(self) -> Iterator[bytes]:
+        """The pixel data in pieces; raises `InvalidPicture` where the zlib stream is broken or not all there is."""
+        stream = zlib.decompressobj()
+        try:
+            for number, part in enumerate(self.coded):
+                packed = part
+                while packed and not stream.eof:
+                    yield stream.decompress(packed, _PIECE)
+                    packed = stream.unconsumed_tail
+                if stream.eof:  # what is behind it is no part of the picture
+                    self.coded[number:] = [part[: len(part) - len(stream.unused_data)]]
+                    return
+            while not stream.eof and (rest := stream.decompress(b"", _PIECE)):
+                yield rest
+        except zlib.error as error:
+            raise damaged("PNG", "its pixel data does not decompress") from error
+        raise damaged("PNG", "its pixel data breaks off")
+
+
+def read_png(data: bytes) -> Png:
+    """Give the structure of a PNG; raises `InvalidPicture` if it is broken."""
+    png, place = Png(), len(SIGNATURE)
+    for number in range(_MOST_CHUNKS):
+        length, name = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
+        end = place + 8 + length
+        if end + 4 > len(data):
+            raise truncated("PNG", len(data))
+        if (name == b"IHDR") != (number == 0):
             raise damaged("PNG", "its header is missing or out of place")
-        data = self.checked(name, length)
-        self.seen.add(name)
-        self.understand(name, data)
-        if name in _ESSENCE:
-            self.anatomy.keep(start, self.file.tell())
-        return name
-
-    def checked(self, name: bytes, length: int) -> bytes | None:
-        """Read a chunk's data and check its CRC; give the data of those that are looked into, None if too long."""
-        wanted = name not in _ESSENCE or name == b"IHDR"
-        wanted = wanted and length <= _MAX_METADATA
-        kept, crc, left = bytearray(), zlib.crc32(name), length
-        while left:
-            piece = take(self.file, min(left, PIECE))
-            crc, left = zlib.crc32(piece, crc), left - len(piece)
-            if wanted:
-                kept += piece
-        if take(self.file, 4) != crc.to_bytes(4):
-            raise damaged("PNG", f"the check sum of its {name.decode()} chunk is wrong")
-        return bytes(kept) if wanted else None
-
-    def understand(self, name: bytes, data: bytes | None) -> None:
-        if name in _ESSENCE:
-            if name == b"IHDR":
-                self.header(data or b"")
-        elif data is None:
-            self.anatomy.located = True
-        elif name == b"eXIf":
-            exif = read_exif(data)
-            self.anatomy.orientation = exif.orientation
-            self.anatomy.located |= exif.located
-        elif name == b"acTL":
-            self.anatomy.animated = True
-        else:
-            self.anatomy.located |= text_tells_place(name, data) if name in _TEXTS else names_place(data)
-
-    def header(self, data: bytes) -> None:
-        if len(data) != _HEADER.size:
-            raise damaged("PNG", "its header has the wrong length")
-        width, height, depth, self.colour, *_ = _HEADER.unpack(data)
-        if not (width and height) or depth not in _DEPTHS.get(self.colour, ()):
-            raise damaged("PNG", "its header makes no sense")
-        self.anatomy.width, self.anatomy.height = width, height
-
-    def end(self) -> None:
-        if b"IDAT" not in self.seen or (self.colour == _PALETTE_COLOUR and b"PLTE" not in self.seen):
-            raise damaged("PNG", "its pixels or its palette are missing")
-        self.anatomy.located |= trailer_tells_place(self.file)
-
-
-def text_tells_place(name: bytes, data: bytes) -> bool:
-    """Say whether a text chunk's data, compressed or not, holds GPS data, or cannot be read."""
-    keyword, _, text = data.partition(b"\0")
-    try:
-        text = _plain(name, text)
-        if keyword.startswith(b"Raw profile type"):
-            # ImageMagick's way to keep a profile: a name and a length on lines of their own, then hexadecimal digits.
-            text = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
-    except (zlib.error, ValueError):
-        return True
-    embedded = text.startswith((b"Exif\0\0", b"II*\0", b"MM\0*"))
-    return read_exif(text).located if embedded else names_place(keyword + b" " + text)
-
-
-def _plain(name: bytes, text: bytes) -> bytes:
-    """Give what stands after the keyword of a text chunk, decompressed up to a limit."""
-    compressed = True
-    if name == b"tEXt":
-        compressed = False
-    elif name == b"zTXt":
-        text = text[1:]  # the compression method
+        if name == b"IEND":
+            break
+        _understand(png, name, memoryview(data)[place : end + 4])
+        place = end + 4
     else:
-        compressed = text.startswith(b"\1")
-        text = text[2:].split(b"\0", 2)[-1]  # flag and method, language, translated keyword
-    return zlib.decompressobj().decompress(text, _MAX_METADATA) if compressed else text
+        raise damaged("PNG", f"it has more than {_MOST_CHUNKS:,} chunks")
+    if not png.coded or (png.colour == _PALETTE) > (b"PLTE" in png.chunks):
+        raise damaged("PNG", "its pixels or its palette are missing")
+    return png
+
+
+def _understand(png: Png, name: bytes, chunk: memoryview) -> None:
+    """Take what is needed from a whole chunk; of what is not, the check sum does not matter."""
+    data = bytes(chunk[8:-4])
+    needed = name in {b"IHDR", b"PLTE", b"IDAT", b"tRNS"}
+    if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
+        if needed:
+            raise damaged("PNG", f"the check sum of its {name.decode()} chunk is wrong")
+        return
+    if name == b"IHDR":
+        _read_header(png, data)
+    elif name == b"IDAT":
+        png.coded.append(data)
+    elif name in _METADATA:
+        oriented = name == b"eXIf" or data.startswith(_ORIENTED)
+        if oriented and len(png.metadata) + len(chunk) < _MOST_METADATA:
+            png.metadata += chunk
+    elif not png.coded:
+        _keep(png, name, data)
+
+
+def _read_header(png: Png, data: bytes) -> None:
+    if len(data) != _HEADER.size:
+        raise damaged("PNG", "its header has the wrong length")
+    png.width, png.height, png.depth, png.colour, compression, filtering, interlacing = _HEADER.unpack(data)
+    png.interlaced = interlacing == 1
+    sane = png.width and png.height and png.depth in _DEPTHS.get(png.colour, ())
+    if not sane or compression or filtering or interlacing > 1:
+        raise damaged("PNG", "its header makes no sense")
+
+
+def _keep(png: Png, name: bytes, data: bytes) -> None:
+    """Keep a chunk that says how the pixels look, where it is whole and the first of its kind."""
+    if name in png.chunks:
+        return
+    entries = len(png.chunks.get(b"PLTE", b"")) // 3
+    match name:
+        case b"PLTE" if png.colour == _PALETTE:
+            if len(data) % 3 or not 0 < len(data) <= 3 << png.depth:
+                raise damaged("PNG", "its palette has the wrong length")
+            png.chunks[name] = data
+        case b"tRNS" if len(data) == {0: 2, 2: 6}.get(png.colour) or (png.colour == _PALETTE and len(data) <= entries):
+            png.chunks[name] = data
+        case b"iCCP" if not png.profile:
+            packed = data.partition(b"\0")[2][1:]
+            try:
+                png.profile = zlib.decompressobj().decompress(packed, _MOST_PROFILE)
+            except zlib.error:
+                png.profile = b""
+        case _ if len(data) == _COLOURS.get(name):
+            png.chunks[name] = data
+        case _:
+            pass
+
+
+def _filters(piece: bytes, place: int, passes: list[tuple[int, int]]) -> bytes:
+    """The filters' numbers in a piece of the inflated data: each row's first byte."""
+    found = b""
+    start = 0
+    for stride, rows in passes:
+        end = start + stride * rows
+        first = max(start, start + -(-(place - start) // stride) * stride)
+        found += piece[max(first - place, 0) : max(min(end - place, len(piece)), 0) : stride] if first < end else b""
+        start = end
+    return found
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    body = name + data
+    return len(data).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)

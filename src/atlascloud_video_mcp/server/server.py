@@ -81,6 +81,10 @@ async def animate_image(
     model: Annotated[str, Field(description="Default: normally minimax/hailuo-2.3/i2v-standard")] = "",
     enable_prompt_expansion: Annotated[bool | None, Field(description="Let it rewrite the prompt")] = None,
     parameters: Annotated[dict[str, Any] | None, Field(description="Further parameters: see list_models")] = None,
+    fit: Annotated[
+        Literal["pad", "crop"] | None,
+        Field(description="For a picture too wide or tall: pad (bars) or crop (its middle); default: refuse"),
+    ] = None,
     wait_seconds: WaitSeconds = None,
     save_to: Annotated[str, Field(description="Directory or .mp4 file: absolute or ~ path")] = "",
     take: Annotated[
@@ -94,6 +98,8 @@ async def animate_image(
     Takes 30 s to 5 min. While it renders, call get_prediction with its id. The same call again gives the same clip,
     paid once; another take is another clip, paid again. list_predictions finds what was made.
     """
+    from atlascloud_video_mcp.pictures import Fit  # noqa: PLC0415 - with Pillow, and only a call needs it
+
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
     steps = studio.animate_image(
@@ -104,6 +110,7 @@ async def animate_image(
         enable_prompt_expansion=enable_prompt_expansion,
         parameters=parameters,
         unlisted=unlisted,
+        fit=Fit(fit) if fit else None,
         save_to=save_to,
         take=take,
         dry_run=dry_run,

@@ -67,7 +67,7 @@ class Animation:
         if order.is_online:
             picture, digest = None, order.image
         else:
-            picture, digest = await self.uploads.check(job, order.image, order.model.pictures)
+            picture, digest = await self.uploads.check(job, order.image, order.model.pictures, order.fit)
         with ExitStack() as open_until_uploaded:
             if picture:
                 open_until_uploaded.enter_context(picture)

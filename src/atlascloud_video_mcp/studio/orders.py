@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from atlascloud_video_mcp.catalogue import Catalogue, Known, LocalPicture, Model
+    from atlascloud_video_mcp.pictures import Fit
     from atlascloud_video_mcp.studio.jobs import Facts
     from atlascloud_video_mcp.studio.running import Running
 
@@ -44,6 +45,8 @@ class Wish:
     """What came beside all that is taken: a parameter in the wrong place, or something of the host's own."""
     take: int = 1
     """Which take of this very request."""
+    fit: Fit | None = None
+    """What to do with a picture of a shape that the model does not take."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Order:
     further: tuple[LocalPicture, ...] = ()
     """What parameters name beside it; `ANY_PICTURE` stands for each in the request."""
     take: int = 1
+    fit: Fit | None = None
 
 
 class Orders:
@@ -86,6 +90,11 @@ class Orders:
             ServiceUnavailable: It cannot be known what the model takes.
         """
         url = self._online(wish.image)
+        if url and wish.fit:
+            raise InvalidInput(
+                "fit is for pictures that are uploaded: one at a URL goes to the model as it is. Leave fit out, or "
+                "save the picture to a file and give its full path."
+            )
         name = (wish.model or self._model).strip()
         if wish.unlisted:
             wish = await self._sorted(job, wish, wish.unlisted)
@@ -106,6 +115,7 @@ class Orders:
             is_online=url is not None,
             model=known.model,
             take=wish.take,
+            fit=wish.fit,
             further=local_pictures(known.model.takes, wish.parameters or {}, self._online)[1],
         )
 

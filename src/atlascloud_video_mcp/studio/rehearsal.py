@@ -54,7 +54,9 @@ class Rehearsal:
             await to_thread.run_sync(self.saver.check_target, facts.save_to)
         online = order.is_online
         picture, digest = (
-            (None, order.image) if online else await self.uploads.check(job, order.image, order.model.pictures)
+            (None, order.image)
+            if online
+            else await self.uploads.check(job, order.image, order.model.pictures, order.fit)
         )
         with picture or nullcontext(), FurtherPictures(self.uploads) as further:
             await further.check(job, order.further)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.pictures import Fit
     from atlascloud_video_mcp.predictions import Prediction, Status
     from atlascloud_video_mcp.studio.steps import Step
 
@@ -148,6 +149,7 @@ class Studio:
         enable_prompt_expansion: bool | None = None,
         parameters: Mapping[str, object] | None = None,
         unlisted: Mapping[str, object] | None = None,
+        fit: Fit | None = None,
         save_to: str | None = None,
         take: int = 1,
         dry_run: bool = False,
@@ -166,6 +168,7 @@ class Studio:
             enable_prompt_expansion: Whether the model may rewrite the prompt.
             parameters: Further parameters by the model's own names, checked against its schema.
             unlisted: What came beside these: parameters among it are checked as such, the rest is ignored and noted.
+            fit: What to do with a picture of a shape that the model does not take; None: refuse it.
             save_to: The file or directory for the finished clip, whenever it is finished.
             take: Which take of this very request, from 1 on.
             dry_run: Only tell what would be sent, at what price.
@@ -181,7 +184,7 @@ class Studio:
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
         self._cloud.require_key()
-        wish = Wish(image, prompt, duration, model, enable_prompt_expansion, parameters, unlisted, take)
+        wish = Wish(image, prompt, duration, model, enable_prompt_expansion, parameters, unlisted, take, fit)
         job = Job(facts=Facts(save_to=save_to or None), durations=self._durations)
         work = partial(self._animate, wish=wish, answer_by=answer_by)
         if dry_run:

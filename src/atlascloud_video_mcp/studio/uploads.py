@@ -6,13 +6,12 @@ import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio import to_thread
 
-from atlascloud_video_mcp.pictures import PictureRules, open_picture
+from atlascloud_video_mcp.pictures import PictureRules
+from atlascloud_video_mcp.pictures.process import prepare_picture
 from atlascloud_video_mcp.predictions import Upload
 from atlascloud_video_mcp.studio.jobs import News
 
@@ -24,11 +23,10 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Journal
-    from atlascloud_video_mcp.pictures import Picture
+    from atlascloud_video_mcp.pictures import Fit, Picture
     from atlascloud_video_mcp.studio.jobs import Job
 
 _KEPT_FOR = timedelta(hours=1)  # the API sweeps uploads from time to time and does not say when
-_CHUNK = 1 << 20
 _TELL_EVERY = 2.0  # seconds
 
 
@@ -64,18 +62,20 @@ class Uploads:
         self._tasks = tasks
         self._allowed_dirs = allowed_dirs
         self._under_way: dict[str, _Transfer] = {}
+        self._preparing = anyio.Lock()
 
-    async def check(self, job: Job, image: str, rules: PictureRules) -> tuple[Picture, str]:
+    async def check(self, job: Job, image: str, rules: PictureRules, fit: Fit | None = None) -> tuple[Picture, str]:
         """Open a picture as it would go up; returns it, to be closed by the caller, and the digest of its bytes.
 
         Raises:
             InvalidPicture: The model would not take it, or it must not be read.
         """
         job.tell(News("Checking the picture", 0.01))
-        check = partial(_checked, image, rules, self._allowed_dirs)
-        # A conversion takes seconds and cannot be interrupted: whoever leaves does not wait for it.
-        picture, digest = await to_thread.run_sync(check, abandon_on_cancel=True)
+        # One at a time: each may take much of the machine.
+        async with self._preparing:
+            picture = await prepare_picture(image, rules=rules, allowed_dirs=self._allowed_dirs, fit=fit)
         job.facts.notes, job.facts.picture = picture.notes, picture.filename
+        digest = hashlib.file_digest(picture.file, "sha256").hexdigest()
         return picture, digest
 
     async def only(self, job: Job, *, image: str) -> None:
@@ -132,11 +132,3 @@ class Uploads:
         finally:
             del self._under_way[digest]
             transfer.done.set()
-
-
-def _checked(image: str, rules: PictureRules, allowed_dirs: Sequence[Path]) -> tuple[Picture, str]:
-    picture = open_picture(image, rules=rules, allowed_dirs=allowed_dirs)
-    digest = hashlib.sha256()
-    while chunk := picture.file.read(_CHUNK):
-        digest.update(chunk)
-    return picture, digest.hexdigest()

@@ -1,0 +1,162 @@
+"""What a picture may take of the machine, and that its process ends with the call."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+
+import anyio
+import pytest
+from PIL import Image
+
+from atlascloud_video_mcp.errors import InvalidPicture
+from atlascloud_video_mcp.pictures import Fit, Picture, PictureRules, open_picture
+from atlascloud_video_mcp.pictures.process import prepare_picture
+from atlascloud_video_mcp.pictures.worker import answer
+from kit import PHOTOS, ROCKET, TINY
+
+RULES = PictureRules()
+WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.pictures.worker"]
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def data_uri(data: bytes) -> str:
+    return "data:;base64," + base64.b64encode(data).decode()
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4) + name + data + zlib.crc32(name + data).to_bytes(4)
+
+
+def png(width: int, height: int, *chunks: bytes, colour: int = 0) -> bytes:
+    head = chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, 8, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def bombs() -> dict[str, bytes]:
+    pixels = chunk(b"IDAT", zlib.compress(bytes(401 * 320)))
+    webp = b"WEBPVP8L" + struct.pack("<LB", 25, 0x2F) + (0x3FFF | 0x3FFF << 14).to_bytes(4, "little") + bytes(20)
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(1_000_000), 9))
+    raw = chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(1_000_000), 9))
+    small = saved(Image.new("L", (400, 320)), "JPEG")
+    progressive = saved(Image.new("L", (400, 320)), "JPEG", progressive=True)
+    last = progressive.rindex(b"\xff\xda")
+    return {
+        "a WebP of 46 bytes": b"RIFF" + struct.pack("<L", len(webp)) + webp,
+        "a PNG of a gigapixel": png(60_000, 60_000, chunk(b"IDAT", zlib.compress(bytes(1_000)))),
+        "a PNG that inflates to more than its pixels": png(400, 320, chunk(b"IDAT", zlib.compress(bytes(30_000_000)))),
+        "a PNG of text": png(400, 320, text * 300, raw * 300, pixels),
+        "a PNG of chunks": png(400, 320, chunk(b"tEXt", b"") * 70_000, pixels),
+        "a PNG with a profile that inflates": png(
+            400, 320, chunk(b"iCCP", b"icc\0\0" + zlib.compress(bytes(30_000_000))), pixels, colour=0
+        ),
+        "a JPEG of metadata": small[:2] + (b"\xff\xe1\xff\xffExif\0\0" + bytes(65_527)) * 200 + small[2:],
+        "a JPEG of scans": progressive[:-2] + progressive[last:-2] * 5_000 + b"\xff\xd9",
+        "a GIF of comments": b"GIF89a\x90\x01\x40\x01\0\0\0" + (b"!\xfe" + b"\xff" + bytes(255) + b"\0") * 3_000 + b";",
+    }
+
+
+@pytest.mark.parametrize("name", bombs())
+def test_a_bomb_costs_neither_time_nor_memory(name: str) -> None:
+    started = time.process_time()
+    picture = None
+    try:
+        picture = open_picture(data_uri(bombs()[name]))
+    except InvalidPicture as error:
+        assert "picture" in str(error)  # noqa: PT017 - either outcome will do
+    assert time.process_time() - started < 5
+    assert picture is None or picture.size_bytes < 10_000
+
+
+def test_a_picture_that_would_not_fit_into_memory_is_refused_by_its_header() -> None:
+    with pytest.raises(InvalidPicture, match=r"which take [\d,]+ MB to open; at most 560 MB are spent on a picture"):
+        open_picture(data_uri(bombs()["a WebP of 46 bytes"]))
+
+
+def worker(task: bytes) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(WORKER, input=task, capture_output=True, timeout=60, check=False)
+
+
+def task_of(image: str, fit: str | None = None) -> dict[str, object]:
+    return {"image": image, "rules": asdict(RULES), "allowed_dirs": [], "fit": fit}
+
+
+async def prepared(image: str, fit: Fit | None = None) -> Picture:
+    with anyio.fail_after(60):
+        return await prepare_picture(image, rules=RULES, fit=fit)
+
+
+async def test_a_process_of_its_own_gives_the_same_picture() -> None:
+    for image in (ROCKET, str(PHOTOS / "chelsea.png")):
+        with await prepared(image) as one, open_picture(image) as other:
+            assert one.file.read() == other.file.read()
+            assert (one.filename, one.content_type, one.size_bytes) == (
+                other.filename,
+                other.content_type,
+                other.size_bytes,
+            )
+            assert (one.width, one.height, one.notes) == (other.width, other.height, other.notes)
+
+
+async def test_a_process_of_its_own_refuses_what_is_to_be_refused() -> None:
+    with pytest.raises(InvalidPicture, match="its short side is 64 px"):
+        await prepared(TINY)
+    wide = data_uri(saved(Image.new("L", (1000, 320)), "PNG"))
+    with pytest.raises(InvalidPicture, match="ratio of width to height"):
+        await prepared(wide)
+    with await prepared(wide, Fit.PAD) as picture:
+        assert (picture.width, picture.height) == (1000, 401)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+async def test_a_call_that_is_cancelled_takes_its_process_with_it(tmp_path: Path) -> None:
+    large = tmp_path / "large.tif"
+    Image.new("L", (9_000, 9_000)).save(large)
+    with anyio.move_on_after(0.3):
+        await prepare_picture(str(large), rules=RULES)
+    assert children() == []
+
+
+def children() -> list[Path]:
+    stats = [stat for stat in Path("/proc").glob("[0-9]*/stat") if stat.exists()]
+    return [stat for stat in stats if stat.read_text().rpartition(")")[2].split()[1] == str(os.getpid())]
+
+
+def test_a_mistake_of_ours_is_told_as_one() -> None:
+    told, data = answer(task_of(ROCKET) | {"allowed_dirs": [], "image": 7})
+    assert "Traceback" in told["crashed"]
+    assert data == b""
+
+
+def test_the_bytes_are_followed_by_what_is_told_of_them() -> None:
+    done = worker(json.dumps(task_of(ROCKET)).encode())
+    length = int.from_bytes(done.stdout[-4:])
+    told = json.loads(done.stdout[-4 - length : -4])
+    assert (told["filename"], told["size_bytes"]) == ("rocket.jpg", len(done.stdout) - length - 4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not count the processor's time")
+def test_the_system_ends_a_process_that_takes_too_long_or_too_much() -> None:
+    limited = "from atlascloud_video_mcp.pictures.worker import limit; limit(); "
+    for beyond in ("import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",):
+        done = subprocess.run([sys.executable, "-c", limited + beyond], check=False, timeout=60)
+        assert done.returncode < 0
+    if sys.platform == "linux":
+        done = subprocess.run(
+            [sys.executable, "-c", limited + "bytes(700_000_000)"], check=False, timeout=60, capture_output=True
+        )
+        assert b"MemoryError" in done.stderr

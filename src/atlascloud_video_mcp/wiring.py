@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import sys
-import threading
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
 from atlascloud_video_mcp.errors import SettingsError
-from atlascloud_video_mcp.network import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -54,6 +48,8 @@ def require_sandbox() -> None:
     Raises:
         SettingsError: A library of the sandbox extra is missing.
     """
+    from importlib.util import find_spec  # noqa: PLC0415 - slow to load, like all that is imported here where it is used
+
     missing = [name for name in ("av", "python_multipart", "starlette", "uvicorn") if not find_spec(name)]
     if missing:
         raise SettingsError(f"the sandbox needs {' and '.join(missing)}: pip install 'atlascloud-video-mcp[sandbox]'")
@@ -61,6 +57,8 @@ def require_sandbox() -> None:
 
 def log_to_stderr(settings: Settings) -> None:
     """Send what is logged to stderr, at the level of the settings."""
+    import logging  # noqa: PLC0415
+
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(name)s: %(message)s")
     if settings.log_level != "DEBUG":
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
@@ -79,6 +77,9 @@ def nothing_is_garbage() -> Generator[None]:
 
 def leave_conversions_behind(status: int) -> None:
     """End the process with a status although a thread may still convert a picture that nobody waits for."""
+    import logging  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(timeout=0.2)
@@ -99,6 +100,7 @@ async def _studio(
     from atlascloud_video_mcp.clips import ClipSaver  # noqa: PLC0415
     from atlascloud_video_mcp.cloud import Cloud  # noqa: PLC0415
     from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415
+    from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415
     from atlascloud_video_mcp.pacing import Durations  # noqa: PLC0415
     from atlascloud_video_mcp.studio import Studio  # noqa: PLC0415
 
@@ -131,6 +133,6 @@ async def _sandbox_studio(settings: Settings, *, speed: float, heartbeat: float)
     from atlascloud_video_mcp.sandbox import Sandbox  # noqa: PLC0415 - only --sandbox needs it
 
     with Sandbox(speed=speed).running() as base_url:
-        emulated = settings.model_copy(update={"base_url": base_url, "api_key": SecretStr("sandbox")})
+        emulated = settings._replace(base_url=base_url, key="sandbox")
         async with _studio(emulated, heartbeat=heartbeat, speed=speed, in_sandbox=True) as studio:
             yield studio

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.doctor.findings import Finding
 
-USUAL = str(Settings.model_fields["base_url"].default)
+USUAL = Settings().base_url
 _TIMEOUT = httpx.Timeout(8, connect=5)  # seconds
 _SUCCESS = 200
 _NOT_REACHED = (skip("TLS", "the API was not reached"), skip("API", "it was not reached"))

@@ -219,7 +219,7 @@ def call_arrived(line: str) -> str:
     token = meta.get("progressToken") if isinstance(meta, dict) else None
     if not isinstance(token, int | str) or isinstance(token, bool):
         return ""
-    params = {"progressToken": token, "progress": 0, "total": 100, "message": "Starting"}
+    params = {"progressToken": token, "progress": 0, "total": 100, "message": "Checking the call"}
     return _line({"method": "notifications/progress", "params": params})
 
 

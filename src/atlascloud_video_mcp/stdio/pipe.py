@@ -88,17 +88,13 @@ class Handover:
         """The lines in order; None is the end."""
         self.taken_over = Event()
         """Set when the SDK is there."""
-        self._take_in(line)
-        Thread(target=self._read_on, daemon=True).start()
-
-    def _take_in(self, line: Line) -> None:
-        if not self.taken_over.is_set():
-            self.pipe.write(call_arrived(line.text))
+        pipe.write(call_arrived(line.text))
         self.lines.put(line)
+        Thread(target=self._read_on, daemon=True).start()
 
     def _read_on(self) -> None:
         while line := self.pipe.read():
-            self._take_in(line)
+            self.lines.put(line)
         self.lines.put(None)
         if not self.taken_over.wait(PATIENCE):  # pragma: no cover - the process ends before its coverage is written
             os._exit(0)

@@ -19,6 +19,7 @@ from atlascloud_video_mcp.stdio.usual import CAPABILITIES, CLIENT, VERSION
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from atlascloud_video_mcp.studio import Studio
 
@@ -79,10 +80,10 @@ def shared(answers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return made
 
 
-def main() -> None:
+def main(file: Path = FILE) -> None:
     """Write the file."""
     text = json.dumps(shared(anyio.run(record)), indent=1, ensure_ascii=False)
-    FILE.write_text(f"{text}\n", encoding="utf-8")
+    file.write_text(f"{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,9 @@ async def _studio(
     async with (
         Cloud(settings.base_url, settings.api_key) as cloud,
         Journal(remembered) as journal,
-        ClipSaver(allowed_dirs=settings.allowed_dirs, allow_loopback_http=is_loopback(cloud.host)) as saver,
+        ClipSaver(
+            allowed_dirs=settings.allowed_dirs, allow_loopback_http=is_loopback(cloud.host), trust=cloud.trust
+        ) as saver,
         Studio(
             cloud,
             journal,

@@ -21,6 +21,7 @@ from atlascloud_video_mcp.clips.targets import read_target, safe_name
 from atlascloud_video_mcp.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, Sequence
     from types import TracebackType
 
@@ -45,10 +46,16 @@ class ClipSaver:
         allowed_dirs: Clips are written inside these directories only; none given means anywhere.
         patience: Time-outs, tries, size.
         allow_loopback_http: Whether plain http will do on this machine, for the sandbox.
+        trust: Whose certificates are believed; those that httpx believes by itself unless said otherwise.
     """
 
     def __init__(
-        self, *, allowed_dirs: Sequence[Path] = (), patience: Patience | None = None, allow_loopback_http: bool = False
+        self,
+        *,
+        allowed_dirs: Sequence[Path] = (),
+        patience: Patience | None = None,
+        allow_loopback_http: bool = False,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         self._allowed_dirs = tuple(allowed_dirs)
         self._patience = patience = patience or Patience()
@@ -63,6 +70,7 @@ class ClipSaver:
             timeout=httpx.Timeout(patience.silence, connect=patience.connect),
             # A proxy of the environment cannot reach this machine's own loopback address.
             trust_env=not allow_loopback_http,
+            verify=trust or True,
         )
 
     async def __aenter__(self) -> Self:

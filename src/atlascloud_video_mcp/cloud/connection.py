@@ -24,6 +24,7 @@ from atlascloud_video_mcp.cloud.answers import (
     unavailable,
 )
 from atlascloud_video_mcp.cloud.documents import Documents
+from atlascloud_video_mcp.cloud.recent import Connections
 from atlascloud_video_mcp.errors import KeyRejected, SettingsError
 from atlascloud_video_mcp.network import is_loopback, retry_after
 from atlascloud_video_mcp.settings import KEYS_PAGE
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 LOST = (httpx.HTTPError, TimeoutError, ValueError)
 """What is raised when no usable answer came."""
+_MOST_CONNECTIONS, _MOST_IDLE = 100, 20  # httpx's own
 _LARGEST_ANSWER = 8_000_000  # bytes; the largest known answer, the model list, has 0.7 MB
 
 
@@ -54,6 +56,10 @@ class Patience:
     """The longest time one request may take, all in all."""
     upload: float = 600.0
     """The same for an upload."""
+    kept: float = 15.0
+    """How long an idle connection is kept: the first pauses between two looks are longer than httpx's 5 s."""
+    recent: float = 5.0
+    """How long ago a connection may have been used that the paid request goes out on."""
 
 
 class Connection:
@@ -78,14 +84,29 @@ class Connection:
             "wait_max": patience.longest_pause,
             "wait_jitter": patience.first_pause,
         }
+        self._connections = Connections(forgotten_after=patience.kept + patience.answer)
         try:
+            # A proxy of the environment cannot reach this machine's own loopback address.
+            trust_env = not is_loopback(httpx.URL(base_url).host)
+            self.trust = httpx.create_ssl_context(trust_env=trust_env)
+            """Whose certificates are believed; read once for all who ask anything, which takes as long as a request."""
+            options: dict[str, Any] = {
+                "base_url": base_url,
+                "headers": {"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"},
+                "timeout": httpx.Timeout(patience.silence, connect=patience.connect),
+                "trust_env": trust_env,
+                "verify": self.trust,
+            }
             self._http = httpx.AsyncClient(
-                base_url=base_url,
-                headers={"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": "application/json"},
-                timeout=httpx.Timeout(patience.silence, connect=patience.connect),
-                # A proxy of the environment cannot reach this machine's own loopback address.
-                trust_env=not is_loopback(httpx.URL(base_url).host),
+                **options,
+                limits=httpx.Limits(
+                    max_connections=_MOST_CONNECTIONS,
+                    max_keepalive_connections=_MOST_IDLE,
+                    keepalive_expiry=patience.kept,
+                ),
+                event_hooks={"response": [self._connections.note]},
             )
+            self._paying = httpx.AsyncClient(**options, limits=httpx.Limits(max_keepalive_connections=0))
         except (OSError, ValueError, httpx.InvalidURL) as error:
             raise SettingsError(
                 "The proxy or certificate settings of the environment cannot be used "
@@ -98,11 +119,13 @@ class Connection:
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
+        await self._paying.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self._paying.__aexit__(kind, value, traceback)
         await self._http.__aexit__(kind, value, traceback)
 
     def require_key(self) -> SecretStr:
@@ -181,6 +204,7 @@ class Connection:
         json: Mapping[str, Any] | None = None,
         files: Mapping[str, tuple[str, BinaryIO, str]] | None = None,
         limit: float | None = None,
+        paid: bool = False,
     ) -> Mapping[str, Any]:
         """Every request to the API goes through here: key, time limit, size limit, envelope, failure.
 
@@ -193,7 +217,8 @@ class Connection:
             method, path, json=json, files=files, headers={"Authorization": f"Bearer {key}"}
         )
         with anyio.fail_after(limit or self._patience.answer):
-            response = await self._http.send(request, stream=True)
+            recent = not paid or self._connections.all_answered_within(self._patience.recent)
+            response = await (self._http if recent else self._paying).send(request, stream=True)
             async with aclosing(response):
                 body = await _limited(response)
         self.sandbox = "X-Atlascloud-Sandbox" in response.headers

@@ -249,6 +249,9 @@ CONVERSATIONS: dict[str, list[str]] = {
         modern("server/discover", 1),
         *(modern(method, number) for number, method in enumerate(("ping", *LISTS), 2)),
         modern("server/discover", "again"),
+        modern("closed", "x"),
+        modern("another", "y"),
+        modern("notifications/initialized", "z"),
     ],
     "the modern era without a probe": [modern("tools/list", 1), modern("tools/list", 2)],
     "envelopes of all kinds": [

@@ -14,7 +14,7 @@ import anyio
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
 from atlascloud_video_mcp.stdio import Line
-from atlascloud_video_mcp.stdio.opening import ANOTHER, CLOSED, DISCOVER, FILE, HANDSHAKES, LISTEN, LISTS, MODERN
+from atlascloud_video_mcp.stdio.opening import ANOTHER, DISCOVER, FILE, HANDSHAKES, LISTEN, LISTS, MODERN
 from atlascloud_video_mcp.stdio.usual import CAPABILITIES, CLIENT, VERSION
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ _WHO = {"name": "recorder", "version": "1"}
 async def record() -> dict[str, dict[str, Any]]:
     """The answers, by version and method: each a `result` or an `error`."""
     answers = {version: await _after_a_handshake(version) for version in HANDSHAKES}
-    answers[MODERN] = await _modern(MODERN, DISCOVER, *LISTS)
-    answers[MODERN] |= {CLOSED: (await _modern(MODERN, LISTEN))[LISTEN]}
+    answers[MODERN] = await _modern(MODERN, DISCOVER, *LISTS, LISTEN)
     stranger = await _after_a_handshake(ANOTHER)
     answers[ANOTHER] = {"initialize": stranger["initialize"]} | await _modern(ANOTHER, DISCOVER)
     return answers

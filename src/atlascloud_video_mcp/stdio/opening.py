@@ -28,9 +28,8 @@ ANOTHER: Final = "another"
 LISTS: Final = ("ping", "tools/list", "prompts/list", "resources/list", "resources/templates/list")
 DISCOVER: Final = "server/discover"
 LISTEN: Final = "subscriptions/listen"
+"""Acknowledged at once, and answered when the conversation ends: that is what is recorded."""
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
-CLOSED: Final = "closed"
-"""What an open subscription is told when the conversation ends."""
 SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
 FILE: Final = Path(__file__).with_name("answers.json")
 _FLAGS = ("toolsListChanged", "promptsListChanged", "resourcesListChanged")
@@ -170,7 +169,7 @@ class Opening:
 
     def closing(self) -> str:
         """The lines that end what is open when the client leaves."""
-        end = self._answers[MODERN][CLOSED]
+        end = self._answers[MODERN][LISTEN]
         return "".join(_line({"id": request["id"]} | end) for request in self._listening.values())
 
     def binds(self, request: Message) -> bool:
@@ -184,7 +183,10 @@ class Opening:
         """
         modern = _is_modern(request["params"]) and request["method"] != "initialize"
         if self._era == "modern":
-            told = [{"method": DISCOVER, "params": {"_meta": self._meta}, "id": self._mark}, *self._listening.values()]
+            told: list[Message] = [
+                {"method": DISCOVER, "params": {"_meta": self._meta}, "id": self._mark},
+                *self._listening.values(),
+            ]
         elif self._hello and (self._era or not modern or not self._probed):
             told = [{**self._hello, "id": self._mark}]
         elif self._era:
@@ -192,9 +194,9 @@ class Opening:
         else:
             return []
         self._hidden = {("answer", self._mark), *(("listen", each["id"]) for each in self._listening.values())}
-        lines = [_line(each) for each in told]
-        done = _line({"method": "notifications/initialized"})
-        return [*lines, done] if self._initialized else lines
+        if self._initialized:
+            told.append({"method": "notifications/initialized"})
+        return [_line(each) for each in told]
 
     def hides(self, line: str) -> bool:
         """Whether a line of the SDK answers one that was replayed; each does once."""

@@ -5,7 +5,7 @@ CHROMIUM ?= /usr/bin/chromium
 CLIENTS := langchain openai-agents pydantic-ai
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test test-ui test-clients install-test check dist wheel-test player mcpb live soak bench figures lock clean
+.PHONY: demo test test-ui test-clients install-test check dist wheel-test recorded-answers player mcpb live soak bench figures lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -40,6 +40,9 @@ test-ui: ui/node_modules/.package-lock.json .venv/dev.stamp $(CHROMIUM)
 $(CHROMIUM):
 	apt-get update -qq
 	apt-get install -qq -y --no-install-recommends chromium
+
+recorded-answers: .venv/dev.stamp  ## what the SDK answers before anything is called, anew
+	$(BIN)/python -m atlascloud_video_mcp.server.recording
 
 player: ui/node_modules/.package-lock.json  ## make the player's page anew from ui/
 	cd ui && npx --no-install tsc && node build.mjs

@@ -19,9 +19,9 @@ import pytest
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.commands import screen
 from atlascloud_video_mcp.commands.errands import Errand
-from atlascloud_video_mcp.commands.options import Exit
 from atlascloud_video_mcp.commands.words import parting
 from atlascloud_video_mcp.errors import ServiceUnavailable
+from atlascloud_video_mcp.exits import Exit
 from atlascloud_video_mcp.predictions import Prediction
 from kit import CANARY, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, studio_at, until
 from scripted_sandbox import Fault, Sandbox

@@ -16,7 +16,8 @@ import pytest
 
 from atlascloud_video_mcp.__main__ import command_line
 from atlascloud_video_mcp.clients import client_called
-from atlascloud_video_mcp.commands.options import Exit, add_commands
+from atlascloud_video_mcp.commands.options import add_commands
+from atlascloud_video_mcp.exits import Exit
 from atlascloud_video_mcp.predictions import DryRun
 
 ROOT = Path(__file__).parent.parent

@@ -1,23 +1,20 @@
-"""The command: without arguments an MCP server on stdin and stdout, else one of the commands."""
+"""The command: without arguments an MCP server on stdin and stdout, else one of the commands.
+
+Hosts start the server in every session, called or not: what is slow to load is imported where it is used.
+"""
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
-import signal
 import sys
-from contextlib import suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.commands.options import Exit
-from atlascloud_video_mcp.commands.options import add_commands as add_commands_for_people
-from atlascloud_video_mcp.doctor.options import add_command as add_doctor
+from atlascloud_video_mcp import __version__, stdio
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected, SettingsError
-from atlascloud_video_mcp.installing.options import add_commands as add_installing
-from atlascloud_video_mcp.network import is_loopback
+from atlascloud_video_mcp.exits import Exit
 from atlascloud_video_mcp.settings import Settings, read_settings
 from atlascloud_video_mcp.wiring import (
     leave_conversions_behind,
@@ -28,12 +25,19 @@ from atlascloud_video_mcp.wiring import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from typing import Any
+
+    from atlascloud_video_mcp.studio import Studio
+
+_SPEED = 4.0  # how many times faster than the live API the sandbox of a server generates
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = command_line().parse_args(arguments)
+    options = _options(sys.argv[1:] if arguments is None else list(arguments))
     try:
         return _run(options)
     except KeyboardInterrupt:
@@ -45,6 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             screen.result_json({"error": str(error)})
         return Exit.USAGE if isinstance(error, (SettingsError, KeyRejected)) else Exit.FAILED
+
+
+def _options(arguments: list[str]) -> Any:  # noqa: ANN401 - the options of any command
+    if arguments in ([], ["--sandbox"]):  # as hosts start it: a parser would be loaded for nothing
+        return SimpleNamespace(command=None, sandbox=bool(arguments), speed=_SPEED)
+    return command_line().parse_args(arguments)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -90,7 +100,7 @@ def _install(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> Settings:
     settings = read_settings(os.environ)
-    return settings.model_copy(update={"sandbox": True}) if options.sandbox else settings
+    return settings._replace(sandbox=True) if options.sandbox else settings
 
 
 def _run_for_people(options: argparse.Namespace) -> int:
@@ -113,6 +123,12 @@ def _run_for_people(options: argparse.Namespace) -> int:
 
 def command_line() -> argparse.ArgumentParser:
     """What the command understands."""
+    import argparse  # noqa: PLC0415
+
+    from atlascloud_video_mcp.commands.options import add_commands as add_commands_for_people  # noqa: PLC0415
+    from atlascloud_video_mcp.doctor.options import add_command as add_doctor  # noqa: PLC0415
+    from atlascloud_video_mcp.installing.options import add_commands as add_installing  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(
         prog="atlascloud-video-mcp",
         description="Turns a still picture into a video clip on Atlas Cloud. Without a command: "
@@ -122,7 +138,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sandbox", action="store_true", help="serve against the built-in emulator: no key, no network, no cost"
     )
-    parser.add_argument("--speed", type=_positive, default=4.0, help="how many times faster the sandbox generates")
+    parser.add_argument("--speed", type=_positive, default=_SPEED, help="how many times faster the sandbox generates")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     add_commands_for_people(commands.add_parser)
 
@@ -148,25 +164,29 @@ def _positive(text: str) -> float:
 
 
 def _serve(settings: Settings, speed: float) -> int:
-    open_studio = studio_opener(settings, sandbox=settings.sandbox, speed=speed)
-    log_to_stderr(settings)
-    # The SDK waits for the next line of stdin in a thread that no KeyboardInterrupt ends.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
-    max_wait = math.inf if settings.max_wait is None else settings.max_wait
-    with nothing_is_garbage():
-        from atlascloud_video_mcp.server import build_server  # noqa: PLC0415 - the commands do not need the server
+    import signal  # noqa: PLC0415
 
-        server = build_server(open_studio, max_wait=max_wait, local=local)
-    try:
-        server.run("stdio")
-    finally:
-        # The SDK keeps what libraries print off stdout while it serves, but what they left in Python's buffer, and what
-        # they print at exit, would still get there.
-        with suppress(OSError):  # there may be no stderr
-            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    leave_conversions_behind(Exit.DONE)
+    open_studio = studio_opener(settings, sandbox=settings.sandbox, speed=speed)
+    # Reading stdin waits in a thread that no KeyboardInterrupt ends.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    stdio.serve(lambda handover: _take_over(handover, settings, open_studio))
     return Exit.DONE
+
+
+def _take_over(
+    handover: stdio.Handover, settings: Settings, open_studio: Callable[[], AbstractAsyncContextManager[Studio]]
+) -> None:
+    """Serve with the SDK from here on: at the first call of a tool, or what else needs more than was recorded."""
+    log_to_stderr(settings)
+    with nothing_is_garbage():
+        from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415
+        from atlascloud_video_mcp.server import build_server, take_over  # noqa: PLC0415
+
+        local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
+        max_wait = math.inf if settings.max_wait is None else settings.max_wait
+        server = build_server(open_studio, max_wait=max_wait, local=local)
+    take_over(server, handover)
+    leave_conversions_behind(Exit.DONE)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,10 @@ A message is one or two sentences: what is wrong, and what to do.
 from __future__ import annotations
 
 from copy import copy
-from typing import Self
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 
 class AtlasError(Exception):

@@ -153,7 +153,13 @@ def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
 
 
 def open_client(
-    api: httpx.URL | None, patience: Patience, *, accept: str, coding: str = "gzip", trust: ssl.SSLContext | None = None
+    api: httpx.URL | None,
+    patience: Patience,
+    *,
+    accept: str,
+    coding: str = "gzip",
+    trust: ssl.SSLContext | None = None,
+    kept: float = _IDLE_FOR,
 ) -> httpx.AsyncClient:
     """A connection pool that keeps no cookies, follows no redirects and knows no key.
 
@@ -162,25 +168,34 @@ def open_client(
         patience: Time-outs.
         accept: The media types wanted.
         coding: The one content coding wanted, besides none.
-        trust: Whose certificates are believed; those that Python believes by itself unless said otherwise.
+        trust: Whose certificates are believed; those of `read_certificates` unless said otherwise.
+        kept: How long an idle connection is kept, seconds; 0: each request has one of its own.
 
     Raises:
         SettingsError: The environment's proxies or certificates cannot be used.
     """
-    try:
-        trust = trust or httpx.create_ssl_context()
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"The certificates of the environment cannot be used ({type(error).__name__}): check SSL_CERT_FILE and "
-            "SSL_CERT_DIR."
-        ) from error
     return httpx.AsyncClient(
         base_url=api or "",
         headers={"User-Agent": f"atlascloud-video-mcp/{__version__}", "Accept": accept, "Accept-Encoding": coding},
         timeout=httpx.Timeout(patience.silence, connect=patience.connect),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        transport=_Transport(trust, api),
+        transport=_Transport(trust or read_certificates(), api, kept),
     )
+
+
+def read_certificates() -> ssl.SSLContext:
+    """Whose certificates are believed, by the environment; to read them takes as long as a request.
+
+    Raises:
+        SettingsError: They cannot be used.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"The certificates of the environment cannot be used ({type(error).__name__}): check SSL_CERT_FILE and "
+            "SSL_CERT_DIR."
+        ) from error
 
 
 async def follow(http: httpx.AsyncClient, hosts: Hosts, url: str, headers: Mapping[str, str]) -> httpx.Response:
@@ -234,9 +249,14 @@ async def read_body(response: httpx.Response, largest: int = LARGEST) -> bytes:
 class _Transport(httpx.AsyncBaseTransport):
     """Straight to checked addresses, or through a proxy of the environment, which then resolves the names."""
 
-    def __init__(self, trust: ssl.SSLContext, api: httpx.URL | None) -> None:
+    def __init__(self, trust: ssl.SSLContext, api: httpx.URL | None, kept: float) -> None:
         self._trust = trust
-        self._direct = _Direct(trust, api)
+        self._limits = httpx.Limits(
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=_MOST_IDLE if kept else 0,
+            keepalive_expiry=kept,
+        )
+        self._direct = _Direct(trust, api, self._limits)
         self._named = getproxies()
         self._proxied: dict[str, httpx.AsyncHTTPTransport] = {}
         if api:
@@ -251,7 +271,7 @@ class _Transport(httpx.AsyncBaseTransport):
         if name is None or is_loopback(url.host) or proxy_bypass(url.netloc.decode("ascii")):
             return self._direct
         if name not in self._proxied:
-            self._proxied[name] = _proxy(name, self._named[name], self._trust)
+            self._proxied[name] = _proxy(name, self._named[name], self._trust, self._limits)
         return self._proxied[name]
 
     async def aclose(self) -> None:
@@ -259,11 +279,11 @@ class _Transport(httpx.AsyncBaseTransport):
             await transport.aclose()
 
 
-def _proxy(name: str, address: str, trust: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+def _proxy(name: str, address: str, trust: ssl.SSLContext, limits: httpx.Limits) -> httpx.AsyncHTTPTransport:
     """The way through the proxy that a variable names, in the spellings that curl takes, too."""
     address = address if "://" in address else f"http://{address}"
     try:
-        return httpx.AsyncHTTPTransport(verify=trust, proxy=re.sub("^socks:", "socks5:", address))
+        return httpx.AsyncHTTPTransport(verify=trust, limits=limits, proxy=re.sub("^socks:", "socks5:", address))
     except (ValueError, httpx.InvalidURL) as error:
         raise SettingsError(
             f"{name.upper()}_PROXY cannot be used: it takes the address of a proxy that begins with http://, "
@@ -274,13 +294,13 @@ def _proxy(name: str, address: str, trust: ssl.SSLContext) -> httpx.AsyncHTTPTra
 class _Direct(httpx.AsyncHTTPTransport):
     """httpx's own transport, over connections to checked addresses."""
 
-    def __init__(self, trust: ssl.SSLContext, api: httpx.URL | None) -> None:
+    def __init__(self, trust: ssl.SSLContext, api: httpx.URL | None, limits: httpx.Limits) -> None:
         super().__init__(verify=trust)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=trust,
-            max_connections=_MOST_CONNECTIONS,
-            max_keepalive_connections=_MOST_IDLE,
-            keepalive_expiry=_IDLE_FOR,
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            keepalive_expiry=limits.keepalive_expiry,
             network_backend=_Checked(api),
         )
 

@@ -1,154 +1,218 @@
-"""What the environment asks of the program. This module is the only one that knows the variables' names."""
+"""What the environment asks of the program. This module is the only one that knows the variables' names.
+
+It is read before anything is answered, so nothing here is slow to load.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-
 from atlascloud_video_mcp.errors import SettingsError
-from atlascloud_video_mcp.network import is_loopback
-from atlascloud_video_mcp.paths import windows_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from pydantic import SecretStr
 
 _WINDOWS = os.name == "nt"
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 
 KEY_VARIABLE = "ATLASCLOUD_API_KEY"
 KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
 
 
-_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+class Settings(NamedTuple):
+    """All settings, read once at the edge of the program; `VARIABLES` says what each takes."""
+
+    key: str | None = None
+    base_url: str = "https://api.atlascloud.ai/api/v1"
+    model: str = "minimax/hailuo-2.3/i2v-standard"
+    max_wait: float | None = None
+    poll_interval: float = 0.5
+    state_dir: Path | None = None
+    download_dir: Path | None = None
+    allowed_dirs: tuple[Path, ...] = ()
+    clip_hosts: tuple[str, ...] = ()
+    budget_usd: Decimal | None = None
+    sandbox: bool = False
+    log_level: str = "WARNING"
+
+    @property
+    def api_key(self) -> SecretStr | None:
+        """The bearer token, in a wrapper that shows it nowhere."""
+        from pydantic import SecretStr  # noqa: PLC0415 - a server that is not called needs no pydantic
+
+        return SecretStr(self.key) if self.key else None
+
+    def __repr__(self) -> str:
+        """All but the key."""
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.differing().items())})"
+
+    def differing(self) -> dict[str, object]:
+        """What is not as by default, by name; of the key nothing."""
+        usual = Settings()
+        return {
+            name: value for name, value in self._asdict().items() if name != "key" and value != getattr(usual, name)
+        }
 
 
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-    plain = re.fullmatch(r"[!-~]+", value) and not (
+class Variable(NamedTuple):
+    """One variable of the environment."""
+
+    setting: str
+    """The name of what it sets."""
+    takes: str
+    """What may stand in it."""
+    read: Callable[[str], object]
+    """Reads it; raises ValueError for what it does not take."""
+
+
+def _key(text: str) -> str:
+    if not all("!" <= character <= "~" for character in text):
+        raise ValueError
+    return text
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+    plain = re.fullmatch(r"[!-~]+", text) and not (
         "@" in parts.netloc or parts.query or parts.fragment or parts.port == 0
     )
     if not (parts.hostname and safe and plain):
-        raise ValueError(value)
-    return value.rstrip("/")
+        raise ValueError(text)
+    return text.rstrip("/")
 
 
-def _header_text(value: SecretStr) -> SecretStr:
-    if not all("!" <= character <= "~" for character in value.get_secret_value()):
-        raise ValueError
-    return value
+def _is_loopback(host: str | None) -> bool:
+    from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415 - hardly anybody sets one
+
+    return is_loopback(host)
 
 
-def _directories(value: str) -> list[str]:
-    if not (items := [item for item in value.split(os.pathsep) if item.strip()]):
-        raise ValueError(value)  # somebody meant to allow something, and nothing would allow everything
-    return items
+def _number(least: float, most: float = math.inf) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        number = float(text)
+        if not (math.isfinite(number) and least <= number <= most):
+            raise ValueError(text)
+        return number
+
+    return read
 
 
-def _host_names(value: str) -> list[str]:
-    """Names with commas between them, in the spelling that is compared: `*.Example.com.` is `example.com`."""
-    names = [item.strip().lower().removeprefix("*.").strip(".") for item in value.split(",") if item.strip()]
-    names = [name if name == "*" else name.encode("idna").decode("ascii") for name in names]
-    if not names or not all(name == "*" or _HOST_NAME.fullmatch(name) for name in names):
-        raise ValueError(value)
-    return names
-
-
-def _absolute(path: Path) -> Path:
-    if _WINDOWS and windows_fault(str(path)):
-        raise ValueError(path)
+def _directory(text: str) -> Path:
+    if _WINDOWS and _windows_fault(text):
+        raise ValueError(text)
     try:
-        expanded = path.expanduser()
+        path = Path(text).expanduser()
     except RuntimeError as error:  # there is no such user
-        raise ValueError(path) from error
-    if not expanded.is_absolute():
-        raise ValueError(path)
-    return expanded
+        raise ValueError(text) from error
+    if not path.is_absolute():
+        raise ValueError(text)
+    return path
 
 
-_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+def _directories(text: str) -> tuple[Path, ...]:
+    if not (items := [item for item in text.split(os.pathsep) if item.strip()]):
+        raise ValueError(text)  # somebody meant to allow something, and nothing would allow everything
+    return tuple(map(_directory, items))
 
 
-def _inside(path: Path, directories: tuple[Path, ...]) -> bool:
-    resolved = path.resolve()
-    return any(resolved.is_relative_to(directory.resolve()) for directory in directories)
+def _windows_fault(text: str) -> str | None:
+    from atlascloud_video_mcp.paths import windows_fault  # noqa: PLC0415 - only Windows has such paths
+
+    return windows_fault(text)
 
 
-class Settings(BaseModel):
-    """All settings, read once at the edge of the program. Each description says what its variable takes."""
+def _host_names(text: str) -> tuple[str, ...]:
+    """Names with commas between them, in the spelling that is compared: `*.Example.com.` is `example.com`."""
+    names = [item.strip().lower().removeprefix("*.").strip(".") for item in text.split(",") if item.strip()]
+    names = [name if name == "*" else name.encode("idna").decode("ascii") for name in names]
+    if not names or not all(name == "*" or re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", name) for name in names):
+        raise ValueError(text)
+    return tuple(names)
 
-    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
-    api_key: Annotated[SecretStr, AfterValidator(_header_text)] | None = Field(
-        None, alias=KEY_VARIABLE, description="an API key: printable ASCII without spaces"
-    )
-    base_url: Annotated[str, AfterValidator(_web_address)] = Field(
-        "https://api.atlascloud.ai/api/v1",
-        alias="ATLASCLOUD_BASE_URL",
-        description="an https address without user name or query (plain http only to this machine)",
-    )
-    model: str = Field("minimax/hailuo-2.3/i2v-standard", alias="ATLASCLOUD_MODEL", description="a model id")
-    max_wait: _Seconds | None = Field(
-        None, alias="ATLASCLOUD_MAX_WAIT", description="a number of seconds, 0 or more (0: never wait)"
-    )
-    poll_interval: Annotated[float, Field(ge=0.01, le=60)] = Field(
-        0.5, alias="ATLASCLOUD_POLL_INTERVAL", description="a number of seconds from 0.01 to 60"
-    )
-    state_dir: Annotated[Path, AfterValidator(_absolute)] | None = Field(
-        None, alias="ATLASCLOUD_STATE_DIR", description="an absolute directory"
-    )
-    download_dir: Annotated[Path, AfterValidator(_absolute)] | None = Field(
-        None, alias="ATLASCLOUD_DOWNLOAD_DIR", description="an absolute directory inside ATLASCLOUD_ALLOWED_DIRS"
-    )
-    allowed_dirs: Annotated[tuple[Annotated[Path, AfterValidator(_absolute)], ...], BeforeValidator(_directories)] = (
-        Field(
-            (),
-            alias="ATLASCLOUD_ALLOWED_DIRS",
-            description=f"absolute directories with {os.pathsep!r} between them",
-        )
-    )
-    clip_hosts: Annotated[tuple[str, ...], BeforeValidator(_host_names)] = Field(
-        (),
-        alias="ATLASCLOUD_CLIP_HOSTS",
-        description="host names with commas between them, without scheme and port (*: any public host)",
-    )
-    budget_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = Field(
-        None,
-        alias="ATLASCLOUD_BUDGET_USD",
-        description="US dollars that may be spent in 24 hours, a number from 0 to 1000000",
-    )
-    sandbox: bool = Field(default=False, alias="ATLASCLOUD_SANDBOX", description="1 or 0")
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(lambda value: value.strip().upper())
-    ] = Field("WARNING", alias="ATLASCLOUD_LOG_LEVEL", description="DEBUG, INFO, WARNING, ERROR or CRITICAL")
+def _budget(text: str) -> Decimal:
+    amount = Decimal(text)
+    if not (amount.is_finite() and 0 <= amount <= 1_000_000):  # noqa: PLR2004 - as its line says
+        raise ValueError(text)
+    return amount
+
+
+def _switch(text: str) -> bool:
+    on, off = {"1", "true", "t", "yes", "y", "on"}, {"0", "false", "f", "no", "n", "off"}
+    if text.lower() not in on | off:
+        raise ValueError(text)
+    return text.lower() in on
+
+
+def _level(text: str) -> str:
+    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+        raise ValueError(text)
+    return text.upper()
+
+
+VARIABLES: Mapping[str, Variable] = {
+    KEY_VARIABLE: Variable("key", "an API key: printable ASCII without spaces", _key),
+    "ATLASCLOUD_BASE_URL": Variable(
+        "base_url", "an https address without user name or query (plain http only to this machine)", _web_address
+    ),
+    "ATLASCLOUD_MODEL": Variable("model", "a model id", str),
+    "ATLASCLOUD_MAX_WAIT": Variable("max_wait", "a number of seconds, 0 or more (0: never wait)", _number(0)),
+    "ATLASCLOUD_POLL_INTERVAL": Variable("poll_interval", "a number of seconds from 0.01 to 60", _number(0.01, 60)),
+    "ATLASCLOUD_STATE_DIR": Variable("state_dir", "an absolute directory", _directory),
+    "ATLASCLOUD_DOWNLOAD_DIR": Variable(
+        "download_dir", "an absolute directory inside ATLASCLOUD_ALLOWED_DIRS", _directory
+    ),
+    "ATLASCLOUD_ALLOWED_DIRS": Variable(
+        "allowed_dirs", f"absolute directories with {os.pathsep!r} between them", _directories
+    ),
+    "ATLASCLOUD_CLIP_HOSTS": Variable(
+        "clip_hosts", "host names with commas between them, without scheme and port (*: any public host)", _host_names
+    ),
+    "ATLASCLOUD_BUDGET_USD": Variable(
+        "budget_usd", "US dollars that may be spent in 24 hours, a number from 0 to 1000000", _budget
+    ),
+    "ATLASCLOUD_SANDBOX": Variable("sandbox", "1 or 0", _switch),
+    "ATLASCLOUD_LOG_LEVEL": Variable("log_level", "DEBUG, INFO, WARNING, ERROR or CRITICAL", _level),
+}
+"""Each variable, and what it takes."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings; a variable that is empty counts as not set.
+    """Read the settings; a variable that is empty counts as not set, and blanks around a value do not count.
 
     Raises:
         SettingsError: One line that names each bad variable, what it held (never for the key) and what it takes.
     """
-    fields = {field.alias: field for field in Settings.model_fields.values()}
-    found = {str(name): environ[name] for name in fields if name and environ.get(name, "").strip()}
-    try:
-        settings = Settings.model_validate(found)
-    except ValidationError as error:
-        names = [str(fault["loc"][0]) for fault in error.errors(include_input=False, include_context=False)]
-    else:
-        if not (settings.download_dir and settings.allowed_dirs):
-            return settings
-        if _inside(settings.download_dir, settings.allowed_dirs):
-            return settings
-        names = ["ATLASCLOUD_DOWNLOAD_DIR"]
+    found = {name: environ[name] for name in VARIABLES if environ.get(name, "").strip()}
+    values: dict[str, Any] = {}
+    bad = []
+    for name, text in found.items():
+        try:
+            values[VARIABLES[name].setting] = VARIABLES[name].read(text.strip())
+        except (ValueError, ArithmeticError):
+            bad.append(name)
+    settings = Settings()._replace(**values)
+    directory, allowed = settings.download_dir, settings.allowed_dirs
+    if not bad and directory and allowed and not _inside(directory, allowed):
+        bad = ["ATLASCLOUD_DOWNLOAD_DIR"]
+    if not bad:
+        return settings
     faults = (
-        f"{name} is {'not usable' if name == KEY_VARIABLE else repr(found[name])}: it takes {fields[name].description}"
-        for name in dict.fromkeys(names)
+        f"{name} is {'not usable' if name == KEY_VARIABLE else repr(found[name])}: it takes {VARIABLES[name].takes}"
+        for name in bad
     )
     raise SettingsError("; ".join(faults))
+
+
+def _inside(download_dir: Path, allowed_dirs: tuple[Path, ...]) -> bool:
+    resolved = download_dir.resolve()
+    return any(resolved.is_relative_to(directory.resolve()) for directory in allowed_dirs)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import secrets
 import sys
-import threading
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
-
-from pydantic import SecretStr
 
 from atlascloud_video_mcp.errors import SettingsError
 
@@ -54,6 +49,8 @@ def require_sandbox() -> None:
     Raises:
         SettingsError: A library of the sandbox extra is missing.
     """
+    from importlib.util import find_spec  # noqa: PLC0415 - slow to load, like all that is imported here where it is used
+
     missing = [name for name in ("av", "python_multipart", "starlette", "uvicorn") if not find_spec(name)]
     if missing:
         raise SettingsError(f"the sandbox needs {' and '.join(missing)}: pip install 'atlascloud-video-mcp[sandbox]'")
@@ -61,6 +58,8 @@ def require_sandbox() -> None:
 
 def log_to_stderr(settings: Settings) -> None:
     """Send what is logged to stderr, at the level of the settings."""
+    import logging  # noqa: PLC0415
+
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(name)s: %(message)s")
     if settings.log_level != "DEBUG":
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
@@ -79,6 +78,9 @@ def nothing_is_garbage() -> Generator[None]:
 
 def leave_conversions_behind(status: int) -> None:
     """End the process with a status although a thread may still convert a picture that nobody waits for."""
+    import logging  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(timeout=0.2)
@@ -109,7 +111,11 @@ async def _studio(
     async with (
         Cloud(settings.base_url, settings.api_key, sandbox=in_sandbox) as cloud,
         Journal(remembered) as journal,
-        ClipSaver(allowed_dirs=settings.allowed_dirs, hosts=clip_hosts(settings.clip_hosts, cloud.base_url)) as saver,
+        ClipSaver(
+            allowed_dirs=settings.allowed_dirs,
+            hosts=clip_hosts(settings.clip_hosts, cloud.base_url),
+            trust=cloud.trust,
+        ) as saver,
         Studio(
             cloud,
             journal,
@@ -134,6 +140,6 @@ async def _sandbox_studio(settings: Settings, *, speed: float, heartbeat: float)
     # Of this process alone: no other program of this machine may use the port.
     key = f"sandbox-{secrets.token_urlsafe()}"
     with Sandbox(Account(speed=speed), keys={key}).running() as base_url:
-        emulated = settings.model_copy(update={"base_url": base_url, "api_key": SecretStr(key)})
+        emulated = settings._replace(base_url=base_url, key=key)
         async with _studio(emulated, heartbeat=heartbeat, speed=speed, in_sandbox=True) as studio:
             yield studio

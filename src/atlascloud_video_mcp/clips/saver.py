@@ -21,6 +21,7 @@ from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.http import CLIP_HOSTS, Hosts, open_client
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, Sequence
     from types import TracebackType
 
@@ -45,16 +46,22 @@ class ClipSaver:
         allowed_dirs: Clips are written inside these directories only; none given means anywhere.
         patience: Time-outs, tries, size.
         hosts: Where clips may lie.
+        trust: Whose certificates are believed; those that Python believes by itself unless said otherwise.
     """
 
     def __init__(
-        self, *, allowed_dirs: Sequence[Path] = (), patience: Patience | None = None, hosts: Hosts = CLIP_HOSTS
+        self,
+        *,
+        allowed_dirs: Sequence[Path] = (),
+        patience: Patience | None = None,
+        hosts: Hosts = CLIP_HOSTS,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         self._allowed_dirs = real_directories(allowed_dirs)
         self._patience = patience = patience or Patience()
         self._hosts = hosts
         # A compressed body has neither the clip's length nor its byte ranges.
-        self._http = open_client(hosts.own, patience, accept="video/mp4, */*;q=0.5", coding="identity")
+        self._http = open_client(hosts.own, patience, accept="video/mp4, */*;q=0.5", coding="identity", trust=trust)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()

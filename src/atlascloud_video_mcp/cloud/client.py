@@ -73,7 +73,7 @@ class Cloud(Connection):
         try:
             async for attempt in self._patience.attempts(_NOT_YET_SENT):
                 with attempt:
-                    reply = await self._request("POST", "/model/generateVideo", json=body)
+                    reply = await self._request("POST", "/model/generateVideo", json=body, paid=True)
         except _NOT_YET_SENT as error:
             raise ServiceUnavailable(
                 f"Atlas Cloud cannot be reached ({in_words(error)}). Nothing was submitted or paid: "

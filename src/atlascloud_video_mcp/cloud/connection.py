@@ -23,6 +23,7 @@ from atlascloud_video_mcp.cloud.answers import (
     unavailable,
 )
 from atlascloud_video_mcp.cloud.documents import Documents
+from atlascloud_video_mcp.cloud.recent import Connections
 from atlascloud_video_mcp.errors import KeyRejected
 from atlascloud_video_mcp.network import canonical, retry_after
 from atlascloud_video_mcp.settings import KEYS_PAGE
@@ -47,6 +48,10 @@ class Patience(http.Patience):
     """The longest time one request may take, all in all."""
     upload: float = 600.0
     """The same for an upload."""
+    kept: float = 15.0
+    """How long an idle connection is kept: the first pauses between two looks are longer than httpx's 5 s."""
+    recent: float = 5.0
+    """How long ago a connection may have been used that the paid request goes out on."""
 
 
 class Connection:
@@ -67,7 +72,13 @@ class Connection:
     ) -> None:
         self._key = key
         self._patience = patience = patience or Patience()
-        self._http = http.open_client(httpx.URL(base_url), patience, accept="application/json")
+        api = httpx.URL(base_url)
+        self.trust = http.read_certificates()
+        """Whose certificates are believed; read once for all who ask anything, which takes as long as a request."""
+        self._connections = Connections(forgotten_after=patience.kept + patience.answer)
+        self._http = http.open_client(api, patience, accept="application/json", trust=self.trust, kept=patience.kept)
+        self._http.event_hooks = {"response": [self._connections.note]}
+        self._paying = http.open_client(api, patience, accept="application/json", trust=self.trust, kept=0)
         self.documents = Documents(self._http, patience)
         """What can be read without a key."""
         self.sandbox = sandbox
@@ -75,11 +86,13 @@ class Connection:
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
+        await self._paying.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self._paying.__aexit__(kind, value, traceback)
         await self._http.__aexit__(kind, value, traceback)
 
     def require_key(self) -> SecretStr:
@@ -155,6 +168,7 @@ class Connection:
         json: Mapping[str, Any] | None = None,
         files: Mapping[str, tuple[str, BinaryIO, str]] | None = None,
         limit: float | None = None,
+        paid: bool = False,
     ) -> Mapping[str, Any]:
         """Every request to the API goes through here: key, time limit, size limit, envelope, failure.
 
@@ -167,7 +181,8 @@ class Connection:
             method, path, json=json, files=files, headers={"Authorization": f"Bearer {key}"}
         )
         with anyio.fail_after(limit or self._patience.answer):
-            response = await self._http.send(request, stream=True)
+            recent = not paid or self._connections.all_answered_within(self._patience.recent)
+            response = await (self._http if recent else self._paying).send(request, stream=True)
             async with aclosing(response):
                 body = await http.read_body(response)
             if len(body) <= _SOON_READ:

@@ -11,9 +11,9 @@ import anyio
 
 from atlascloud_video_mcp.commands import screen
 from atlascloud_video_mcp.commands.errands import Errand, answer
-from atlascloud_video_mcp.commands.options import Exit
 from atlascloud_video_mcp.commands.words import parting, rehearsal, told
 from atlascloud_video_mcp.errors import SettingsError
+from atlascloud_video_mcp.exits import Exit
 from atlascloud_video_mcp.wiring import leave_conversions_behind, studio_opener
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import anyio
 
 from atlascloud_video_mcp.commands import screen
 from atlascloud_video_mcp.commands.errands import answer
-from atlascloud_video_mcp.commands.options import Exit
+from atlascloud_video_mcp.exits import Exit
 from atlascloud_video_mcp.money import in_dollars
 from atlascloud_video_mcp.predictions import Status
 from atlascloud_video_mcp.telling import as_data, as_lines, balance_lines

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,21 +11,6 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = 1800.0
 """Seconds to wait for a clip unless told otherwise; clips take 30 seconds to 5 minutes."""
-
-
-class Exit(IntEnum):
-    """How a command ends, for scripts."""
-
-    DONE = 0
-    """What was asked for is there."""
-    FAILED = 1
-    """It was refused, or the generation failed, or the clip could not be saved."""
-    USAGE = 2
-    """The command line or a setting makes no sense, the key among them; nothing was begun."""
-    UNFINISHED = 3
-    """The clip is not finished yet; `get` goes on from there."""
-    INTERRUPTED = 130
-    """Ctrl-C, as shells count it: 128 and the signal's number."""
 
 
 _STATUSES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from atlascloud_video_mcp.commands import screen
-from atlascloud_video_mcp.commands.options import Exit
+from atlascloud_video_mcp.exits import Exit
 from atlascloud_video_mcp.money import in_dollars
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ import platformdirs
 
 from atlascloud_video_mcp.doctor.findings import fail, ok, warn
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, Settings
+from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atlascloud_video_mcp.doctor.findings import Finding
     from atlascloud_video_mcp.doctor.situation import Situation
+    from atlascloud_video_mcp.settings import Settings
 
 _US = "atlascloud-video-mcp"
 ENOUGH_SPACE = 200_000_000  # bytes; the journal and a few dozen clips
@@ -43,13 +44,16 @@ async def settings(situation: Situation) -> Sequence[Finding]:
 
 def _told(settings: Settings) -> str:
     """What differs from the defaults; of the key only whether it is set."""
-    fields = Settings.model_fields
+    values = settings.differing()
     differing = [
-        f"{fields[name].alias}={value}"
-        for name, value in settings.model_dump(mode="json", exclude_defaults=True, exclude={"api_key"}).items()
+        f"{name}={_told_value(values[each.setting])}" for name, each in VARIABLES.items() if each.setting in values
     ]
     key = f"{KEY_VARIABLE} is {'set' if settings.api_key else 'not set'}"
     return ", ".join([key, *(differing or ["all others as by default"])])
+
+
+def _told_value(value: object) -> str:
+    return str(list(map(str, value))) if isinstance(value, tuple) else str(value)
 
 
 async def state(situation: Situation, *, enough: int = ENOUGH_SPACE) -> Sequence[Finding]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.doctor.findings import Finding
 
-USUAL = str(Settings.model_fields["base_url"].default)
+USUAL = Settings().base_url
 _PATIENCE = Patience(silence=8, connect=5)
 _AT_MOST = 15.0  # seconds
 _SUCCESS = 200

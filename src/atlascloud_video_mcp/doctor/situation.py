@@ -12,7 +12,7 @@ from atlascloud_video_mcp.installing.command import own_command
 from atlascloud_video_mcp.installing.edits import entry_in
 from atlascloud_video_mcp.installing.entry import words_of
 from atlascloud_video_mcp.installing.files import read_file
-from atlascloud_video_mcp.settings import Settings, read_settings
+from atlascloud_video_mcp.settings import VARIABLES, Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.installing.clients import Client
     from atlascloud_video_mcp.installing.machine import Machine
-
-_VARIABLES = tuple(str(field.alias) for field in Settings.model_fields.values())
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def situation(machine: Machine, client_name: str | None) -> Situation:
         if not isinstance(entry, dict):
             raise InvalidInput(f"{client.title} is not set up: run `atlascloud-video-mcp install {client.name}`.")
         words, environ = words_of(entry), _environ_of(client, entry, machine)
-    ours = {name: environ[name] for name in _VARIABLES if environ.get(name, "").strip()}
+    ours = {name: environ[name] for name in VARIABLES if environ.get(name, "").strip()}
     settings, fault = _understood(ours)
     # Windows starts no process without this one.
     system = {name: value for name, value in machine.environ.items() if name.upper() == "SYSTEMROOT"}

@@ -17,7 +17,7 @@ from atlascloud_video_mcp.installing.keys import chosen_key, shown_key
 from atlascloud_video_mcp.installing.machine import Machine
 from atlascloud_video_mcp.installing.person import Terminal
 from atlascloud_video_mcp.installing.problems import CannotInstall
-from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, Settings, read_settings
+from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, VARIABLES, read_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -122,7 +122,7 @@ def _settings(pairs: Sequence[str]) -> dict[str, str]:
         InvalidInput: There is no such setting, or it is the key, which others would see on the command line.
         SettingsError: One does not take that value.
     """
-    known = [str(field.alias) for field in Settings.model_fields.values() if field.alias != KEY_VARIABLE]
+    known = [name for name in VARIABLES if name != KEY_VARIABLE]
     settings = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
     for name in settings:
         if name not in known:

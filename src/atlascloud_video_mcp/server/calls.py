@@ -10,6 +10,7 @@ import anyio
 from mcp.types.version import is_version_at_least
 
 from atlascloud_video_mcp.clients import client_called
+from atlascloud_video_mcp.server.sessions import READ_AT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -70,7 +71,7 @@ class Call:
     """
 
     def __init__(self, ctx: Context[Desk], wait_seconds: float | None = None) -> None:
-        arrived = anyio.current_time()
+        arrived = READ_AT.get(anyio.current_time())
         self._ctx = ctx
         self._desk = ctx.request_context.lifespan_context
         params = ctx.session.client_params

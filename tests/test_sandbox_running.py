@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+import atlascloud_sandbox
+from kit import FAST, PRO, STANDARD
 from sandbox_kit import account, poll, submit, wait_until
 from scripted_sandbox import Fault, Sandbox
 
@@ -39,6 +41,12 @@ def test_it_listens_on_loopback_at_the_port_it_is_given() -> None:
     with Sandbox().running(port) as base_url:
         assert base_url == f"http://127.0.0.1:{port}/api/v1"
         assert httpx.get(f"{base_url}/models", headers={"user-agent": "t"}, trust_env=False).status_code == 200
+
+
+def test_what_is_shipped_runs_by_itself_and_has_the_hailuo_family() -> None:
+    with atlascloud_sandbox.Sandbox(atlascloud_sandbox.Account(seconds=0)).running() as base_url:
+        answer = httpx.get(f"{base_url}/models", headers={"user-agent": "t"}, trust_env=False)
+    assert {entry["model"] for entry in answer.json()["data"]} == {STANDARD, PRO, FAST}
 
 
 def test_a_taken_port_is_an_error_that_names_it() -> None:

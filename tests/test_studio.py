@@ -204,7 +204,7 @@ async def test_looks_that_find_nothing_new_do_not_prolong_the_silence(base_url: 
         with anyio.fail_after(10):
             async with aclosing(studio.animate_image(REMOTE, deadline=LATER)) as steps:
                 async for step in steps:
-                    beats += step.message.startswith("Rendering")
+                    beats += step.message.startswith("Submitted")  # the API still says created
                     if beats == 4:
                         break
         tasks.cancel_scope.cancel()

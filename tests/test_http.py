@@ -456,3 +456,9 @@ async def test_a_coding_that_was_not_asked_for_is_refused(coding: str) -> None:
 async def test_no_more_is_read_than_the_limit(reply: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         await body_of(reply)
+
+
+async def test_a_long_answer_is_made_sense_of_all_the_same() -> None:
+    body = b'{"available": {"value": "5"}, "remark": "%s"}' % (b"x" * 900_000)
+    async with files(answer(200, body)) as there, cloud_at(f"{there.origin}/api/v1") as cloud:
+        assert await cloud.balance() == 5

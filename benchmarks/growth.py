@@ -48,6 +48,7 @@ async def _claim_row(number: str, shop: Workshop, size: int, runs: int) -> Row:
     grown = shop.fresh()
     await _claims(grown)
     with closing(sqlite3.connect(grown / "journal.sqlite3", isolation_level=None)) as db:
+        db.execute("UPDATE entries SET stage = 'submitted', prediction_id = intent_id")
         _fill(db, "entries", size)
     wall = (await in_turn(runs, partial(_claims, grown), lambda: _claims(shop.fresh())))[0]
     return Row(

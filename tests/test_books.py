@@ -246,6 +246,22 @@ async def test_with_a_file_that_fails_later_a_budget_lets_nothing_through(tmp_pa
         assert (await journal.spending()).total == Decimal("0.80")
 
 
+async def test_what_the_history_shows_is_entered_once_and_belongs_to_nobodys_request(journal: Journal) -> None:
+    await paid(journal, "known", "0.10")
+    await journal.reported("looked at", report("looked at"))
+    for prediction_id in ("looked at", "new", "new", "known"):
+        await journal.recounted(report(prediction_id), {"model": "m"}, NOW, terms("0.30"))
+
+    assert await journal.uncounted(["known", "looked at", "new", "other"]) == {"other"}
+    assert await spent(journal) == Decimal("0.70")
+    entry = await journal.prediction("new")
+    assert entry
+    assert (entry.key, entry.account, entry.request) == ("", "mine", {"model": "m"})
+    ours = (await journal.claim("ours", terms=terms("0.30"))).entry.intent_id
+    await journal.submitted(ours, report("new"), NOW)
+    assert await spent(journal) == Decimal("0.70")
+
+
 async def test_what_could_be_joined_is_shown_without_claiming(journal: Journal) -> None:
     assert await journal.joinable("a") is None
     intent_id = await paid(journal, "a")

@@ -388,6 +388,8 @@ def test_settings_that_do_not_do_are_told_apart(
     [
         ["animate"],
         ["get"],
+        ["animate", REMOTE, "--take", "0"],
+        ["animate", REMOTE, "--force-new"],
         ["animate", REMOTE, "--timeout", "-1"],
         ["animate", REMOTE, "--timeout", "inf"],
         ["animate", REMOTE, "--no-wait", "--timeout", "5"],

@@ -479,6 +479,20 @@ async def test_what_a_deleted_journal_knew_is_found_in_the_accounts_history(
     assert len(sandbox.submissions) == 3
 
 
+async def test_who_leaves_while_the_history_is_looked_through_keeps_nobody_waiting(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "journal.sqlite3").write_bytes(b"damaged" * 1000)
+    sandbox.script(Fault(endpoint="history", action="delay", seconds=30))
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        with pytest.raises(OutOfTime):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.5))
+        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert not made.reused
+    assert len(sandbox.submissions) == 1
+
+
 async def test_a_newer_journal_beside_a_running_process_stops_its_next_payment(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:

@@ -98,11 +98,10 @@ class Submissions:
         while True:
             claim = await self._on_terms(job, body, attempt)
             entry = claim.entry
-            if claim.won and not await self._is_in_the_history(job, entry, body):
-                return entry
             if claim.won:
-                continue
-            if entry.stage is Stage.SUBMITTED:
+                if not await self._is_in_the_history(job, entry, body):
+                    return entry
+            elif entry.stage is Stage.SUBMITTED:
                 if await self._is_known_to_be_ours(job, entry, not_ours):
                     return entry
             elif entry.stage is Stage.UNKNOWN:
@@ -121,10 +120,14 @@ class Submissions:
 
     async def _is_in_the_history(self, job: Job, entry: Entry, body: Mapping[str, Any]) -> bool:
         """Whether a request that the journal does not know was made before it was begun anew; then it learns of it."""
-        if await self._journal.begun_anew() is None:
-            return False
         now = datetime.now(UTC)
-        report = await self._found(job, body, since=now - KEPT_FOR, patience=0)
+        try:
+            if await self._journal.begun_anew() is None:
+                return False
+            report = await self._found(job, body, since=now - KEPT_FOR, patience=0)
+        except BaseException:  # whoever asks next need not wait for what nobody sends
+            await self._journal.abandoned(entry.intent_id)
+            raise
         if report:
             await self._journal.submitted(entry.intent_id, report, now)
         return report is not None

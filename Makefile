@@ -84,7 +84,7 @@ soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, 
 	PYTHONPATH=tests $(BIN)/python soak/soak.py
 
 # Of the wheel, with compiled bytecode: a checkout would be measured as nobody uses it.
-bench: .venv/dev.stamp  ## ten figures and what they are measured against; writes docs/benchmarks.md
+bench: .venv/dev.stamp  ## twelve figures and what they are measured against; writes docs/benchmarks.md
 	rm -rf dist .venv/bench
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	$(PYTHON) -m venv .venv/bench

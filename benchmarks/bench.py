@@ -1,4 +1,4 @@
-"""`make bench`: ten figures, most a ratio of two things measured in turn. Prints them, writes docs/benchmarks.md."""
+"""`make bench`: twelve figures, most a ratio of two things measured in turn. Prints them, writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 import asking
+import connections
 import growth
 import report
 import starts
@@ -53,7 +54,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--runs", type=int, default=ENOUGH, help="measurements of each candidate; below 7 nothing is written"
     )
-    parser.add_argument("--only", type=int, action="append", help="a figure, 1 to 10; then nothing is written")
+    parser.add_argument("--only", type=int, action="append", help="a figure, 1 to 12; then nothing is written")
     return parser.parse_args()
 
 
@@ -66,6 +67,7 @@ async def _measure(commands: Commands, folder: Path, options: argparse.Namespace
         ((8,), lambda: working.crowd_rows(commands, folder / "crowd", runs)),
         ((9,), lambda: working.upload_rows(commands, folder / "upload", runs)),
         ((10,), lambda: growth.rows(commands, folder / "growth", runs)),
+        ((11, 12), lambda: connections.rows(commands, folder / "connections", runs)),
     ]
     rows: list[Row] = []
     for numbers, measure in groups:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sysconfig
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +35,9 @@ def circumstances(commands: Commands, runs: int, load: float, minutes: float) ->
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     node = f"Node {commands.node_version}, {NPM_PACKAGE} {commands.npm_version}" if commands.node else "no Node"
     python = f"{platform.python_implementation()} {platform.python_version()}"
+    # Not all builds are alike: one without optimizations needs half as long again for the same start.
+    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    python = f"{python} (built with `{sysconfig.get_config_var('OPT')}`{', optimized by profile' if optimized else ''})"
     system = f"{platform.system()} {platform.release().partition('-')[0]}"
     loads = f"load average {load:.1f} before and {os.getloadavg()[0]:.1f} after"
     return f"""\

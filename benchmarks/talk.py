@@ -48,6 +48,7 @@ class Talk:
     process: asyncio.subprocess.Process
     last_line: int = 0
     """Bytes of the last line that came."""
+    _envelope: dict[str, Any] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _waiting: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
 
@@ -63,16 +64,28 @@ class Talk:
         await self.ask("initialize", params)
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
+    async def probe(self) -> None:
+        """Open the session as hosts of 2026 do; `ask` then says who asks, with each request."""
+        self._envelope = {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "benchmark", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        await self.ask("server/discover")
+
     async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send a request and give its result; raises RuntimeError for an error, or when the server is gone."""
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": params or {}})
+        self._send({"jsonrpc": "2.0", "id": number, "method": method, "params": self._said_by(params or {})})
         message = await answer
         if "result" not in message:
             raise RuntimeError(f"{method}: {message.get('error')}")
         result: dict[str, Any] = message["result"]
         return result
+
+    def _said_by(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**params, "_meta": self._envelope} if self._envelope else params
 
     async def call(self, tool: str, **arguments: object) -> dict[str, Any]:
         """Call a tool; raises RuntimeError when it fails."""

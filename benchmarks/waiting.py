@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from installed import Commands
 
-SIMULATED, REAL = 200, 20
+SIMULATED, REAL = 200, 60
 LOOP, LAZY_LOOP = 2.0, 3.0  # seconds; the two examples on the model's page
 SHARE = 0.6
 KEY = "benchmark"

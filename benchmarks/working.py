@@ -31,7 +31,9 @@ KEY = "benchmark"
 PICTURE = "https://pictures.example/cat.jpg"
 CLIPS = 40
 DEAREST = 1.5
+PROMISES = 3.5  # times the cost of the same requests with AsyncClient, for all that is checked and kept beside them
 CROWD = 500
+CROWDS = (50, 200, 1000)
 CROWD_SPEED = 15.0
 CROWD_MEMORY = 150 * MILLION
 LARGE, SMALL = 19_900_000, 200_000  # bytes
@@ -95,12 +97,15 @@ async def animate_rows(commands: Commands, folder: Path, runs: int) -> list[Row]
         shop = Workshop(commands, base_url, folder)
         ours = partial(_ours, shop)
         wall, cpu = await in_turn(runs, ours, partial(_plain, shop, "plain.py"))
-        _, cpu_async = await in_turn(runs, ours, partial(_plain, shop, "plain_async.py"))
+        asynchronous = partial(_plain, shop, "plain_async.py")
+        _, cpu_async = await in_turn(runs, ours, asynchronous)
+        _, cpu_floor = await in_turn(runs, partial(_plain, shop, "plain_streams.py"), asynchronous)
     work = "Processor time of `animate_image`, answered at once"
     return [
-        _cost_row("7a", work, cpu, "30 lines of httpx", DEAREST),
-        _cost_row("7b", "Wall time of the same", wall, "30 lines of httpx", DEAREST),
-        _cost_row("7c", work, cpu_async, "the same lines with `AsyncClient`"),
+        _cost_row("7a", work, cpu, "30 lines of httpx"),
+        _cost_row("7b", "Wall time of the same", wall, "30 lines of httpx"),
+        _cost_row("7c", work, cpu_async, "the same lines with `AsyncClient`", PROMISES),
+        _cost_row("7d", "The floor: the same requests on bare asyncio streams", cpu_floor, "`AsyncClient`"),
     ]
 
 
@@ -145,7 +150,7 @@ async def crowd_rows(commands: Commands, folder: Path, runs: int) -> list[Row]:
 
     async def ours() -> tuple[float, float]:
         with api(speed=CROWD_SPEED, seed=8) as base_url:
-            crowds.append(await _crowd(Workshop(commands, base_url, folder / str(len(crowds)))))
+            crowds.append(await _crowd(Workshop(commands, base_url, folder / str(len(crowds))), CROWD))
         return crowds[-1].cpu, crowds[-1].lag
 
     async def plain() -> tuple[float, float]:
@@ -155,6 +160,7 @@ async def crowd_rows(commands: Commands, folder: Path, runs: int) -> list[Row]:
 
     cpu, lag = await in_turn(runs, ours, plain)
     peak = Spread.of([crowd.peak for crowd in crowds])
+    grown = [await _alone(commands, folder / f"{count}", count) for count in CROWDS]
     finished = min(crowd.finished for crowd in crowds)
     return [
         _cost_row("8a", f"{CROWD} at once over one connection: processor time of each", cpu, "plain httpx", DEAREST),
@@ -181,7 +187,22 @@ async def crowd_rows(commands: Commands, folder: Path, runs: int) -> list[Row]:
             f"plain httpx, a look every 2 s: {Spread.of(lag.second).text('s', digits=2)}",
             lag.ratio.text(digits=2),
         ),
+        *(
+            Row(
+                f"8{letter}",
+                f"{count} at once: of each",
+                f"{one.cpu * 1000:.1f} ms, {(one.peak - grown[0].peak) / (count - CROWDS[0] or 1) / 1000:.0f} kB more",
+                f"{CROWDS[0]} at once: {grown[0].cpu * 1000:.1f} ms",
+                f"{one.cpu / grown[0].cpu:.2f}",
+            )
+            for letter, count, one in zip("efg", CROWDS, grown, strict=True)
+        ),
     ]
+
+
+async def _alone(commands: Commands, folder: Path, count: int) -> Crowd:
+    with api(speed=CROWD_SPEED, seed=8) as base_url:
+        return await _crowd(Workshop(commands, base_url, folder), count)
 
 
 @dataclass(frozen=True)
@@ -194,7 +215,7 @@ class Crowd:
     finished: int
 
 
-async def _crowd(shop: Workshop) -> Crowd:
+async def _crowd(shop: Workshop, count: int) -> Crowd:
     lags: list[float] = []
     async with shop.server(shop.fresh() / "state", pace="0.5") as talk:
         used = cpu_seconds(talk.pid)
@@ -204,8 +225,8 @@ async def _crowd(shop: Workshop) -> Crowd:
             facts = (await talk.call("animate_image", **arguments))["structuredContent"]
             lags.append(time.time() - datetime.fromisoformat(facts["completed_at"]).timestamp())
 
-        await asyncio.gather(*(one(number) for number in range(CROWD)))
-        cpu = (cpu_seconds(talk.pid) - used) / CROWD
+        await asyncio.gather(*(one(number) for number in range(count)))
+        cpu = (cpu_seconds(talk.pid) - used) / count
         return Crowd(cpu, max(lags), memory(talk.pid, "VmHWM"), len(lags))
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from atlascloud_video_mcp.quoting import Link
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROMPT_FIELDS = ("prompt", "text_prompt", "positive_prompt")
 DURATION_FIELDS = ("duration", "duration_seconds", "video_duration", "seconds", "video_length")
 
+_OF_NO_PICTURE = 4  # after all ranks
 _PICTURES = frozenset({"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos"})
 _FRAMES = frozenset({"frame", "frames"})
 _FIRST = frozenset({"first", "start", "init", "initial", "source", "input"})
@@ -49,11 +52,18 @@ def picture_rank(name: str) -> int | None:
     return 2 if words & _REFERENCES else 3
 
 
-def picture_of(body: Mapping[str, object]) -> str | None:
-    """The web address of the picture that is animated."""
-    ranked = [(rank, value) for name, value in body.items() if (rank := picture_rank(name)) is not None]
-    links = (_link(value) for _, value in sorted(ranked, key=lambda pair: pair[0]))
+def picture_of(body: Mapping[str, object]) -> Link | None:
+    """The web address of the picture that is animated: in a body of ours the last of those a clip may start from."""
+    links = (_link(value) for name, value in reversed(list(body.items())) if picture_rank(name) is not None)
     return next((link for link in links if link), None)
+
+
+def in_our_order(body: Mapping[str, object]) -> dict[str, object]:
+    """A body of others as we would have made it: what most likely takes the picture comes last."""
+    names = sorted(
+        body, key=lambda name: _OF_NO_PICTURE if (rank := picture_rank(name)) is None else rank, reverse=True
+    )
+    return {name: body[name] for name in names}
 
 
 def prompt_of(body: Mapping[str, object]) -> str | None:
@@ -79,6 +89,6 @@ def seconds_in(value: object) -> float | None:
     return float(found[1]) if found else None
 
 
-def _link(value: object) -> str | None:
+def _link(value: object) -> Link | None:
     items = value if isinstance(value, list) else [value]
-    return next((item for item in items if isinstance(item, str) and re.match(r"https?://", item)), None)
+    return next((link for item in items if (link := Link.of(item))), None)

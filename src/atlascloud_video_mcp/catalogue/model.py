@@ -52,9 +52,9 @@ class Model:
         return cls(model_id, takes, picture, picture_rules(picture.description, PictureRules()))
 
     @property
-    def parameters(self) -> frozenset[str]:
-        """The names of all it takes."""
-        return frozenset(self.takes)
+    def defaults(self) -> dict[str, object]:
+        """All it takes by name, and what each is when it is left out; None where the schema names nothing."""
+        return {name: parameter.default for name, parameter in self.takes.items()}
 
     @property
     def offered(self) -> list[Parameter]:
@@ -89,7 +89,7 @@ class Model:
         arguments = {"prompt": prompt or None, "duration": duration, _EXPANSION: enable_prompt_expansion}
         further = {name: value for name, value in (parameters or {}).items() if value is not None}
         if not _can_be_sent([arguments, further]):
-            raise InvalidInput("Nothing was sent or paid. It holds what JSON cannot: NaN, infinity, broken text.")
+            raise InvalidInput("The request holds what JSON cannot: NaN, infinity, broken text.")
         body, found = self._named(arguments, further)
         found += [fault for name, value in body.items() for fault in self._faults(name, value, serves)]
         for parameter in self._missing(body):
@@ -97,7 +97,7 @@ class Model:
                 found.append(f"{parameter.name} is missing: {self.id} takes {self._in_words(parameter)}")
             body[parameter.name] = parameter.default
         if found:
-            raise InvalidInput(f"Nothing was sent or paid. {'; '.join(found)}.")
+            raise InvalidInput(f"{'; '.join(found)}.")
         return {"model": self.id, **body}
 
     def _named(

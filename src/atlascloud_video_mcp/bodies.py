@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 PROMPT_FIELDS = ("prompt", "text_prompt", "positive_prompt")
 DURATION_FIELDS = ("duration", "duration_seconds", "video_duration", "seconds", "video_length")
 
-_OF_NO_PICTURE = 4  # after all ranks
 _PICTURES = frozenset({"image", "images", "img", "imgs", "picture", "pictures", "photo", "photos"})
 _FRAMES = frozenset({"frame", "frames"})
 _FIRST = frozenset({"first", "start", "init", "initial", "source", "input"})
@@ -53,17 +52,26 @@ def picture_rank(name: str) -> int | None:
 
 
 def picture_of(body: Mapping[str, object]) -> Link | None:
-    """The web address of the picture that is animated: in a body of ours the last of those a clip may start from."""
+    """The web address of the picture that a body of others most likely has animated."""
+    ranked = [(rank, value) for name, value in body.items() if (rank := picture_rank(name)) is not None]
+    links = (_link(value) for _, value in sorted(ranked, key=lambda pair: pair[0]))
+    return next((link for link in links if link), None)
+
+
+def animated_in(body: Mapping[str, object]) -> Link | None:
+    """The web address of the picture that is animated by a body of ours, where it comes last."""
     links = (_link(value) for name, value in reversed(list(body.items())) if picture_rank(name) is not None)
     return next((link for link in links if link), None)
 
 
 def in_our_order(body: Mapping[str, object]) -> dict[str, object]:
     """A body of others as we would have made it: what most likely takes the picture comes last."""
-    names = sorted(
-        body, key=lambda name: _OF_NO_PICTURE if (rank := picture_rank(name)) is None else rank, reverse=True
-    )
-    return {name: body[name] for name in names}
+    picture = min((name for name in body if picture_rank(name) is not None), key=_rank, default=None)
+    return {name: body[name] for name in sorted(body, key=lambda name: name == picture)}
+
+
+def _rank(name: str) -> int:
+    return picture_rank(name) or 0
 
 
 def prompt_of(body: Mapping[str, object]) -> str | None:

@@ -102,7 +102,7 @@ def _price(price: object) -> tuple[float | None, str | None]:
         return _usd(price), None
     for side in (price.get("actual"), price, price.get("origin")):
         if isinstance(side, dict) and (usd := _usd(side.get("base_price"))) is not None:
-            return usd, harmless(_line(side.get("unit") or price.get("unit")), _LONGEST_UNIT) or None
+            return usd, harmless(_line(side.get("unit") or price.get("unit")), _LONGEST)[:_LONGEST_UNIT] or None
     return None, None
 
 

@@ -56,9 +56,7 @@ class Parameter:
         default = self.default
         if default is None or len(json.dumps(default)) > _LONGEST:
             return None
-        if isinstance(default, bool | int | float):
-            return default
-        return harmless(default if isinstance(default, str) else json.dumps(default), _LONGEST)
+        return _told(default)
 
     @property
     def description(self) -> str:
@@ -119,6 +117,18 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
+def _told(value: object) -> object:
+    match value:
+        case str():
+            return harmless(value, _LONGEST)
+        case list():
+            return [_told(each) for each in value]
+        case dict():
+            return {harmless(name, _LONGEST): _told(each) for name, each in value.items()}
+        case _:
+            return value
+
+
 def _branches(rule: Rule) -> list[Rule]:
     """The rule itself, or each of those one of which is to be fulfilled."""
     found = [each for branch in rule.get("anyOf", ()) for each in _branches(branch)]
@@ -149,7 +159,7 @@ def _kind_of(value: object) -> str:
 
 
 def _choice(values: list[object]) -> str:
-    words = [in_marks(value if isinstance(value, str) else shown(value), _LONGEST) for value in values]
+    words = [in_marks(value, _LONGEST) if isinstance(value, str) else shown(_told(value)) for value in values]
     more = len(words) - _MOST_VALUES
     if more > 0:
         return f"{', '.join(words[:_MOST_VALUES])} and {more} more"

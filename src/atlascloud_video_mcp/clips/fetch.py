@@ -205,8 +205,8 @@ def _meaning(refused: Refused) -> CannotSave:
     status = refused.status
     if status in _GONE:
         return CannotSave(
-            f"The clip is no longer at its link (status {status}): the link has ended, or the clip has, which Atlas "
-            "Cloud keeps for 14 days.",
+            f"The clip is no longer there (status {status}): it has expired, as Atlas Cloud keeps clips for 14 days, "
+            "or its link has.",
             url_good=False,
             link_ended=True,
         )

@@ -256,9 +256,11 @@ def _is_redirect(status: int) -> bool:
 def _of_what_stands_before_it(answer: Answer, wait: str) -> AtlasError:
     """Our error for an answer that is not the API's own, but a guard's, a proxy's or a login page's."""
     if _is_redirect(answer.status):
-        return ServiceUnavailable(
-            f"What answers in the place of Atlas Cloud sends the request elsewhere (status {answer.status}), as a moved "
-            "address, a proxy or a login page does; it was not followed. Check ATLASCLOUD_BASE_URL and the network."
+        return RequestRefused(
+            f"What answers in the place of Atlas Cloud sends the request elsewhere (status {answer.status}), as a "
+            "moved address, a proxy or a login page does; it was not followed. Check ATLASCLOUD_BASE_URL and the "
+            "network.",
+            status=answer.status,
         )
     guard = f"({answer.said}); the API key has no part in it."
     if _TURNED_AWAY in answer.words:

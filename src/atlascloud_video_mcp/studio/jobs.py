@@ -12,6 +12,7 @@ import anyio
 
 from atlascloud_video_mcp.errors import (
     AtlasError,
+    InvalidRequest,
     OutOfTime,
     OverBudget,
     RateLimited,
@@ -38,8 +39,8 @@ def nothing_paid_yet(job: Job) -> Iterator[None]:
     """Say of what goes wrong with a job before its paid request that it cost nothing."""
     try:
         yield
-    except (SubmissionUnknown, OverBudget):
-        raise  # the first may be paid, the second says so itself
+    except (SubmissionUnknown, OverBudget, InvalidRequest):
+        raise  # the first may be paid, the others say so themselves
     except AtlasError as error:
         if job.committed:
             raise

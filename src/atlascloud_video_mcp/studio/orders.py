@@ -140,5 +140,5 @@ class Orders:
             return await to_thread.run_sync(check)  # the first check takes a tenth of a second
         except InvalidInput as error:
             if doubt := await self._catalogue.doubt(model.id):
-                raise InvalidInput(f"{error} {doubt}") from error
+                raise error.adding(doubt) from error
             raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from atlascloud_video_mcp.bodies import duration_of, picture_of, prompt_of
+from atlascloud_video_mcp.bodies import animated_in, duration_of, prompt_of
 from atlascloud_video_mcp.journal import Stage, Terms
 from atlascloud_video_mcp.money import in_dollars
 from atlascloud_video_mcp.predictions import DryRun
@@ -80,7 +80,7 @@ class Rehearsal:
             model=Quoted(order.model.id),
             prompt=Quoted(prompt) if (prompt := prompt_of(request)) else None,
             duration=duration_of(request),
-            image_url=picture_of(request),
+            image_url=animated_in(request),
             notes=tuple(notes) or None,
         )
         job.tell(News("Rehearsed", 0.99, result=rehearsed))

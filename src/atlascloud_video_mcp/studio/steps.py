@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from atlascloud_video_mcp.bodies import duration_of, picture_of, prompt_of
+from atlascloud_video_mcp.bodies import animated_in, duration_of, prompt_of
 from atlascloud_video_mcp.predictions import Prediction, Report, Status
 from atlascloud_video_mcp.quoting import Quoted, printable
 from atlascloud_video_mcp.studio.jobs import SAVING
@@ -80,7 +80,7 @@ def describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str] = 
         model=Quoted(model, _LONGEST_MODEL) if isinstance(model, str) else report.model,
         prompt=Quoted(prompt) if prompt else None,
         duration=duration_of(facts.request),
-        image_url=picture_of(facts.request),
+        image_url=animated_in(facts.request),
         created_at=created,
         completed_at=report.completed_at,
         saved_path=facts.saved_path,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from atlascloud_video_mcp.bodies import picture_of
+from atlascloud_video_mcp.bodies import animated_in
 from atlascloud_video_mcp.clips import CannotSave, clip_name
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.predictions import Status
@@ -145,7 +145,7 @@ class Watching:
         Raises:
             CannotSave: It is not on disk.
         """
-        name = clip_name(job.facts.picture or picture_of(job.facts.request), report.prediction_id)
+        name = clip_name(job.facts.picture or animated_in(job.facts.request), report.prediction_id)
         try:
             return report, await self._saver.save(report.outputs[0], target, name=name)
         except CannotSave as error:

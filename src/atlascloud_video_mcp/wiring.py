@@ -64,13 +64,13 @@ def require_sandbox() -> None:
 def log_to_stderr(settings: Settings) -> None:
     """Send what is logged to stderr, at the level of the settings."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_PlainLines(Mask(settings.api_key.get_secret_value() if settings.api_key else None)))
+    handler.setFormatter(PlainLines(Mask(settings.api_key.get_secret_value() if settings.api_key else None)))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     if settings.log_level != "DEBUG":
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
 
 
-class _PlainLines(logging.Formatter):
+class PlainLines(logging.Formatter):
     """What is logged, a line a record but for tracebacks, without the key: some of it comes from outside."""
 
     def __init__(self, mask: Mask) -> None:

@@ -149,12 +149,12 @@ class Submissions:
         """What of the account's history this request made, looked for for so many seconds."""
         give_up = anyio.current_time() + patience
         while True:
-            rows = [
-                record
+            rows = {
+                record.prediction_id: record  # while others submit, the pages shift
                 async for record in self._history(since - _ROWS_ARE_OUT_OF_ORDER_BY)
                 if may_be(record, request, since=since) and not await self._is_anothers(record.prediction_id)
-            ]
-            found = matches(rows, request, job.facts.defaults)
+            }
+            found = matches(list(rows.values()), request, job.facts.defaults)
             if found.ours or anyio.current_time() >= give_up:
                 return found
             await anyio.sleep(self._patience / 10)

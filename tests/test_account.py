@@ -94,7 +94,7 @@ async def test_what_was_made_is_listed_once_the_newest_first(sandbox: Sandbox, b
 
     assert sorted(prediction.prediction_id for prediction in told.predictions) == sorted([one, two, foreign])
     assert told.notes == few.notes == ()
-    by_prompt = {prediction.prompt: prediction for prediction in told.predictions}
+    by_prompt = {str(prediction.prompt): prediction for prediction in told.predictions}
     assert {prompt: prediction.status for prompt, prediction in by_prompt.items()} == {
         "one": "completed",
         "two": "processing",

@@ -458,7 +458,7 @@ async def test_trouble_ends_the_command_when_there_is_no_prediction_yet_or_no_ti
 
     sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=10_000))
     with pytest.raises(ServiceUnavailable, match="the prediction stays valid"):
-        await carry_out(animation(wait=1, look_again=60), base_url)
+        await carry_out(animation(wait=1), base_url)
 
 
 def test_what_the_api_says_cannot_command_the_terminal(quick: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:

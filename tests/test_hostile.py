@@ -71,7 +71,7 @@ ANSWERS: dict[FaultEndpoint, Any] = {
     "models": {"data": [MODEL]},
     "schema": {"components": {"schemas": {"Input": {"properties": {"image": RULE, "style": RULE}}}}},
 }
-CALLS = (
+CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("upload_image", {"image": ROCKET}),
     ("animate_image", {"image": ROCKET, "dry_run": True}),
     ("animate_image", {"image": REMOTE, "wait_seconds": 0}),
@@ -127,7 +127,7 @@ async def told(base_url: str, directory: Path) -> Iterator[tuple[str, int]]:
     """All that a client is told: each text with the most that it may have."""
     found: list[tuple[str, int]] = []
 
-    async def progress(_: float, __: float | None, message: str | None) -> None:
+    async def progress(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 - the SDK's
         found.append((message or "", 300))
 
     server = build_server(lambda: studio_at(base_url, directory=directory, online=True, history_patience=0))
@@ -143,7 +143,9 @@ async def told(base_url: str, directory: Path) -> Iterator[tuple[str, int]]:
             except MCPError as error:
                 found.append((str(error), 300))
             else:
-                found += [(leaf, 2000) for part in resource.contents for leaf in leaves(json.loads(part.text))]
+                found += [
+                    (leaf, 2000) for part in resource.contents for leaf in leaves(json.loads(part.model_dump()["text"]))
+                ]
     return iter(found)
 
 

@@ -166,7 +166,6 @@ class Watching:
         job.tell(News("Looking again", 0.05, known))
         job.asked += 1
         renewed = await self._renewed(known)
-        job.looks += 1
         if isinstance(renewed, PredictionNotFound):
             _note(job, _GONE)
         elif isinstance(renewed, AtlasError):

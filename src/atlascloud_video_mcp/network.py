@@ -37,6 +37,8 @@ _6TO4 = ipaddress.IPv6Network("2002::/16")
 _6TO4_RELAYS = ipaddress.IPv4Network("192.88.99.0/24")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+_LONGEST_WAIT = 86_400.0  # seconds
+
 
 def is_loopback(host: str | None) -> bool:
     """Whether a URL's host is this machine."""
@@ -81,15 +83,22 @@ def canonical(address: str) -> str:
 
 
 def retry_after(value: str) -> float | None:
-    """Seconds to wait by a `Retry-After` header, which holds seconds or a date (RFC 9110, section 10.2.3)."""
+    """Seconds to wait by a `Retry-After` header, which holds seconds or a date (RFC 9110, section 10.2.3).
+
+    None where it is neither, or names more than a day, as no server does that means it.
+    """
     if value.isdecimal():
-        return float(value)
+        return _sensible(float(value))
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
     # The parser gives a date of zone -0000 without any.
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return _sensible(max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()))
+
+
+def _sensible(seconds: float) -> float | None:
+    return seconds if seconds <= _LONGEST_WAIT else None
 
 
 def is_public_host(host: str) -> bool:

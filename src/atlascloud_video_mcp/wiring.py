@@ -60,7 +60,11 @@ def log_to_stderr(settings: Settings) -> None:
     """Send what is logged to stderr, at the level of the settings."""
     import logging  # noqa: PLC0415
 
-    logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(name)s: %(message)s")
+    from atlascloud_video_mcp.log_lines import PlainLines  # noqa: PLC0415
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainLines(settings.key))
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
     if settings.log_level != "DEBUG":
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
 

@@ -145,7 +145,7 @@ class Catalogue:
 
     async def parameters(self) -> frozenset[str]:
         """The names of all that any model takes whose rules are at hand."""
-        names = {name for model in FAMILY.values() for name in model.parameters}
+        names = {name for model in FAMILY.values() for name in model.takes}
         offers = await self._lists.at_hand(self._url)
         for offer in offers.value if offers else ():
             schema = await self._schemas.at_hand(offer.schema) if offer.schema else None

@@ -25,7 +25,7 @@ from atlascloud_video_mcp.network import retry_after
 if TYPE_CHECKING:
     from atlascloud_video_mcp.clips.partial_file import PartialFile
 
-_GONE = frozenset({403, 404, 410})
+_GONE = frozenset({401, 403, 404, 410})
 _CODED = frozenset({"gzip", "x-gzip", "deflate"})
 """One of these is undone; of several on top of each other a small answer could become any size."""
 _TELL_THE_END = ("Content-Length", "Transfer-Encoding")
@@ -171,8 +171,9 @@ def _meaning(refused: Refused) -> CannotSave:
     if status in _GONE:
         return CannotSave(
             f"The clip is no longer there (status {status}): it has expired, as Atlas Cloud keeps clips for 14 days, "
-            "or its link has. Call get_prediction for a new link.",
+            "or its link has.",
             url_good=False,
+            link_ended=True,
         )
     if refused.transient:
         when = "later" if refused.retry_after is None else f"in {refused.retry_after:.0f} seconds"

@@ -13,19 +13,20 @@ from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp import http
 from atlascloud_video_mcp.cloud.answers import (
+    Answer,
     Refusal,
     in_words,
     is_success,
     is_verdict,
     meaning,
     read_answer,
-    shown,
     unavailable,
 )
 from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.cloud.recent import Connections
 from atlascloud_video_mcp.errors import KeyRejected
-from atlascloud_video_mcp.network import canonical, retry_after
+from atlascloud_video_mcp.network import canonical
+from atlascloud_video_mcp.quoting import Mask
 from atlascloud_video_mcp.settings import KEYS_PAGE
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Connection:
         self, base_url: str, key: SecretStr | None, *, patience: Patience | None = None, sandbox: bool = False
     ) -> None:
         self._key = key
+        self.mask = Mask(key.get_secret_value() if key else None)
+        """Hides the key."""
         self._patience = patience = patience or Patience()
         api = httpx.URL(base_url)
         self.trust = http.read_certificates()
@@ -143,11 +146,9 @@ class Connection:
         """The URL of what the API has not below its own path but beside it: /public/v1 beside /api/v1."""
         return f"{self.base_url.removesuffix('/api/v1')}{path}"
 
-    async def _tried(
-        self, send: Callable[[], Awaitable[Mapping[str, Any]]], *, limit: float | None = None
-    ) -> Mapping[str, Any]:
+    async def _tried(self, send: Callable[[], Awaitable[Answer]], *, limit: float | None = None) -> Answer:
         """A request that costs nothing, tried again on everything that may pass, within the limit in seconds."""
-        reply: Mapping[str, Any] = {}
+        reply = Answer(0, {})
         passing = self._patience.passing(httpx.TransportError, TimeoutError, ValueError)
         try:
             with anyio.fail_after(limit or self._patience.altogether):
@@ -169,7 +170,7 @@ class Connection:
         files: Mapping[str, tuple[str, BinaryIO, str]] | None = None,
         limit: float | None = None,
         paid: bool = False,
-    ) -> Mapping[str, Any]:
+    ) -> Answer:
         """Every request to the API goes through here: key, time limit, size limit, envelope, failure.
 
         Raises:
@@ -186,11 +187,9 @@ class Connection:
             async with aclosing(response):
                 body = await http.read_body(response)
             if len(body) <= _SOON_READ:
-                answer = read_answer(response.status_code, body)
+                answer = read_answer(response, body, self.mask)
             else:
-                answer = await run_sync(read_answer, response.status_code, body, abandon_on_cancel=True)
+                answer = await run_sync(read_answer, response, body, self.mask, abandon_on_cancel=True)
         if is_success(answer.status) or is_verdict(answer):
-            return answer.payload
-        raise Refusal(
-            answer.status, shown(answer.words, secret=key), retry_after(response.headers.get("Retry-After", ""))
-        )
+            return answer
+        raise Refusal(answer)

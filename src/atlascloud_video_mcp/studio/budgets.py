@@ -15,6 +15,7 @@ from atlascloud_video_mcp.predictions import Report, Status
 if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.quoting import PredictionId
     from atlascloud_video_mcp.records import Record
 
 _LONG_ENOUGH = 5.0  # seconds
@@ -51,8 +52,10 @@ async def count_history(cloud: Cloud, journal: Journal) -> None:
     """
     now = datetime.now(UTC)
     rows = await _rows_of_late(cloud, now - SPAN)
-    for prediction_id in await journal.uncounted(rows):
-        record = rows[prediction_id]
+    uncounted = await journal.uncounted(rows)
+    for prediction_id, record in rows.items():
+        if prediction_id not in uncounted:
+            continue
         report = cloud.report_in(record) or Report(id=prediction_id, model=record.model)
         if report.status is Status.FAILED:
             continue
@@ -63,8 +66,8 @@ async def count_history(cloud: Cloud, journal: Journal) -> None:
         await journal.recounted(report, record.request, record.created_at or now, terms)
 
 
-async def _rows_of_late(cloud: Cloud, begin: datetime) -> dict[str, Record]:
-    rows: dict[str, Record] = {}
+async def _rows_of_late(cloud: Cloud, begin: datetime) -> dict[PredictionId, Record]:
+    rows: dict[PredictionId, Record] = {}
     for page in range(1, _MOST_PAGES + 1):
         records = await cloud.history(page)
         older = [record for record in records if record.created_at and record.created_at < begin]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from atlascloud_video_mcp.bodies import duration_of, picture_of, prompt_of
+from atlascloud_video_mcp.bodies import animated_in, duration_of, prompt_of
 from atlascloud_video_mcp.catalogue import ANY_PICTURE
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.money import in_dollars
 from atlascloud_video_mcp.predictions import DryRun
+from atlascloud_video_mcp.quoting import Quoted
 from atlascloud_video_mcp.studio.further_pictures import FurtherPictures
 from atlascloud_video_mcp.studio.jobs import News
 from atlascloud_video_mcp.studio.submissions import RequestKey
@@ -80,7 +81,7 @@ class Rehearsal:
             notes += await self._of_budget(job, quote)
         rehearsed = DryRun(
             status="dry_run",
-            provider_status="not submitted",
+            provider_status=Quoted("not submitted"),
             elapsed_seconds=0.0,
             reused=earlier is not None,
             take=order.take,
@@ -88,10 +89,10 @@ class Rehearsal:
             outputs=(),
             request=request,
             cost_usd=None if quote.price is None else float(quote.price),
-            model=order.model.id,
-            prompt=prompt_of(request),
+            model=Quoted(order.model.id),
+            prompt=Quoted(prompt) if (prompt := prompt_of(request)) else None,
             duration=duration_of(request),
-            image_url=picture_of(request),
+            image_url=animated_in(request),
             notes=tuple(notes) or None,
         )
         job.tell(News("Rehearsed", 0.99, result=rehearsed))

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.predictions import Balance
 from atlascloud_video_mcp.studio.budgets import look_at_orphans
 from atlascloud_video_mcp.studio.jobs import News
@@ -50,7 +51,11 @@ class Telling:
                 async for news in log:
                     # Others may follow the same job, of whose call these notes are not.
                     own = job.notes if work else ()
-                    yield step(job, news, sandbox=self.cloud.sandbox, own=own, warnings=self.journal.warnings)
+                    told = step(job, news, sandbox=self.cloud.sandbox, own=own, warnings=self.journal.warnings)
+                    yield self.cloud.mask(told)
+        except AtlasError as error:
+            error.args = self.cloud.mask(error.args)
+            raise
         finally:
             if not job.committed:
                 job.scope.cancel()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from atlascloud_video_mcp.quoting import Link
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -49,11 +51,27 @@ def picture_rank(name: str) -> int | None:
     return 2 if words & _REFERENCES else 3
 
 
-def picture_of(body: Mapping[str, object]) -> str | None:
-    """The web address of the picture that is animated."""
+def picture_of(body: Mapping[str, object]) -> Link | None:
+    """The web address of the picture that a body of others most likely has animated."""
     ranked = [(rank, value) for name, value in body.items() if (rank := picture_rank(name)) is not None]
     links = (_link(value) for _, value in sorted(ranked, key=lambda pair: pair[0]))
     return next((link for link in links if link), None)
+
+
+def animated_in(body: Mapping[str, object]) -> Link | None:
+    """The web address of the picture that is animated by a body of ours, where it comes last."""
+    links = (_link(value) for name, value in reversed(list(body.items())) if picture_rank(name) is not None)
+    return next((link for link in links if link), None)
+
+
+def in_our_order(body: Mapping[str, object]) -> dict[str, object]:
+    """A body of others as we would have made it: what most likely takes the picture comes last."""
+    picture = min((name for name in body if picture_rank(name) is not None), key=_rank, default=None)
+    return {name: body[name] for name in sorted(body, key=lambda name: name == picture)}
+
+
+def _rank(name: str) -> int:
+    return picture_rank(name) or 0
 
 
 def prompt_of(body: Mapping[str, object]) -> str | None:
@@ -79,6 +97,6 @@ def seconds_in(value: object) -> float | None:
     return float(found[1]) if found else None
 
 
-def _link(value: object) -> str | None:
+def _link(value: object) -> Link | None:
     items = value if isinstance(value, list) else [value]
-    return next((item for item in items if isinstance(item, str) and re.match(r"https?://", item)), None)
+    return next((link for item in items if (link := Link.of(item))), None)

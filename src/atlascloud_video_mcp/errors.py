@@ -3,7 +3,8 @@
 AtlasError
 ├── SettingsError         mend the environment and start again
 ├── InvalidInput          call again with other arguments: nothing was sent
-│   └── InvalidPicture    ... with another picture
+│   ├── InvalidPicture    ... with another picture
+│   └── InvalidRequest    ... with what the model takes
 ├── KeyRejected           set or renew ATLASCLOUD_API_KEY
 ├── BalanceTooLow         top up the account
 ├── OverBudget            wait, or raise ATLASCLOUD_BUDGET_USD: nothing was sent
@@ -44,6 +45,10 @@ class InvalidInput(AtlasError):
 
 class InvalidPicture(InvalidInput):
     """A picture the model would not take, or that must not be read."""
+
+
+class InvalidRequest(InvalidInput):
+    """A request that its model would refuse; the message says itself that nothing was paid."""
 
 
 class KeyRejected(AtlasError):

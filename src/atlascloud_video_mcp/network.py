@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+_LONGEST_WAIT = 86_400.0  # seconds
+
 
 def is_loopback(host: str | None) -> bool:
     """Whether a URL's host is this machine."""
@@ -21,15 +23,22 @@ def is_loopback(host: str | None) -> bool:
 
 
 def retry_after(value: str) -> float | None:
-    """Seconds to wait by a `Retry-After` header, which holds seconds or a date (RFC 9110, section 10.2.3)."""
+    """Seconds to wait by a `Retry-After` header, which holds seconds or a date (RFC 9110, section 10.2.3).
+
+    None where it is neither, or names more than a day, as no server does that means it.
+    """
     if value.isdecimal():
-        return float(value)
+        return _sensible(float(value))
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
     # The parser gives a date of zone -0000 without any.
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return _sensible(max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()))
+
+
+def _sensible(seconds: float) -> float | None:
+    return seconds if seconds <= _LONGEST_WAIT else None
 
 
 def sound(body: Any) -> Any:  # noqa: ANN401 - JSON is of any type

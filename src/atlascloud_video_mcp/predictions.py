@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
 
 from atlascloud_video_mcp.money import dollars
+from atlascloud_video_mcp.quoting import Link, PredictionId, Quoted
+from atlascloud_video_mcp.wire import links, moment, number, reason
 
 KEPT_FOR = timedelta(days=14)
 """How long the API keeps a clip, counted from submission (Atlas Cloud docs, data retention)."""
+CLIP_AWAITED_FOR = timedelta(seconds=60)
+"""How long a prediction that is done, by its word, counts as running although it names no clip."""
 
 
 class Status(StrEnum):
@@ -24,120 +37,86 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-_MOST_OUTPUTS = 20  # a model makes one, some a few
-_DONE_WORDS = frozenset({"completed", "succeeded", "success"})
-_FAILED_WORDS = frozenset({"failed", "error", "timeout", "canceled", "cancelled"})
-
-
-def _links(value: object) -> tuple[str, ...]:
-    """Outputs come as a list or alone, as strings or as objects with one of three keys."""
-    items = value if isinstance(value, list) else [value]
-    links = (_link(item) for item in items)
-    return tuple(link for link in links if link)[:_MOST_OUTPUTS]
-
-
-def _link(item: object) -> str | None:
-    if isinstance(item, dict):
-        item = next((item[key] for key in ("url", "download_url", "video_url") if item.get(key)), None)
-    return item if isinstance(item, str) and re.fullmatch(r"https?://[!-~]{1,2000}", item) else None
-
-
-def _sentence(value: object) -> str | None:
-    """An error comes as a string or as an object with the text in one of several keys."""
-    if isinstance(value, dict):
-        value = next((value[key] for key in ("message", "msg", "detail", "error", "code") if value.get(key)), None)
-    return str(value) if value else None
-
-
-def _number(value: object) -> float | None:
-    """Amounts come as numbers or as text; anything else is as good as absent."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if 0 <= number < float("inf") else None
-
-
-def _moment(value: object) -> datetime | None:
-    """Times come as RFC 3339 text or as seconds since 1970; a time without a zone is taken as UTC.
-
-    A time so late that no expiry can be reckoned from it is none.
-    """
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            moment = datetime.fromtimestamp(value, UTC)
-        else:
-            return None
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        moment + KEPT_FOR
-    except (ValueError, OverflowError, OSError):
-        return None
-    return moment
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
 NO_WORD = "unknown"
 """What stands for the API's word where it gave none."""
+_IDS = ("id", "prediction_id", "request_id", "predictionId", "task_id", "taskId")
+_OURS = frozenset({"no_clip_since", "clip_missing"})
+_LONGEST_WORD, _LONGEST_MODEL = 40, 120  # characters
+_LASTING = ("model", "created_at", "completed_at", "predict_time_seconds", "cost_usd")
+_DONE_WORDS = frozenset(
+    {"completed", "complete", "succeeded", "succeed", "success", "successful", "done", "finished", "finish"}
+)
+_FAILED_WORDS = frozenset(
+    {"failed", "fail", "failure", "error", "errored", "timeout", "timed_out", "time_out", "canceled", "cancelled"}
+    | {"expired", "rejected", "refused", "denied", "blocked", "aborted", "terminated", "not_found", "moderated"}
+)
 
 
-def _word(value: object) -> str:
-    return value if isinstance(value, str) and value else NO_WORD
+def _word(value: object) -> Quoted:
+    return Quoted(value, _LONGEST_WORD) if isinstance(value, str) and value.strip() else Quoted(NO_WORD)
 
 
-def _identifier(value: object) -> object:
-    """An id comes as text or as a number; what cannot be shown on one line is no part of it."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return "".join(filter(str.isprintable, value)) if isinstance(value, str) else value
+def _model(value: object) -> Quoted | None:
+    return Quoted(value, _LONGEST_MODEL) if isinstance(value, str) and value.strip() else None
 
 
-Identifier = Annotated[str, BeforeValidator(_identifier), Field(min_length=1)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-Text = Annotated[str | None, BeforeValidator(_text)]
+def _flagged(value: object) -> bool:
+    return any(value) if isinstance(value, list) else value is True
+
+
+Identifier = Annotated[PredictionId, BeforeValidator(PredictionId.of)]
+Moment = Annotated[datetime | None, BeforeValidator(moment)]
+ModelName = Annotated[Quoted | None, BeforeValidator(_model)]
 
 
 class Report(BaseModel):
     """One answer of the API about a prediction, read leniently: a field of an unexpected type counts as absent.
+
+    Whoever reads one from the wire gives as validation context a dict with `envelope`, what the API says around it,
+    and `local`, whether the API is on this machine and links to it are good.
 
     Source: Atlas Cloud docs, predictions and how-it-works pages, and the shapes that the vendor's own tools accept.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    prediction_id: Identifier = Field(
-        validation_alias=AliasChoices("id", "prediction_id", "request_id", "predictionId")
-    )
-    word: Annotated[str, BeforeValidator(_word)] = Field(NO_WORD, validation_alias="status")
-    outputs: Annotated[tuple[str, ...], BeforeValidator(_links)] = Field(
-        (), validation_alias=AliasChoices("outputs", "output")
-    )
-    reason: Annotated[str | None, BeforeValidator(_sentence)] = Field(None, validation_alias="error")
-    model: Text = None
+    prediction_id: Identifier = Field(validation_alias="id")
+    word: Annotated[Quoted, BeforeValidator(_word)] = Field(Quoted(NO_WORD), validation_alias="status")
+    outputs: tuple[Link, ...] = ()
+    reason: Quoted | None = Field(None, validation_alias="error")
+    model: ModelName = None
     created_at: Moment = None
     completed_at: Moment = None
-    predict_time_seconds: Annotated[float | None, BeforeValidator(_number)] = Field(
+    predict_time_seconds: Annotated[float | None, BeforeValidator(number)] = Field(
         None, validation_alias=AliasPath("metrics", "predict_time")
     )
     cost_usd: Annotated[Decimal | None, BeforeValidator(dollars)] = Field(None, validation_alias="price")
+    flagged: Annotated[bool, BeforeValidator(_flagged)] = Field(default=False, validation_alias="has_nsfw_contents")
+    """Whether moderation found something in it."""
+    no_clip_since: Moment = None
+    """Since when it was seen to be done without naming a clip."""
+    clip_missing: bool = False
+    """Whether that has been so for too long."""
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_absent(cls, payload: dict[str, object]) -> dict[str, object]:
-        return {name: value for name, value in payload.items() if value is not None}
+    def _read(cls, payload: dict[str, object], info: ValidationInfo) -> dict[str, object]:
+        wire = info.context or {}
+        found = {name: value for name, value in payload.items() if value is not None and not (wire and name in _OURS)}
+        ids = (PredictionId.of(found.get(name)) for name in _IDS)
+        read: dict[str, object] = {"id": next((each for each in ids if each), None), "outputs": links(found)}
+        read["error"] = reason(found, wire.get("envelope", ""))
+        if not wire.get("local", True):
+            read["outputs"] = tuple(link for link in links(found) if link.startswith("https:"))
+        return found | read
 
     @property
     def status(self) -> Status:
-        """The API's word in our three; a word we do not know counts as running, completed without a clip as failed."""
-        if self.word.lower() in _FAILED_WORDS or self.names_no_clip:
+        """The API's word in our three; one that we do not know counts as running."""
+        word = re.sub(r"[\s-]+", "_", self.word.lower())
+        if word in _FAILED_WORDS or word.endswith("_failed") or self.clip_missing:
             return Status.FAILED
-        return Status.COMPLETED if self.word.lower() in _DONE_WORDS else Status.PROCESSING
+        return Status.COMPLETED if word in _DONE_WORDS and self.outputs else Status.PROCESSING
 
     @property
     def names_no_clip(self) -> bool:
@@ -149,20 +128,46 @@ class Report(BaseModel):
         """Why there is no clip; present exactly when failed."""
         if self.status is not Status.FAILED:
             return None
-        if self.names_no_clip:
-            return "The API says the generation is completed but names no clip."
+        if self.clip_missing:
+            said = [self.flagged and "has_nsfw_contents is true", self.reason and f"it says: {self.reason}"]
+            more = "".join(f"; {each}" for each in said if each)
+            return f"The API says {self.word} but names no clip{more}. It may be charged, and can be looked at again."
         return self.reason or f"The API gives no reason, only the status {self.word}."
 
     def cost(self, quote: Decimal | None) -> Decimal | None:
         """What it costs in US dollars: what the API reports, else its quote; None when neither is known, or it failed.
 
-        A price of zero for one that still runs says that it is not billed yet.
+        A price of zero for one that still runs, or that was quoted above zero, says that it is not billed yet. One
+        that is done and names no clip may have been charged.
         """
-        if self.status is Status.FAILED:
+        if self.status is Status.FAILED and not self.clip_missing:
             return None
-        if self.cost_usd is None or (self.status is Status.PROCESSING and not self.cost_usd):
-            return quote
-        return self.cost_usd
+        return self.cost_usd if self._price_is_final(quote) else quote
+
+    def _price_is_final(self, quote: Decimal | None) -> bool:
+        return self.cost_usd is not None and (self.cost_usd > 0 or (self.status is Status.COMPLETED and not quote))
+
+    def expires_at(self, submitted_at: datetime | None) -> datetime | None:
+        """When its clip will be gone: 14 days after submission, or when its link ends where that is earlier."""
+        begun = self.created_at or submitted_at
+        signed = (link.ends_at(self.completed_at or begun) for link in self.outputs)
+        return min(filter(None, [begun and begun + KEPT_FOR, *signed]), default=None)
+
+    def may_change(self, quote: Decimal | None, submitted_at: datetime | None, now: datetime) -> bool:
+        """Whether another look can tell more: it runs, named no clip or no final price, or its link has ended."""
+        if self.status is not Status.COMPLETED:
+            return self.status is Status.PROCESSING or self.clip_missing
+        ends = self.expires_at(submitted_at)
+        return not self._price_is_final(quote) or (ends is not None and ends <= now)
+
+    def after(self, earlier: Report | None, now: datetime) -> Self:
+        """The same, with what is still true of an `earlier` report and this one leaves out."""
+        known = earlier.model_dump(exclude_none=True) if earlier else {}
+        lasting = {name: known[name] for name in _LASTING if name in known and getattr(self, name) is None}
+        if self.names_no_clip:
+            since = known.get("no_clip_since", now)
+            lasting |= {"no_clip_since": since, "clip_missing": now - since >= CLIP_AWAITED_FOR}
+        return self.model_copy(update=lasting)
 
 
 class Upload(BaseModel):
@@ -170,8 +175,8 @@ class Upload(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    url: str
-    filename: str
+    url: Link
+    filename: Quoted
     content_type: str
     size_bytes: int
     width: int
@@ -187,7 +192,7 @@ class SavedVideo(BaseModel):
 
     saved_path: str
     size_bytes: int
-    video_url: str
+    video_url: Link
 
 
 class Outcome(BaseModel):
@@ -195,9 +200,9 @@ class Outcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    prediction_id: str | None = None
+    prediction_id: PredictionId | None = None
     status: Literal["processing", "completed", "failed", "dry_run"]
-    provider_status: str
+    provider_status: Quoted
     """The API's own word."""
     elapsed_seconds: float
     """From submission to the end, or to now."""
@@ -205,21 +210,21 @@ class Outcome(BaseModel):
     """An identical earlier request was joined, nothing new was paid."""
     sandbox: bool
     """Made by the built-in emulator, not by Atlas Cloud."""
-    outputs: tuple[str, ...]
-    video_url: str | None = None
+    outputs: tuple[Link, ...]
+    video_url: Link | None = None
     expires_at: datetime | None = None
     """When the API will have deleted the clip."""
     saved_path: str | None = None
-    error: str | None = None
+    error: Quoted | None = None
     expected_seconds: float | None = None
     """How long such a clip usually takes; while processing."""
     predict_time_seconds: float | None = None
     cost_usd: float | None = None
-    model: str | None = None
-    prompt: str | None = None
+    model: Quoted | None = None
+    prompt: Quoted | None = None
     duration: int | None = None
     """Seconds of video, as asked for."""
-    image_url: str | None = None
+    image_url: Link | None = None
     created_at: datetime | None = None
     completed_at: datetime | None = None
     notes: tuple[str, ...] | None = None
@@ -230,8 +235,10 @@ class Outcome(BaseModel):
 class Prediction(Outcome):
     """A prediction as we tell of it: the object of every tool's answer."""
 
-    prediction_id: str
+    prediction_id: PredictionId
     status: Literal["processing", "completed", "failed"]
+    may_be_charged: SkipJsonSchema[bool] = Field(default=False, exclude=True)
+    """It counts as failed, but only since it names no clip; not told, but what is told depends on it."""
 
 
 class DryRun(Outcome):

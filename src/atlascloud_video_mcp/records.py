@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from atlascloud_video_mcp.network import sound
-from atlascloud_video_mcp.predictions import NO_WORD, Identifier, Moment, Report, Text
+from atlascloud_video_mcp.predictions import NO_WORD, Identifier, ModelName, Moment, Report
+from atlascloud_video_mcp.quoting import PredictionId
+from atlascloud_video_mcp.wire import moment, opened
+
+_IDS = ("ID", "id", "prediction_id")
 
 
 def _body(value: object) -> dict[str, Any]:
     """An object comes as itself or as JSON text; anything else is as good as an empty one."""
-    if isinstance(value, str):
-        try:
-            value = sound(json.loads(value))
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, dict) else {}
+    found = opened(value)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 Body = Annotated[dict[str, Any], BeforeValidator(_body)]
@@ -27,24 +29,41 @@ Body = Annotated[dict[str, Any], BeforeValidator(_body)]
 class Record(BaseModel):
     """One row, read as leniently as a report.
 
-    Source: npm atlascloud-mcp 1.7.0, type HistoryItem, and the shapes that the vendor's other tools accept.
+    Source: npm atlascloud-mcp 1.7.0, type HistoryItem (times are unix seconds as text), and the shapes that the
+    vendor's other tools accept.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    prediction_id: Identifier = Field(validation_alias=AliasChoices("ID", "id", "prediction_id"))
+    prediction_id: Identifier = Field(validation_alias="id")
     created_at: Moment = Field(None, validation_alias=AliasChoices("createdAt", "created_at"))
     request: Body = Field(default_factory=dict, validation_alias=AliasChoices("requestBody", "request_body"))
-    model: Text = None
-    word: Text = Field(None, validation_alias="status")
+    model: ModelName = None
+    word: Annotated[str | None, BeforeValidator(_text)] = Field(None, validation_alias="status")
     result: Body = Field(default_factory=dict)
     """What a look at the prediction would give; a row need not have it."""
 
-    @property
-    def report(self) -> Report | None:
-        """What it says of the prediction; None when that is nothing, or that it is done but not with what."""
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, row: object) -> object:
+        if not isinstance(row, dict):
+            return row
+        ids = (PredictionId.of(row.get(name)) for name in _IDS)
+        times = (row.get(name) for name in ("createdAt", "created_at"))
+        own = next((each for each in times if moment(each)), None)
+        return row | {
+            "id": next((each for each in ids if each), None),
+            "createdAt": own or _body(row.get("result")).get("created_at"),
+        }
+
+    def report(self, wire: dict[str, Any]) -> Report | None:
+        """What it says of the prediction; None when that is nothing, or that it is done but not with what.
+
+        Args:
+            wire: The validation context of a report.
+        """
         created = self.created_at.isoformat() if self.created_at else None
         row = {"status": self.word, "model": self.model, "created_at": created}
         told = {name: value for name, value in self.result.items() if value is not None}
-        report = Report.model_validate({**row, **told, "id": self.prediction_id})
+        report = Report.model_validate({**row, **told, "id": self.prediction_id}, context=wire)
         return None if report.word == NO_WORD or report.names_no_clip else report

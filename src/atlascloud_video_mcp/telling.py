@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from atlascloud_video_mcp.money import in_dollars
+from atlascloud_video_mcp.quoting import in_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.catalogue import Model, Offer, Parameter
     from atlascloud_video_mcp.predictions import Balance
 
-_LONGEST_DEFAULT = 60  # characters
+
+_LONGEST_WORDS = 120  # characters
 
 
 def as_data(offer: Offer, model: Model | None, *, longest: int) -> dict[str, Any]:
@@ -32,8 +34,8 @@ def as_data(offer: Offer, model: Model | None, *, longest: int) -> dict[str, Any
 def as_lines(offer: Offer, model: Model | None, *, longest: int) -> Iterator[str]:
     """A model on a line; its parameters where it is known on one more each."""
     price = "" if offer.price_usd is None else f", ${offer.price_usd:.10g}"
-    unit = f" per {offer.price_unit}" if price and offer.price_unit else ""
-    yield f"{offer.id}: {offer.name}{price}{unit}"
+    unit = f" per {in_marks(offer.price_unit, _LONGEST_WORDS)}" if price and offer.price_unit else ""
+    yield f"{offer.id}: {in_marks(offer.name, _LONGEST_WORDS)}{price}{unit}"
     for parameter in model.offered if model else ():
         facts = _parameter(parameter, longest)
         said = [facts["type"], "required" if facts["required"] else None, facts.get("allowed")]
@@ -47,7 +49,7 @@ def _parameter(parameter: Parameter, longest: int) -> dict[str, Any]:
         "name": parameter.name,
         "type": parameter.type,
         "required": parameter.must_be_given,
-        "default": parameter.default if len(json.dumps(parameter.default)) <= _LONGEST_DEFAULT else None,
+        "default": parameter.told_default,
         "allowed": parameter.allowed,
         "description": _cut(parameter.description, longest),
     }

@@ -13,9 +13,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
+from typing_extensions import override
 
 from atlascloud_video_mcp.errors import SettingsError
 from atlascloud_video_mcp.network import is_loopback
+from atlascloud_video_mcp.quoting import Mask, printable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -61,9 +63,24 @@ def require_sandbox() -> None:
 
 def log_to_stderr(settings: Settings) -> None:
     """Send what is logged to stderr, at the level of the settings."""
-    logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainLines(Mask(settings.api_key.get_secret_value() if settings.api_key else None)))
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
     if settings.log_level != "DEBUG":
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
+
+
+class PlainLines(logging.Formatter):
+    """What is logged, a line a record but for tracebacks, without the key: some of it comes from outside."""
+
+    def __init__(self, mask: Mask) -> None:
+        super().__init__("%(name)s: %(message)s")
+        self._mask = mask
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        lines = super().format(record).split("\n") if record.exc_info else [super().format(record)]
+        return "\n".join(printable(self._mask(line)) for line in lines)
 
 
 @contextmanager

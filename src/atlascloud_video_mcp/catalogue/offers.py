@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _ID = re.compile(r"[A-Za-z0-9][\w./:@+-]{0,119}", re.ASCII)
-_LONGEST = 60  # characters of a name
+_LONGEST, _LONGEST_UNIT = 60, 30  # characters of a name, and of what a price is for
 _ANIMATES = re.compile(r"\b(?:image|photo|picture|reference|start end|first frame)s? ?to ?videos?\b")
 _DOES_OTHERWISE = re.compile(r"\b(?:text|video|image|audio|speech)s? ?to ?(?:video|image|audio|speech|music|text|3)")
 _CLOSE = 0.6  # of 1, how alike a misspelled name is at least
@@ -102,7 +102,7 @@ def _price(price: object) -> tuple[float | None, str | None]:
         return _usd(price), None
     for side in (price.get("actual"), price, price.get("origin")):
         if isinstance(side, dict) and (usd := _usd(side.get("base_price"))) is not None:
-            return usd, _line(side.get("unit") or price.get("unit"))[:30] or None
+            return usd, harmless(_line(side.get("unit") or price.get("unit")), _LONGEST)[:_LONGEST_UNIT] or None
     return None, None
 
 

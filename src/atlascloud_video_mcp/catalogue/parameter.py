@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atlascloud_video_mcp.bodies import seconds_in
-from atlascloud_video_mcp.quoting import harmless
+from atlascloud_video_mcp.quoting import harmless, in_marks, printable
 
 _MOST_VALUES = 20
 _LONGEST = 60  # characters of a value or a name in a sentence of ours
@@ -49,6 +49,14 @@ class Parameter:
     def default(self) -> object:
         """What the model takes when it is left out; None when the schema names nothing."""
         return self.rule.get("default")
+
+    @property
+    def told_default(self) -> object:
+        """The same as it is told, where it is short: its words harmless."""
+        default = self.default
+        if default is None or len(json.dumps(default)) > _LONGEST:
+            return None
+        return _told(default)
 
     @property
     def description(self) -> str:
@@ -105,8 +113,20 @@ class Parameter:
 
 def shown(value: object) -> str:
     """A value as our sentences show it: on one line, and not long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = printable(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _told(value: object) -> object:
+    match value:
+        case str():
+            return harmless(value, _LONGEST)
+        case list():
+            return [_told(each) for each in value]
+        case dict():
+            return {harmless(name, _LONGEST): _told(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def _branches(rule: Rule) -> list[Rule]:
@@ -139,7 +159,7 @@ def _kind_of(value: object) -> str:
 
 
 def _choice(values: list[object]) -> str:
-    words = [" ".join(value.split())[:_LONGEST] if isinstance(value, str) else shown(value) for value in values]
+    words = [in_marks(value, _LONGEST) if isinstance(value, str) else shown(_told(value)) for value in values]
     more = len(words) - _MOST_VALUES
     if more > 0:
         return f"{', '.join(words[:_MOST_VALUES])} and {more} more"

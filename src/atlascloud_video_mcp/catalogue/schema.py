@@ -6,7 +6,6 @@ body. They were written by several hands: references, unions with null, and flag
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 # A schema may refer to itself, even several times at each level.
 _DEEPEST = 8
 _MOST_RULES = 3000
+_LARGEST = 1e15  # of numbers and counts: no limit that anybody means is larger
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -120,11 +120,11 @@ def _old_bounds(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
 
 
 def _is_text(value: object) -> bool:

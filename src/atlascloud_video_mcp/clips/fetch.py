@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.clips.part import Part
 
 _TRANSIENT = frozenset({408, 425, 429})
-_GONE = frozenset({403, 404, 410})
+_GONE = frozenset({401, 403, 404, 410})
 _REDIRECTS = 5
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.IGNORECASE)
 
@@ -206,8 +206,9 @@ def _meaning(refused: Refused) -> CannotSave:
     if status in _GONE:
         return CannotSave(
             f"The clip is no longer there (status {status}): it has expired, as Atlas Cloud keeps clips for 14 days, "
-            "or its link has. Call get_prediction for a new link.",
+            "or its link has.",
             url_good=False,
+            link_ended=True,
         )
     if refused.transient:
         when = "later" if refused.retry_after is None else f"in {refused.retry_after:.0f} seconds"

@@ -29,9 +29,11 @@ _ADVICE = {
 class CannotSave(AtlasError):
     """A finished clip that is not on disk; the message says that its URL stays good, unless `url_good` is false."""
 
-    def __init__(self, reason: str, *, url_good: bool = True) -> None:
+    def __init__(self, reason: str, *, url_good: bool = True, link_ended: bool = False) -> None:
         super().__init__(f"{reason} The clip itself stays good at its video_url." if url_good else reason)
         self.url_good = url_good
+        self.link_ended = link_ended
+        """Whether a newer link may help."""
 
 
 class CannotPreview(AtlasError):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import json
+import math
 import re
-from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import httpx
 
@@ -22,13 +21,16 @@ from atlascloud_video_mcp.errors import (
     RequestRefused,
     ServiceUnavailable,
 )
-from atlascloud_video_mcp.network import sound
+from atlascloud_video_mcp.network import retry_after, sound
 from atlascloud_video_mcp.predictions import Report, Status
-from atlascloud_video_mcp.quoting import harmless
+from atlascloud_video_mcp.quoting import PredictionId, Quoted
 from atlascloud_video_mcp.settings import KEYS_PAGE
+from atlascloud_video_mcp.wire import opened, reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from atlascloud_video_mcp.quoting import Mask
 
 BILLING_PAGE = "https://www.atlascloud.ai/console/billing"
 
@@ -36,9 +38,6 @@ ASK_FIRST = (
     "Calling again with the same arguments looks for it and does not pay twice; only with force_new true is it "
     "submitted anew, so ask the user first."
 )
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses after which the same read or upload may well succeed."""
-_QUOTED = 200  # characters of the API's own words in a message of ours
 _TROUBLE: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ProxyError, "the proxy refuses the connection"),
     (httpx.ConnectError, "no connection"),
@@ -55,19 +54,10 @@ _TURNED_AWAY = "1010"
 """Cloudflare's code for a browser signature it does not like."""
 
 
-class Refusal(Exception):
-    """An answer other than the one asked for, before it is decided what that means for the caller."""
-
-    def __init__(self, status: int, words: str, retry_after: float | None = None) -> None:
-        super().__init__(status)
-        self.status = status
-        self.words = words
-        self.retry_after = retry_after
-
-    @property
-    def said(self) -> str:
-        """The answer as our messages quote it."""
-        return f'{self.status}, in its own words: "{self.words}"' if self.words else f"status {self.status}"
+_IDS = ("id", "prediction_id", "predictionId", "task_id", "taskId")
+_YES = frozenset({"success", "succeeded", "ok", "true"})
+_LOWEST_STATUS = 100
+_GUARDED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 @dataclass(frozen=True)
@@ -76,39 +66,128 @@ class Answer:
 
     status: int
     """The HTTP status, or the `code` inside where that says otherwise."""
-    payload: Mapping[str, Any]
-    enveloped: bool
+    payload: dict[str, Any]
+    enveloped: bool = False
     """Whether the payload came inside `data`, and so is about a prediction and not about the request."""
-    words: str
-    """What the API says about a failure, not yet made safe to show."""
+    words: Quoted = field(default_factory=partial(Quoted, ""))
+    """What the API says about a failure."""
+    retry_after: float | None = None
+    """Seconds."""
+    request_id: PredictionId | None = None
+    """By which the API's people find the request."""
+    of_the_guard: bool = False
+    """Whether not the API gave it, but what stands guard in front of it."""
+
+    @property
+    def names_prediction(self) -> bool:
+        """Whether a prediction's id is in it, whatever else it says."""
+        return self.enveloped and any(PredictionId.of(self.payload.get(name)) for name in _IDS)
+
+    @property
+    def said(self) -> str:
+        """The answer as our messages quote it."""
+        return f'{self.status}, in its own words: "{self.words}"' if self.words else f"status {self.status}"
 
 
-def read_answer(status: int, content: bytes) -> Answer:
+class Refusal(Exception):
+    """An answer other than the one asked for, before it is decided what that means for the caller."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+        self.status = answer.status
+        self.retry_after = answer.retry_after
+
+
+class Nonsense(ValueError):
+    """A success whose body is not the JSON object it should be."""
+
+    def __init__(self, request_id: PredictionId | None) -> None:
+        super().__init__("not the JSON object that was expected")
+        self.request_id = request_id
+
+
+def read_answer(response: httpx.Response, content: bytes, mask: Mask) -> Answer:
     """Take an answer out of its envelope: `{code, message, data: {...}}`, or the bare object.
 
+    Args:
+        response: Its status and headers.
+        content: Its body.
+        mask: Hides the key, wherever the answer repeats it.
+
     Raises:
-        ValueError: A success whose body is not the JSON object it should be.
+        Nonsense: A success whose body is not the JSON object it should be.
     """
+    status, headers = response.status_code, response.headers
+    wait = retry_after(headers.get("Retry-After", ""))
+    request_id = PredictionId.of(mask(headers.get("X-Request-ID")))
     try:
-        body = sound(json.loads(content))
-        code = body.get("code")
-        code = status if code is None else int(code)
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        # A byte that is no UTF-8 is no reason to throw an id away.
+        body = mask(sound(json.loads(content.decode(json.detect_encoding(content), "replace"))))
+        payload = _payload(body)
+        code = _code(body.get("code"), status, payload)
+    except (ValueError, AttributeError, RecursionError) as error:
         if is_success(status):
-            raise ValueError("not the JSON object that was expected") from error
-        return Answer(status, {}, enveloped=False, words=_words_of_no_json(content))
-    payload = body.get("data", body)
+            raise Nonsense(request_id) from error
+        page = content.lstrip()[:1] == b"<" or "html" in headers.get("Content-Type", "")
+        guarded = (page and status in _GUARDED) or "cf-mitigated" in headers
+        return Answer(
+            status,
+            {},
+            words=_words_of_no_json(content),
+            retry_after=wait,
+            request_id=request_id,
+            of_the_guard=guarded,
+        )
     return Answer(
         code if is_success(status) else status,
-        payload if isinstance(payload, dict) else {},
+        payload,
         enveloped="data" in body,
-        words=_words(body),
+        words=reason(body) or Quoted(""),
+        retry_after=wait,
+        request_id=request_id or PredictionId.of(body.get("request_id")),
+        of_the_guard="cf-mitigated" in headers,
     )
+
+
+def _payload(body: dict[str, Any]) -> dict[str, Any]:
+    """What the answer is about; of a list its one item, and all of them as `items`."""
+    data = opened(body.get("data", body))
+    if isinstance(data, list):
+        one = data[0] if len(data) == 1 and isinstance(data[0], dict) else {}
+        return {"items": data, **one}
+    return data if isinstance(data, dict) else {}
+
+
+def _code(code: object, status: int, payload: dict[str, Any]) -> int:
+    """The status that a `code` spells, which may be text, or none that HTTP knows; with an id in hand that is no no.
+
+    Raises:
+        ValueError: It says neither yes nor no.
+    """
+    if code is None or str(code).strip().lower() in _YES:
+        return status
+    try:
+        number = float(str(code))
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number) and number >= _LOWEST_STATUS:
+        return int(number)
+    if number == 0 or any(PredictionId.of(payload.get(name)) for name in _IDS):
+        return status
+    if math.isfinite(number):
+        return int(number)
+    raise ValueError("neither yes nor no")
 
 
 def is_success(status: int) -> bool:
     """Whether an HTTP status says yes."""
     return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def is_transient(status: int) -> bool:
+    """Whether the same read or upload may well succeed later: guards in front of an API have 5xx codes of their own."""
+    return status in {408, 425, 429} or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def is_verdict(answer: Answer) -> bool:
@@ -121,20 +200,6 @@ def is_verdict(answer: Answer) -> bool:
 def status_of(payload: Mapping[str, Any]) -> Status:
     """Where a prediction stands by a payload that need not name it."""
     return Report.model_validate({**payload, "id": "any"}).status
-
-
-def shown(words: str, *, secret: str, most: int = _QUOTED) -> str:
-    """Words of the API made safe to show in quotation marks, and without the key."""
-    for _ in range(2):  # what is escaped may hold the key too
-        for spelling in _spellings(secret):
-            words = words.replace(spelling, "***")
-        words = html.unescape(words)
-    return harmless(words, most)
-
-
-def _spellings(secret: str) -> tuple[str, ...]:
-    """The key as it is, and as it stands in URLs and in base64."""
-    return secret, quote(secret, safe=""), b64encode(secret.encode()).decode().rstrip("=")
 
 
 def in_words(error: Exception) -> str:
@@ -154,31 +219,29 @@ def meaning(refusal: Refusal) -> AtlasError:
 
     Source: Atlas Cloud docs, errors page.
     """
-    said, seconds = refusal.said, refusal.retry_after
-    match refusal.status:
+    answer = refusal.answer
+    said, seconds = answer.said, answer.retry_after
+    wait = f"{seconds:.0f} seconds" if seconds is not None else "a minute"
+    match answer.status:
+        case status if answer.of_the_guard or _TURNED_AWAY in answer.words or _is_redirect(status):
+            return _of_what_stands_before_it(answer, wait)
         case 401:
             return KeyRejected(
                 f"Atlas Cloud does not accept the API key ({said}). Renew it at {KEYS_PAGE} and set ATLASCLOUD_API_KEY."
             )
-        case status if status == HTTPStatus.PAYMENT_REQUIRED or _speaks_of_the_balance(refusal):
+        case status if status == HTTPStatus.PAYMENT_REQUIRED or _speaks_of_the_balance(answer):
             return BalanceTooLow(f"The balance is too low ({said}). Top up at {BILLING_PAGE}, then call again.")
-        case 403 if _TURNED_AWAY in refusal.words:
-            return NotAllowed(
-                f"The guard in front of Atlas Cloud turns this computer away ({said}); the API key has no part in it. "
-                "Use another network, without VPN or proxy, or a newer version of this server."
-            )
         case 403:
             return NotAllowed(f"This API key may not do that ({said}). Use another model or another key.")
         case 413:
             return RequestRefused(
-                f"The picture is too large for Atlas Cloud ({said}). Give a smaller one.", status=refusal.status
+                f"The picture is too large for Atlas Cloud ({said}). Give a smaller one.", status=answer.status
             )
         case 429:
-            wait = f"{seconds:.0f} seconds" if seconds is not None else "a minute"
             return RateLimited(f"Too many requests ({said}). Wait {wait}, then call again.", retry_after=seconds)
         case 451:
             return NotAllowed(f"Atlas Cloud does not serve this region ({said}). Use it from one that it serves.")
-        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in TRANSIENT:
+        case status if is_transient(status):
             return unavailable(f"it answers {said}", seconds)
         case status:
             return RequestRefused(
@@ -186,23 +249,38 @@ def meaning(refusal: Refusal) -> AtlasError:
             )
 
 
-def _speaks_of_the_balance(refusal: Refusal) -> bool:
-    client_error = HTTPStatus.BAD_REQUEST <= refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return client_error and _NO_MONEY.search(refusal.words) is not None
+def _is_redirect(status: int) -> bool:
+    return HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
 
 
-def _words_of_no_json(content: bytes) -> str:
+def _of_what_stands_before_it(answer: Answer, wait: str) -> AtlasError:
+    """Our error for an answer that is not the API's own, but a guard's, a proxy's or a login page's."""
+    if _is_redirect(answer.status):
+        return RequestRefused(
+            f"What answers in the place of Atlas Cloud sends the request elsewhere (status {answer.status}), as a "
+            "moved address, a proxy or a login page does; it was not followed. Check ATLASCLOUD_BASE_URL and the "
+            "network.",
+            status=answer.status,
+        )
+    guard = f"({answer.said}); the API key has no part in it."
+    if _TURNED_AWAY in answer.words:
+        return NotAllowed(
+            f"The guard in front of Atlas Cloud turns this computer away {guard} "
+            "Use another network, without VPN or proxy, or a newer version of this server."
+        )
+    return RateLimited(
+        f"The guard in front of Atlas Cloud turned the request away {guard} "
+        f"Wait {wait}, then call again; if it stays so, use another network, without VPN or proxy.",
+        retry_after=answer.retry_after,
+    )
+
+
+def _speaks_of_the_balance(answer: Answer) -> bool:
+    client_error = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return client_error and _NO_MONEY.search(answer.words) is not None
+
+
+def _words_of_no_json(content: bytes) -> Quoted:
     """The error code of a guard in front of the API, which answers with a page or a line of text; else nothing."""
     code = re.search(rb"error(?: code)?:? (1\d{3})\b", content, re.IGNORECASE)
-    return f"error code {code[1].decode()}" if code else ""
-
-
-def _words(body: Mapping[str, Any]) -> str:
-    error = body.get("error")
-    found = [
-        body.get("message"),
-        body.get("msg"),
-        body.get("title"),
-        error.get("message") if isinstance(error, dict) else error,
-    ]
-    return next((item for item in found if isinstance(item, str) and item.strip()), "")
+    return Quoted(f"error code {code[1].decode()}" if code else "")

@@ -6,7 +6,6 @@ an envelope, codes as numbers or text), so what is read is read leniently; what 
 
 from __future__ import annotations
 
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -15,7 +14,7 @@ import httpx
 import stamina
 from pydantic import ValidationError
 
-from atlascloud_video_mcp.cloud.answers import ASK_FIRST, Refusal, in_words, meaning, shown, status_of
+from atlascloud_video_mcp.cloud.answers import ASK_FIRST, Answer, Nonsense, Refusal, in_words, meaning, status_of
 from atlascloud_video_mcp.cloud.connection import LOST, Connection
 from atlascloud_video_mcp.errors import (
     AtlasError,
@@ -25,7 +24,9 @@ from atlascloud_video_mcp.errors import (
     SubmissionUnknown,
 )
 from atlascloud_video_mcp.money import Quote, dollars
+from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.predictions import Report, Status
+from atlascloud_video_mcp.quoting import Link, PredictionId
 from atlascloud_video_mcp.records import Record
 
 if TYPE_CHECKING:
@@ -34,31 +35,35 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.pictures import Picture
 
-_LONGEST_WORD = 40  # characters of a status
 _NOT_YET_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # Right after submission an id can be answered with 400 as well as 404; an id that is gone, with 404 or 410.
 _ABSENT = frozenset({400, 404, 410})
-# After these a submission may be running all the same: a time-out, and codes that mean success elsewhere.
-_NO_VERDICT = frozenset({0, 1, 408})
+# After these a submission may be running all the same: a time-out, a code that means success elsewhere, and "see what
+# became of it over there".
+_NO_VERDICT = frozenset({1, 303, 408})
 
 
 class Cloud(Connection):
     """The endpoints that we use; see Connection."""
 
-    async def upload(self, picture: Picture) -> str:
+    async def upload(self, picture: Picture) -> Link:
         """Store a picture where the models can read it, streamed from its open file; returns its URL.
+
+        Raises:
+            ServiceUnavailable: Among others: there was no link in the answer, so nothing may be made of it.
 
         Source: Atlas Cloud docs, upload-files: multipart field `file`.
         """
 
-        async def once() -> Mapping[str, Any]:
+        async def once() -> Answer:
             picture.file.seek(0)
             files = {"file": (picture.filename, picture.file, picture.content_type)}
             return await self._request("POST", "/model/uploadMedia", files=files, limit=self._patience.upload)
 
-        reply = await self._tried(once, limit=self._patience.upload)
-        link = next((reply[key] for key in ("download_url", "url") if reply.get(key)), None)
-        if not isinstance(link, str):
+        reply = (await self._tried(once, limit=self._patience.upload)).payload
+        links = (Link.of(reply.get(name), local=self._is_local) for name in ("download_url", "url"))
+        link = next((each for each in links if each), None)
+        if link is None:
             raise ServiceUnavailable("Atlas Cloud took the picture but gave no address for it. Call again later.")
         return link
 
@@ -69,30 +74,33 @@ class Cloud(Connection):
             SubmissionUnknown: The answer was lost or makes no sense, so the job may be running and paid.
             AtlasError: Anything else; nothing was accepted and nothing is paid.
         """
-        reply: Mapping[str, Any] = {}
+        answer = Answer(0, {})
         try:
             async for attempt in stamina.retry_context(_NOT_YET_SENT, **self._retries):
                 with attempt:
-                    reply = await self._request("POST", "/model/generateVideo", json=body)
+                    answer = await self._request("POST", "/model/generateVideo", json=body)
         except _NOT_YET_SENT as error:
             raise ServiceUnavailable(
                 f"Atlas Cloud cannot be reached ({in_words(error)}). Nothing was submitted or paid: "
                 "check the network, then call again."
             ) from error
         except LOST as error:
-            raise _unknown(f"no usable answer came ({in_words(error)})") from error
+            request_id = error.request_id if isinstance(error, Nonsense) else None
+            raise _unknown(f"no usable answer came ({in_words(error)})", request_id) from error
         except Refusal as refusal:
-            if refusal.status in _NO_VERDICT or refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise _unknown(f"it answered {refusal.said}") from refusal
-            raise meaning(refusal).adding("Nothing was paid.") from refusal
-        if not isinstance(reply.get("status") or "", str):
-            raise _unknown("its answer makes no sense")
+            answer = refusal.answer
+            if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _NO_VERDICT:
+                raise meaning(refusal).adding("Nothing was paid.") from refusal
+            if not answer.names_prediction:
+                raise _unknown(f"it answered {answer.said}", answer.request_id) from refusal
+        if not isinstance(answer.payload.get("status") or "", str):
+            raise _unknown("its answer makes no sense", answer.request_id)
         try:
-            return self._report(reply)
+            return self._report(answer)
         except ValidationError as error:
-            if status_of(reply) is Status.FAILED:
+            if status_of(answer.payload) is Status.FAILED:
                 raise RequestRefused("Atlas Cloud refused the generation at once. Nothing was paid.") from error
-            raise _unknown("its answer names no prediction") from error
+            raise _unknown("its answer names no prediction", answer.request_id) from error
 
     async def prediction(self, prediction_id: str) -> Report:
         """Look at a prediction once.
@@ -102,7 +110,7 @@ class Cloud(Connection):
         """
         path = f"/model/prediction/{quote(prediction_id, safe='')}"
         try:
-            reply = await self._tried(lambda: self._request("GET", path))
+            answer = await self._tried(lambda: self._request("GET", path))
         except RequestRefused as error:
             if error.status not in _ABSENT:
                 raise
@@ -110,17 +118,18 @@ class Cloud(Connection):
                 f"Atlas Cloud knows no prediction {prediction_id!r} for this key. Check the id: list_predictions shows "
                 "what there is."
             ) from error
-        return self._report({**reply, "id": prediction_id})
+        return self._report(answer, id=prediction_id)
 
     async def history(self, page: int = 1) -> list[Record]:
         """The account's submissions, newest first, a page at a time; rows that make no sense are left out."""
-        reply = await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size=50"))
+        reply = (await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size=50"))).payload
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
-        return [record for row in rows for record in _records(row)]
+        # What was JSON text inside the answer may hold the key, too.
+        return [self.mask(record) for row in rows for record in _records(row)]
 
     def report_in(self, record: Record) -> Report | None:
         """What a row of the history says of a prediction; None when that is too little."""
-        return record.report and self._safe(record.report)
+        return record.report({"local": self._is_local})
 
     async def quote(self, body: Mapping[str, Any]) -> Quote:
         """What a generation with this body would cost; asking is free, and no answer is an answer, too.
@@ -128,7 +137,7 @@ class Cloud(Connection):
         Source: AtlasCloudAI/mcp-server on GitHub: `{price, origin_price, estimated, estimate_partial}`.
         """
         try:
-            reply = await self._tried(lambda: self._request("POST", "/model/calculate", json=body))
+            reply = (await self._tried(lambda: self._request("POST", "/model/calculate", json=body))).payload
         except AtlasError as error:
             return Quote(None, str(error))
         # the estimate of a part is no price: the whole may cost any amount more
@@ -142,25 +151,19 @@ class Cloud(Connection):
 
         Source: npm atlascloud-mcp 1.7.0, type BalanceResponse: amounts as `{value, currency}`.
         """
-        reply = await self._tried(lambda: self._request("GET", self._beside("/public/v1/balance")))
+        reply = (await self._tried(lambda: self._request("GET", self._beside("/public/v1/balance")))).payload
         available = dollars(reply.get("available"), debt=True)
         if available is None:
             raise ServiceUnavailable("Atlas Cloud answered without a balance. Call again later.")
         return available
 
-    def _report(self, payload: Mapping[str, Any]) -> Report:
-        return self._safe(Report.model_validate(payload))
+    @property
+    def _is_local(self) -> bool:
+        return is_loopback(self.host)
 
-    def _safe(self, report: Report) -> Report:
-        """The same with the API's own words made safe to show."""
-        safe = partial(shown, secret=self.require_key().get_secret_value())
-        return report.model_copy(
-            update={
-                "word": safe(report.word, most=_LONGEST_WORD),
-                "reason": report.reason and safe(report.reason),
-                "model": report.model and safe(report.model),
-            }
-        )
+    def _report(self, answer: Answer, **known: object) -> Report:
+        wire = {"envelope": answer.words, "local": self._is_local}
+        return self.mask(Report.model_validate({**answer.payload, **known}, context=wire))
 
 
 def _records(row: object) -> list[Record]:
@@ -170,7 +173,8 @@ def _records(row: object) -> list[Record]:
         return []
 
 
-def _unknown(reason: str) -> SubmissionUnknown:
+def _unknown(reason: str, request_id: PredictionId | None) -> SubmissionUnknown:
+    told = f"{reason}, X-Request-ID {request_id}" if request_id else reason
     return SubmissionUnknown(
-        f"It is not known whether Atlas Cloud accepted the request: {reason}. It may be running and paid. {ASK_FIRST}"
+        f"It is not known whether Atlas Cloud accepted the request: {told}. It may be running and paid. {ASK_FIRST}"
     )

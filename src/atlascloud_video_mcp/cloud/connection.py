@@ -13,19 +13,20 @@ import stamina
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.cloud.answers import (
-    TRANSIENT,
+    Answer,
     Refusal,
     in_words,
     is_success,
+    is_transient,
     is_verdict,
     meaning,
     read_answer,
-    shown,
     unavailable,
 )
 from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.errors import KeyRejected, SettingsError
-from atlascloud_video_mcp.network import is_loopback, retry_after
+from atlascloud_video_mcp.network import is_loopback
+from atlascloud_video_mcp.quoting import Mask
 from atlascloud_video_mcp.settings import KEYS_PAGE
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Connection:
 
     def __init__(self, base_url: str, key: SecretStr | None, *, patience: Patience | None = None) -> None:
         self._key = key
+        self.mask = Mask(key.get_secret_value() if key else None)
+        """Hides the key."""
         self._patience = patience = patience or Patience()
         self._retries: dict[str, Any] = {
             "attempts": patience.tries,
@@ -148,18 +151,16 @@ class Connection:
         """The URL of what the API has not below its own path but beside it: /public/v1 beside /api/v1."""
         return f"{self.base_url.removesuffix('/api/v1')}{path}"
 
-    async def _tried(
-        self, send: Callable[[], Awaitable[Mapping[str, Any]]], *, limit: float | None = None
-    ) -> Mapping[str, Any]:
+    async def _tried(self, send: Callable[[], Awaitable[Answer]], *, limit: float | None = None) -> Answer:
         """A request that costs nothing, tried again on everything that may pass, within the limit in seconds."""
-        reply: Mapping[str, Any] = {}
+        reply = Answer(0, {})
         deadline = anyio.current_time() + self._patience.altogether
 
         def worth_another_try(error: Exception) -> bool | float:
             if not isinstance(error, Refusal):
                 return isinstance(error, (httpx.TransportError, TimeoutError, ValueError))
-            if error.retry_after is None or error.status not in TRANSIENT:
-                return error.status in TRANSIENT
+            if error.retry_after is None or not is_transient(error.status):
+                return is_transient(error.status)
             return error.retry_after if anyio.current_time() + error.retry_after < deadline else False
 
         try:
@@ -181,7 +182,7 @@ class Connection:
         json: Mapping[str, Any] | None = None,
         files: Mapping[str, tuple[str, BinaryIO, str]] | None = None,
         limit: float | None = None,
-    ) -> Mapping[str, Any]:
+    ) -> Answer:
         """Every request to the API goes through here: key, time limit, size limit, envelope, failure.
 
         Raises:
@@ -197,12 +198,10 @@ class Connection:
             async with aclosing(response):
                 body = await _limited(response)
         self.sandbox = "X-Atlascloud-Sandbox" in response.headers
-        answer = read_answer(response.status_code, body)
+        answer = read_answer(response, body, self.mask)
         if is_success(answer.status) or is_verdict(answer):
-            return answer.payload
-        raise Refusal(
-            answer.status, shown(answer.words, secret=key), retry_after(response.headers.get("Retry-After", ""))
-        )
+            return answer
+        raise Refusal(answer)
 
 
 async def _limited(response: httpx.Response) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import stamina
 
-from atlascloud_video_mcp.cloud.answers import TRANSIENT, is_success
+from atlascloud_video_mcp.cloud.answers import is_success, is_transient
 from atlascloud_video_mcp.network import Document, Unreadable, is_loopback
 
 _VENDORS_HOSTS = ".atlascloud.ai"
@@ -92,7 +92,7 @@ async def _read(response: httpx.Response, largest: int) -> Document | None:
         return None
     if not is_success(response.status_code):
         answer = f"is answered with status {response.status_code}"
-        raise _Passing(answer) if response.status_code in TRANSIENT else Unreadable(answer)
+        raise _Passing(answer) if is_transient(response.status_code) else Unreadable(answer)
     content = bytearray()
     async for chunk in response.aiter_bytes():
         content += chunk

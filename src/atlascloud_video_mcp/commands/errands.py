@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 
-from atlascloud_video_mcp.commands import screen
-from atlascloud_video_mcp.errors import AtlasError, RateLimited, ServiceUnavailable
+from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.predictions import Prediction
 from atlascloud_video_mcp.wiring import studio_opener
 
@@ -37,12 +36,10 @@ class Errand:
     """Where the clip is to be saved in the end."""
     saves_itself: bool = False
     """Whether the steps do so."""
-    look_again: float = 10.0
-    """Seconds after which a wait that broke off is taken up again."""
     known: Prediction | None = None
 
     async def carry_out(self, open_studio: Callable[[], AbstractAsyncContextManager[Studio]], show: Show) -> Prediction:
-        """Go through the steps until the clip is there and saved, the time is up, or it failed.
+        """Go through the steps until the clip is there and saved, the time is up, or it failed; trouble is sat out.
 
         Raises:
             AtlasError: There is no prediction, or it could not be looked at to the end.
@@ -50,19 +47,7 @@ class Errand:
         async with open_studio() as studio:
             deadline = anyio.current_time() + self.wait
             steps = self.begin(studio, deadline)
-            while True:
-                try:
-                    clip = await self._follow(steps, show)
-                except (ServiceUnavailable, RateLimited) as trouble:
-                    left = deadline - anyio.current_time()
-                    if self.known is None or left <= 0:
-                        raise
-                    pause = min(left, trouble.retry_after or self.look_again)
-                    screen.say(f"{trouble} Looking again in {pause:.0f} s.")
-                    await anyio.sleep(pause)
-                    steps = studio.get_prediction(self.known.prediction_id, deadline=deadline)
-                else:
-                    break
+            clip = await self._follow(steps, show)
             if clip.video_url and not clip.saved_path:
                 # It may be on its way to the disk, and nobody but this process would bring it there.
                 clip = await self._follow(studio.get_prediction(clip.prediction_id, deadline=math.inf), show)

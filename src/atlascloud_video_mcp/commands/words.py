@@ -65,6 +65,8 @@ def _next_step(prediction: Prediction) -> str | None:
     command = f"atlascloud-video-mcp get {prediction.prediction_id}"
     if prediction.status == "processing":
         return f"Go on with: {command} --wait"
+    if prediction.may_be_charged:
+        return f"Look again in some minutes with: {command}"
     if prediction.status == "completed" and not prediction.saved_path:
         return f"Keep it with: {command} --save-to DIRECTORY"
     return None
@@ -75,12 +77,12 @@ def _headline(prediction: Prediction) -> str:
     match prediction.status:
         case "processing":
             return (
-                f"Still rendering: {age} of about {prediction.expected_seconds:.0f} s ({prediction.provider_status})."
+                f'Still rendering: {age} of about {prediction.expected_seconds:.0f} s ("{prediction.provider_status}").'
             )
         case "completed":
             return f"The clip is ready after {age}."
         case "failed":
-            return f"The generation failed after {age}: {prediction.error}"
+            return f'The generation failed after {age}: "{prediction.error}"'
         case _:
             assert_never(prediction.status)
 
@@ -93,7 +95,9 @@ def _facts(prediction: Prediction, *, lasts: bool) -> list[str]:
         prediction.saved_path and lasts and f"URL: {prediction.video_url}",
         *(f"Further output: {url}" for url in prediction.outputs[1:]),
         prediction.reused and "An earlier identical request was joined: nothing new was paid.",
-        prediction.status == "failed" and "Atlas Cloud does not charge for a failed generation.",
+        prediction.status == "failed"
+        and not prediction.may_be_charged
+        and "Atlas Cloud does not charge for a failed generation.",
         prediction.video_url
         and prediction.expires_at
         and lasts

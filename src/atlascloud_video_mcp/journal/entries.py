@@ -88,8 +88,8 @@ class Entry:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it was not seen to end."""
-        return self.report is None or self.report.status is Status.PROCESSING
+        """Whether it was not seen to end; what is done without a clip may still name it."""
+        return self.report is None or self.report.status is Status.PROCESSING or self.report.clip_missing
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
 from atlascloud_video_mcp.money import in_dollars
+from atlascloud_video_mcp.quoting import Quoted, in_marks
 from atlascloud_video_mcp.telling import balance_lines
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList
 
+_LONGEST_MODEL = 120  # characters
 _LARGEST = 20_000  # bytes of text and data together
 _LESS = frozenset(
     {"image_url", "expires_at", "completed_at", "predict_time_seconds", "expected_seconds", "duration", "notes"}
@@ -64,7 +66,7 @@ def _list_answer(listed: PredictionList, prompt_limit: int, left_out: frozenset[
 def _shortened(prediction: Prediction, prompt_limit: int, left_out: frozenset[str]) -> Prediction:
     prompt, created = prediction.prompt, prediction.created_at
     if prompt and len(prompt) > prompt_limit:
-        prompt = f"{prompt[:prompt_limit]}..."
+        prompt = Quoted(f"{prompt[:prompt_limit]}...")
     shorter = {"prompt": prompt, "created_at": created and created.replace(microsecond=0)}
     return prediction.model_copy(update=shorter | dict.fromkeys(left_out))
 
@@ -74,7 +76,7 @@ def _paragraph(prediction: Prediction) -> str:
         prediction.status,
         prediction.cost_usd is not None and in_dollars(prediction.cost_usd),
         prediction.created_at and f"{prediction.created_at:%Y-%m-%d %H:%M} UTC",
-        prediction.model,
+        prediction.model and in_marks(prediction.model, _LONGEST_MODEL),
         prediction.duration and f"{prediction.duration} s",
         prediction.sandbox and "sandbox",
     )
@@ -82,7 +84,7 @@ def _paragraph(prediction: Prediction) -> str:
         prediction.video_url and f"video_url: {prediction.video_url}",
         prediction.saved_path and f"saved_path: {prediction.saved_path}",
         prediction.error and f'error: "{prediction.error}"',
-        prediction.prompt and f"prompt: {' '.join(prediction.prompt.split())}",
+        prediction.prompt and f'prompt: "{prediction.prompt}"',
     )
     first = f"- {prediction.prediction_id}: {', '.join(fact for fact in facts if fact)}"
     return "\n  ".join((first, *(line for line in more if line)))

@@ -12,6 +12,7 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, 
 
 from atlascloud_video_mcp.money import in_dollars
 from atlascloud_video_mcp.predictions import NO_WORD
+from atlascloud_video_mcp.quoting import in_marks
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
     from atlascloud_video_mcp.server.calls import Call
 
+_LONGEST_NAME = 255  # characters
 _JOINED = "An earlier identical request was joined: nothing new was paid."
 _EMULATED = "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid."
 _FREE_OF_CHARGE = "Atlas Cloud does not charge for a failed generation."
@@ -27,10 +29,11 @@ _ASK_FIRST = "A new attempt is a new paid clip: change the picture or the prompt
 
 def upload_answer(upload: Upload) -> CallToolResult:
     """The answer of upload_image."""
+    name = in_marks(upload.filename, _LONGEST_NAME)
     lines = [
         "The picture is uploaded.",
         f"url: {upload.url}",
-        f"{upload.filename}: {upload.content_type}, {upload.width} x {upload.height} pixels, {upload.size_bytes} bytes",
+        f"{name}: {upload.content_type}, {upload.width} x {upload.height} pixels, {upload.size_bytes} bytes",
         *upload.notes,
         "Next: animate_image with this url as image.",
     ]
@@ -57,7 +60,7 @@ def prediction_answer(prediction: Prediction, call: Call, *, is_error: bool = Fa
             head, next_step = f"The clip is ready: {prediction.video_url}", _keep(prediction)
         case "failed":
             head = f'The generation failed. The reason given: "{prediction.error}"'
-            next_step = _ASK_FIRST
+            next_step = _look_again(prediction) if prediction.may_be_charged else _ASK_FIRST
         case _:
             assert_never(prediction.status)
     result = prediction.model_copy(update={"next_step": next_step, "notes": _notes(prediction)})
@@ -77,7 +80,7 @@ def _notes(prediction: Prediction) -> tuple[str, ...] | None:
     """What else is worth knowing, of money first."""
     notes = [
         prediction.reused and _JOINED,
-        prediction.status == "failed" and _FREE_OF_CHARGE,
+        prediction.status == "failed" and not prediction.may_be_charged and _FREE_OF_CHARGE,
         prediction.sandbox and _EMULATED,
         *(prediction.notes or ()),
     ]
@@ -102,6 +105,13 @@ def _wait_for(prediction: Prediction, call: Call) -> str:
     )
 
 
+def _look_again(prediction: Prediction) -> str:
+    return (
+        "It may have been charged, and may still name its clip; do not submit again. Next: get_prediction with "
+        f"prediction_id {prediction.prediction_id} in some minutes."
+    )
+
+
 def _keep(prediction: Prediction) -> str | None:
     """What is left to do for a finished clip; nothing once it is on disk."""
     if prediction.saved_path:
@@ -116,9 +126,9 @@ def _facts(prediction: Prediction) -> list[str]:
     """One fact a line."""
     facts = [
         f"prediction_id: {prediction.prediction_id}",
-        prediction.model and f"model: {prediction.model}",
+        prediction.model and f"model: {in_marks(prediction.model, _LONGEST_NAME)}",
         prediction.duration and f"duration: {prediction.duration} s",
-        prediction.prompt and f"prompt: {' '.join(prediction.prompt.split())}",
+        prediction.prompt and f'prompt: "{prediction.prompt}"',
         prediction.image_url and f"picture: {prediction.image_url}",
         *(f"further output: {url}" for url in prediction.outputs[1:]),
         prediction.status != "processing" and f"took: {prediction.elapsed_seconds:.0f} s",

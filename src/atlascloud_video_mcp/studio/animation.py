@@ -118,7 +118,7 @@ class Animation:
                 job.facts, job.durations, job.looks = mine or other.facts, other.durations, other.looks
                 if mine and news.report:
                     mine.quote = other.facts.quote
-                    await self.watching.save(job, news.report)
+                    news = replace(news, report=await self.watching.save(job, news.report))  # noqa: PLW2901 - its link may be newer
                 job.tell(news)
 
 

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from atlascloud_video_mcp.errors import AtlasError, OutOfTime
+from atlascloud_video_mcp.errors import (
+    AtlasError,
+    InvalidRequest,
+    OutOfTime,
+    OverBudget,
+    RateLimited,
+    ServiceUnavailable,
+    SubmissionUnknown,
+)
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.predictions import Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Iterator, Mapping
     from decimal import Decimal
 
     from atlascloud_video_mcp.predictions import Report
 
 
 SAVING = "Saving the clip"
+IN_TROUBLE = "Atlas Cloud does not answer at the moment, asking on"
 NOTHING_PAID = "Nothing was submitted or paid by this call so far."
 
 
@@ -30,10 +39,17 @@ def nothing_paid_yet(job: Job) -> Iterator[None]:
     """Say of what goes wrong with a job before its paid request that it cost nothing."""
     try:
         yield
+    except (SubmissionUnknown, OverBudget, InvalidRequest):
+        raise  # the first may be paid, the others say so themselves
     except AtlasError as error:
-        if job.committed or "paid" in str(error):
+        if job.committed:
             raise
         raise error.adding("Nothing was paid.") from error
+
+
+def _may_pass(trouble: Exception) -> bool:
+    """Whether it is worth waiting on, as long as there is time."""
+    return isinstance(trouble, (ServiceUnavailable, RateLimited))
 
 
 @dataclass(frozen=True)
@@ -55,8 +71,8 @@ class Facts:
     """What is known of a prediction beside the API's report; shared by all jobs that are about the same one."""
 
     request: dict[str, Any] = field(default_factory=dict)
-    parameters: frozenset[str] = frozenset()
-    """The names of all that the model takes, where they are known."""
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    """All that the model takes, where that is known, and what each is when it is left out; None: not told."""
     notes: tuple[str, ...] = ()
     doubt: str | None = None
     """What could not be checked of the request, as things stand."""
@@ -68,6 +84,8 @@ class Facts:
     """The name of the picture, for the clip's."""
     save_to: str | None = None
     saved_path: str | None = None
+    refused_link: str | None = None
+    """Where the clip could not be fetched, as its link has ended."""
 
 
 @dataclass
@@ -107,6 +125,15 @@ class Job:
         """Whether it ended without having seen the prediction's end."""
         seen_its_end = self.report is not None and self.report.status is not Status.PROCESSING
         return self.failure is not None or (self.ended_at is not None and not seen_its_end)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether it is over and another look can tell more than it told."""
+        if self.ended_at is None or self.report is None:
+            return False
+        facts, report = self.facts, self.report
+        refused = facts.refused_link is not None and facts.refused_link in report.outputs
+        return refused or report.may_change(facts.quote, facts.submitted_at, datetime.now(UTC))
 
     @property
     def age(self) -> float:
@@ -159,9 +186,9 @@ class Job:
 
         Raises:
             OutOfTime: There was no report by `answer_by`.
-            Exception: The job's failure, or its trouble when there is nothing better to tell by the deadline.
+            Exception: The job's failure, or its trouble: at once when it will not pass, else when time is up.
         """
-        old_trouble = self.trouble
+        old_trouble = told_trouble = self.trouble
         seen = max(0, len(self.log) - 1)
         beat = anyio.current_time() + heartbeat
         while True:
@@ -173,13 +200,15 @@ class Job:
                 raise self.failure
             if self.ended_at:
                 return
-            due = min(deadline, answer_by) if self.report and self.looks >= looks else answer_by
-            left = due - anyio.current_time()
-            if self.trouble and (self.trouble is not old_trouble or left <= 0):
+            known = (self.report or self.trouble) and self.looks >= looks
+            left = (min(deadline, answer_by) if known else answer_by) - anyio.current_time()
+            if self.trouble and (left <= 0 or (self.trouble is not old_trouble and not _may_pass(self.trouble))):
                 raise self.trouble
+            if self.trouble and self.trouble is not told_trouble:
+                told_trouble = self.trouble
+                yield replace(self.log[-1], doing=IN_TROUBLE)
             if left <= 0:
-                if self.report is None:
-                    raise self._out_of_time()
+                self._require_report()
                 return
             # Looks that bring nothing new wake us too: they are no end of the silence.
             with anyio.move_on_after(min(left, beat - anyio.current_time())) as silence:
@@ -189,9 +218,11 @@ class Job:
                 if seen == len(self.log) > 0:
                     yield self.log[-1]
 
-    def _out_of_time(self) -> OutOfTime:
+    def _require_report(self) -> None:
+        if self.report is not None:
+            return
         doing = self.log[-1].doing if self.log else "Starting"
-        return OutOfTime(
+        raise OutOfTime(
             f"Time is up for this call, not for the work. {doing}: no result yet. {self.stands} "
             "Call again with the same arguments; it goes on from there."
         )

@@ -6,29 +6,27 @@ import math
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.bodies import picture_of
-from atlascloud_video_mcp.clips import clip_name
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.predictions import SavedVideo, Status
 from atlascloud_video_mcp.studio.jobs import News
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.clips import ClipSaver
     from atlascloud_video_mcp.journal import Journal
     from atlascloud_video_mcp.predictions import Report
     from atlascloud_video_mcp.studio.jobs import Job
+    from atlascloud_video_mcp.studio.watching import Watching
 
 
 class Keeping:
     """Saves clips.
 
     Args:
-        saver: Where clips are fetched and stored.
+        watching: What fetches clips, and knows where they are.
         journal: Where it is written down what was saved.
     """
 
-    def __init__(self, saver: ClipSaver, journal: Journal) -> None:
-        self._saver = saver
+    def __init__(self, watching: Watching, journal: Journal) -> None:
+        self._watching = watching
         self._journal = journal
         self._under_way: dict[tuple[str, str], Job] = {}
 
@@ -61,8 +59,7 @@ class Keeping:
 
     async def _save(self, job: Job, report: Report, of: Job, target: str) -> None:
         job.tell(News(f"Saving the clip of prediction {report.prediction_id}", 0.1))
-        name = clip_name(of.facts.picture or picture_of(of.facts.request), report.prediction_id)
-        saved = await self._saver.save(report.outputs[0], target, name=name)
+        report, saved = await self._watching.fetch(of, report, target)
         of.facts.saved_path = str(saved.path)
         await self._journal.saved(report.prediction_id, of.facts.saved_path)
         video = SavedVideo(saved_path=str(saved.path), size_bytes=saved.size_bytes, video_url=report.outputs[0])

@@ -11,6 +11,7 @@ from anyio import to_thread
 
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.paths import unquoted
+from atlascloud_video_mcp.quoting import in_marks
 from atlascloud_video_mcp.studio.jobs import Job, News
 
 if TYPE_CHECKING:
@@ -82,12 +83,12 @@ class Orders:
         known = await self._catalogue.at_hand(name)
         request = await self._fitting(known, wish) if known else None
         if known is None or request is None:
-            job.tell(News(f"Reading what {name[:60]} takes", 0.005))
+            job.tell(News(f"Reading what {in_marks(name, 60)} takes", 0.005))
             self._running.start(Job(), self._read_on(name))
             known = await self._waited_for(name, wish)
             request = await self._request(known.model, wish)
         facts = job.facts
-        facts.request, facts.parameters = request, known.model.parameters
+        facts.request, facts.defaults = request, known.model.defaults
         facts.doubt = await self._catalogue.doubt(name)
         if not known.is_fresh:
             self._running.start(Job(), partial(self._renew, name=name, facts=facts))
@@ -139,5 +140,5 @@ class Orders:
             return await to_thread.run_sync(check)  # the first check takes a tenth of a second
         except InvalidInput as error:
             if doubt := await self._catalogue.doubt(model.id):
-                raise InvalidInput(f"{error} {doubt}") from error
+                raise error.adding(doubt) from error
             raise

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from atlascloud_video_mcp.bodies import prompt_of
+from atlascloud_video_mcp.bodies import in_our_order, prompt_of
 from atlascloud_video_mcp.cloud import ASK_FIRST
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected, PredictionNotFound
 from atlascloud_video_mcp.predictions import PredictionList, Report, Status
+from atlascloud_video_mcp.quoting import Quoted
 from atlascloud_video_mcp.studio.jobs import Facts, Job, News
 from atlascloud_video_mcp.studio.steps import describe
 
@@ -78,7 +79,8 @@ class Past:
         entry = await self._journal.prediction(prediction_id)
         if entry is None:
             raise PredictionNotFound(
-                f"Nothing is known here of a prediction {prediction_id[:40]!r}: get_prediction asks Atlas Cloud for it."
+                f"Nothing is known here of a prediction {Quoted(prediction_id, 40)!r}: get_prediction asks Atlas Cloud "
+                "for it."
             )
         return await self._told(prediction_id, entry, None)
 
@@ -109,7 +111,7 @@ class Past:
                 saved_path=entry.saved_path,
             )
         if record and isinstance(record.request.get("model"), str):
-            facts.request = facts.request or record.request
+            facts.request = facts.request or in_our_order(record.request)
         if record:
             facts.submitted_at = facts.submitted_at or record.created_at
         learned = _learned(known, self._cloud.report_in(record) if record else None)
@@ -148,9 +150,9 @@ def _ended(facts: Facts, report: Report, durations: Durations) -> Job:
 
 def _of_lost(entries: list[Entry]) -> Iterable[str]:
     for entry in entries[:_LOST_TOLD]:
-        what = f"{entry.request.get('model')} {prompt_of(entry.request) or ''}".strip()[:_PROMPT_OF_A_LOST_ONE]
+        what = Quoted(f"{entry.request.get('model')} {prompt_of(entry.request) or ''}", _PROMPT_OF_A_LOST_ONE)
         yield (
-            f"Of a request at {entry.at:%Y-%m-%d %H:%M} UTC ({what}) it is not known whether it arrived: "
+            f'Of a request at {entry.at:%Y-%m-%d %H:%M} UTC ("{what}") it is not known whether it arrived: '
             f"it may be running and paid. {ASK_FIRST}"
         )
     if len(entries) > _LOST_TOLD:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from atlascloud_video_mcp.bodies import duration_of, picture_of, prompt_of
+from atlascloud_video_mcp.bodies import animated_in, duration_of, prompt_of
 from atlascloud_video_mcp.journal import Stage, Terms
 from atlascloud_video_mcp.money import in_dollars
 from atlascloud_video_mcp.predictions import DryRun
+from atlascloud_video_mcp.quoting import Quoted
 from atlascloud_video_mcp.studio.animation import ANY_PICTURE, key_of
 from atlascloud_video_mcp.studio.budgets import look_at_orphans, warnings_of
 from atlascloud_video_mcp.studio.jobs import News
@@ -69,17 +70,17 @@ class Rehearsal:
         notes += _of_joining(earlier) if earlier else await self._of_budget(quote)
         rehearsed = DryRun(
             status="dry_run",
-            provider_status="not submitted",
+            provider_status=Quoted("not submitted"),
             elapsed_seconds=0.0,
             reused=False,
             sandbox=self.cloud.sandbox,
             outputs=(),
             request=request,
             cost_usd=None if quote.price is None else float(quote.price),
-            model=order.model.id,
-            prompt=prompt_of(request),
+            model=Quoted(order.model.id),
+            prompt=Quoted(prompt) if (prompt := prompt_of(request)) else None,
             duration=duration_of(request),
-            image_url=picture_of(request),
+            image_url=animated_in(request),
             notes=tuple(notes) or None,
         )
         job.tell(News("Rehearsed", 0.99, result=rehearsed))

@@ -45,7 +45,7 @@ class Running:
     def looking_at(self, prediction_id: str) -> tuple[Job, int]:
         """The job that watches a prediction, and how many looks will be over when one is that begins only now."""
         old = self._jobs.get(prediction_id)
-        if old and not old.gave_up:
+        if old and not old.gave_up and not old.may_change:
             old.nudge()
             return old, old.asked + 1
         # Where a job failed to look, what it knew of the submission stays known.

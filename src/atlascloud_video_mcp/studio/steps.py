@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from atlascloud_video_mcp.bodies import duration_of, picture_of, prompt_of
-from atlascloud_video_mcp.predictions import KEPT_FOR, Prediction, Report, Status
+from atlascloud_video_mcp.bodies import animated_in, duration_of, prompt_of
+from atlascloud_video_mcp.predictions import Prediction, Report, Status
+from atlascloud_video_mcp.quoting import Quoted, printable
 from atlascloud_video_mcp.studio.jobs import SAVING
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.jobs import Job, News
 
 
+_LONGEST_MODEL = 120  # characters
 _STILL_SAVING = "The clip is still being saved to disk; get_prediction tells when that is done."
 
 
@@ -35,7 +37,7 @@ class Step:
 def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -> Step:
     """What a job's news are at this moment, for whoever waits for it."""
     if news.report is None:
-        return Step(news.doing, news.share, news.result)
+        return Step(printable(news.doing), news.share, news.result)
     # A call whose time is up before the clip is on disk is told its URL all the same.
     notes = (*warnings, _STILL_SAVING) if news.doing == SAVING else warnings
     prediction = describe(job, news.report, sandbox=sandbox, notes=notes)
@@ -43,14 +45,14 @@ def step(job: Job, news: News, *, sandbox: bool, warnings: Sequence[str] = ()) -
     match news.report.status:
         case Status.PROCESSING:
             share += (0.98 - share) * job.durations.done_by(age)
-            doing = f"{news.doing}: {age:.0f} s of about {expected:.0f} s ({news.report.word})"
+            doing = f'{news.doing}: {age:.0f} s of about {expected:.0f} s ("{news.report.word}")'
         case Status.COMPLETED:
             doing = f"{news.doing} after {age:.0f} s"
         case Status.FAILED:
             share, doing = min(share, 0.99), f"Failed after {age:.0f} s"
         case _:
             assert_never(news.report.status)
-    return Step(f"{doing}, prediction {prediction.prediction_id}", share, prediction, news.preview)
+    return Step(printable(f"{doing}, prediction {prediction.prediction_id}"), share, prediction, news.preview)
 
 
 def describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str] = ()) -> Prediction:
@@ -59,6 +61,7 @@ def describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str] = 
     facts = job.facts
     created = report.created_at or facts.submitted_at
     cost = report.cost(facts.quote)
+    error, model, prompt = report.error, facts.request.get("model"), prompt_of(facts.request)
     return Prediction(
         prediction_id=report.prediction_id,
         status=report.status.value,
@@ -68,15 +71,16 @@ def describe(job: Job, report: Report, *, sandbox: bool, notes: Sequence[str] = 
         sandbox=sandbox,
         outputs=report.outputs,
         video_url=report.outputs[0] if report.status is Status.COMPLETED else None,
-        expires_at=created + KEPT_FOR if created and not failed else None,
-        error=report.error,
+        expires_at=None if failed else report.expires_at(facts.submitted_at),
+        error=Quoted(error) if error else None,
+        may_be_charged=report.clip_missing,
         expected_seconds=round(job.durations.median, 1) if running else None,
         predict_time_seconds=report.predict_time_seconds,
         cost_usd=None if cost is None else float(cost),
-        model=facts.request.get("model") or report.model,
-        prompt=prompt_of(facts.request),
+        model=Quoted(model, _LONGEST_MODEL) if isinstance(model, str) else report.model,
+        prompt=Quoted(prompt) if prompt else None,
         duration=duration_of(facts.request),
-        image_url=picture_of(facts.request),
+        image_url=animated_in(facts.request),
         created_at=created,
         completed_at=report.completed_at,
         saved_path=facts.saved_path,

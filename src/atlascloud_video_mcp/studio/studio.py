@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -17,6 +16,7 @@ import anyio
 
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.pacing import Durations
+from atlascloud_video_mcp.quoting import PredictionId, Quoted
 from atlascloud_video_mcp.studio.animation import Animation
 from atlascloud_video_mcp.studio.jobs import Facts, Job, nothing_paid_yet
 from atlascloud_video_mcp.studio.keeping import Keeping
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.journal import Journal
     from atlascloud_video_mcp.predictions import Prediction, Status
     from atlascloud_video_mcp.studio.steps import Step
-
-_AN_ID = re.compile(r"(?!\.{1,2}$)[!-~]{1,200}")
 
 
 class Studio:
@@ -102,7 +100,7 @@ class Studio:
             cloud, journal, saver, self._uploads, submissions, watching, self._running, poll_interval
         )
         self._rehearsal = Rehearsal(cloud, journal, saver, self._uploads, budget)
-        self._keeping = Keeping(saver, journal)
+        self._keeping = Keeping(watching, journal)
         self._past = Past(cloud, journal, self._durations)
         self._telling = Telling(cloud, journal, self._running, heartbeat, budget)
 
@@ -263,7 +261,7 @@ class Studio:
         Raises:
             PredictionNotFound: Nothing is known of it.
         """
-        return await self._past.recall(prediction_id.strip())
+        return self._cloud.mask(await self._past.recall(prediction_id.strip()))
 
     def get_balance(self, *, answer_by: float = math.inf) -> AsyncGenerator[Step, None]:
         """The money left and spent; the last step holds the Balance.
@@ -281,10 +279,12 @@ class Studio:
     def _looked_at(self, prediction_id: str) -> tuple[Job, int]:
         """The job that watches a prediction, and how many looks will be over when one is that begins only now."""
         self._cloud.require_key()
-        prediction_id = prediction_id.strip()
-        if not _AN_ID.fullmatch(prediction_id):
-            raise InvalidInput(f"{prediction_id[:40]!r} is no prediction_id: pass the id that animate_image gave.")
-        return self._running.looking_at(prediction_id)
+        known = PredictionId.of(prediction_id.strip())
+        if known is None:
+            raise InvalidInput(
+                f'"{Quoted(prediction_id, 40)}" is no prediction_id: pass the id that animate_image gave.'
+            )
+        return self._running.looking_at(known)
 
     async def _animate(self, job: Job, *, wish: Wish, force_new: bool, answer_by: float) -> None:
         with nothing_paid_yet(job):

@@ -14,6 +14,7 @@ from atlascloud_video_mcp.journal import PriceNeeded, Stage, Terms
 from atlascloud_video_mcp.predictions import Report
 from atlascloud_video_mcp.studio.budgets import look_at_orphans
 from atlascloud_video_mcp.studio.jobs import News
+from atlascloud_video_mcp.studio.matching import Matches, matches, may_be
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud import Cloud
     from atlascloud_video_mcp.journal import Claim, Entry, Journal
     from atlascloud_video_mcp.money import Quote
+    from atlascloud_video_mcp.quoting import PredictionId
     from atlascloud_video_mcp.records import Record
     from atlascloud_video_mcp.studio.jobs import Job
 
 _MOST_PAGES = 20
-_CLOCKS_DIFFER_BY = timedelta(hours=2)
+_ROWS_ARE_OUT_OF_ORDER_BY = timedelta(hours=2)
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
 _SENT = "The request was sent and may be running and paid; calling again joins it and does not pay twice."
 _FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
@@ -83,13 +85,14 @@ class Submissions:
             if entry.stage is Stage.UNKNOWN:
                 # The verdict must be there before whoever waits for it runs out of time.
                 patience = min(self._patience, (answer_by - anyio.current_time()) / 2)
-                report = await self._found(job, entry.request, since=entry.created_at, patience=patience)
-                if report is None:
-                    raise SubmissionUnknown(
-                        f"An identical request was sent at {entry.created_at:%Y-%m-%d %H:%M} UTC and its answer was "
+                found = await self._found(job, entry.request, since=entry.at, patience=patience)
+                if found.ours is None:
+                    unknown = SubmissionUnknown(
+                        f"An identical request was sent at {entry.at:%Y-%m-%d %H:%M} UTC and its answer was "
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
-                await self._journal.submitted(entry.intent_id, report, entry.created_at)
+                    raise _naming(found.probable, unknown)
+                await self._journal.submitted(entry.intent_id, _report_of(found.ours), entry.created_at)
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
@@ -121,18 +124,18 @@ class Submissions:
             AtlasError: It was not accepted, nothing was paid.
         """
         request = job.facts.request
-        await self._journal.sending(intent_id, request, job.facts.notes)
+        await self._journal.sending(intent_id, self._cloud.mask(request), job.facts.notes)
         await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
         job.committed, job.stands, job.facts.submitted_at = True, _SENT, datetime.now(UTC)
         try:
             report = await self._cloud.generate(request)
-        except SubmissionUnknown:
+        except SubmissionUnknown as error:
             await self._journal.unknown(intent_id)
             job.tell(News("The answer was lost; looking for the submission in the account's history", 0.04))
             found = await self._found(job, request, since=job.facts.submitted_at, patience=self._patience)
-            if found is None:
-                raise
-            report, job.facts.notes = found, (*job.facts.notes, _FOUND)
+            if found.ours is None:
+                raise _naming(found.probable, error) from error
+            report, job.facts.notes = _report_of(found.ours), (*job.facts.notes, _FOUND)
         except AtlasError:
             await self._journal.refused(intent_id)
             raise
@@ -142,15 +145,18 @@ class Submissions:
         await self._journal.submitted(intent_id, report, job.facts.submitted_at)
         return report
 
-    async def _found(self, job: Job, request: Mapping[str, Any], *, since: datetime, patience: float) -> Report | None:
-        """The prediction in the account's history that this request made, looked for for so many seconds."""
+    async def _found(self, job: Job, request: Mapping[str, Any], *, since: datetime, patience: float) -> Matches:
+        """What of the account's history this request made, looked for for so many seconds."""
         give_up = anyio.current_time() + patience
         while True:
-            async for record in self._history(since - _CLOCKS_DIFFER_BY):
-                if _is_of(record, request, job.facts.parameters) and not await self._is_anothers(record.prediction_id):
-                    return Report(id=record.prediction_id, model=request.get("model"))
-            if anyio.current_time() >= give_up:
-                return None
+            rows = {
+                record.prediction_id: record  # while others submit, the pages shift
+                async for record in self._history(since - _ROWS_ARE_OUT_OF_ORDER_BY)
+                if may_be(record, request, since=since) and not await self._is_anothers(record.prediction_id)
+            }
+            found = matches(list(rows.values()), request, job.facts.defaults)
+            if found.ours or anyio.current_time() >= give_up:
+                return found
             await anyio.sleep(self._patience / 10)
 
     async def _history(self, since: datetime) -> AsyncGenerator[Record, None]:
@@ -173,7 +179,15 @@ class Submissions:
         return entry is not None and entry.key != ""
 
 
-def _is_of(record: Record, request: Mapping[str, Any], parameters: frozenset[str]) -> bool:
-    """Whether a row holds our request; what the model knows no parameter for was added on the way."""
-    asked = {name for name in parameters if record.request.get(name) is not None}
-    return asked <= request.keys() and all(record.request.get(name) == value for name, value in request.items())
+def _report_of(row: Record) -> Report:
+    return Report(id=row.prediction_id, model=row.model)
+
+
+def _naming(probable: PredictionId | None, unknown: SubmissionUnknown) -> SubmissionUnknown:
+    """The same error, with the one prediction that may be the lost one."""
+    if probable is None:
+        return unknown
+    return unknown.adding(
+        f"One prediction in the account's history may be it, of the same model and prompt: look at it with "
+        f"get_prediction, prediction_id {probable}."
+    )

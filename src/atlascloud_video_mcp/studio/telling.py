@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.predictions import Balance, Status
 from atlascloud_video_mcp.studio.budgets import look_at_orphans, warnings_of
 from atlascloud_video_mcp.studio.jobs import News
@@ -49,10 +50,14 @@ class Telling:
             async with aclosing(following) as log:
                 async for news in log:
                     warnings = warnings_of(self.journal, self.budget)
-                    yield step(job, news, sandbox=self.cloud.sandbox, warnings=warnings)
+                    told = step(job, news, sandbox=self.cloud.sandbox, warnings=warnings)
+                    yield self.cloud.mask(told)
             # Whoever takes the last step and asks for more was not cancelled: the result is handed over.
             if job.report and job.report.status is Status.COMPLETED:
                 await self.journal.delivered(job.report.prediction_id)
+        except AtlasError as error:
+            error.args = self.cloud.mask(error.args)
+            raise
         finally:
             if not job.committed:
                 job.scope.cancel()

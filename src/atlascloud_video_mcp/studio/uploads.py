@@ -14,6 +14,7 @@ from anyio import to_thread
 
 from atlascloud_video_mcp.pictures import PictureRules, open_picture
 from atlascloud_video_mcp.predictions import Upload
+from atlascloud_video_mcp.quoting import Link, Quoted
 from atlascloud_video_mcp.studio.jobs import News
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class _Transfer:
 
     picture: Picture
     done: anyio.Event = field(default_factory=anyio.Event)
-    url: str = ""
+    url: Link = field(init=False)
     failure: Exception | None = None
 
     @property
@@ -84,9 +85,9 @@ class Uploads:
         upload = await self.upload(job, picture, digest)
         job.tell(News(f"Uploaded {upload.filename}", 0.99, result=upload))
 
-    async def url_of(self, digest: str) -> str | None:
+    async def url_of(self, digest: str) -> Link | None:
         """Where bytes with this digest lie already."""
-        return await self._journal.upload(digest, within=_KEPT_FOR, host=self._cloud.account)
+        return Link.of(await self._journal.upload(digest, within=_KEPT_FOR, host=self._cloud.account))
 
     async def upload(self, job: Job, picture: Picture, digest: str) -> Upload:
         """Put an open picture where the models can read it, unless the same bytes are there already or on their way.
@@ -102,7 +103,7 @@ class Uploads:
                 self._tasks.start_soon(self._carry_out, digest, self._under_way[digest])
         return Upload(
             url=url or await self._done(job, picture, self._under_way[digest]),
-            filename=picture.filename,
+            filename=Quoted(picture.filename),
             content_type=picture.content_type,
             size_bytes=picture.size_bytes,
             width=picture.width,
@@ -110,7 +111,7 @@ class Uploads:
             notes=picture.notes,
         )
 
-    async def _done(self, job: Job, picture: Picture, transfer: _Transfer) -> str:
+    async def _done(self, job: Job, picture: Picture, transfer: _Transfer) -> Link:
         size = picture.size_bytes
         while not transfer.done.is_set():
             sent = transfer.sent

@@ -1,0 +1,112 @@
+"""How values in the API's answers are read: leniently, into types that hold nothing but what they are for.
+
+Source: Atlas Cloud docs, predictions, errors and how-it-works pages, and the shapes that the vendor's own tools accept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.network import sound
+from atlascloud_video_mcp.quoting import Link, Quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MOST_OUTPUTS = 20  # a model makes one, some a few
+_DEEPEST = 5  # levels of lists and objects around a link or a reason
+_LONGEST_REASON = 200  # characters
+_OUTPUTS = ("outputs", "output", "video_url", "video", "videos", "files")
+_URLS = ("url", "download_url", "video_url", "uri", "href", "video", "videos", "file", "files", "output", "outputs")
+_REASONS = ("error", "error_message", "reason", "failure_reason", "fail_reason", "message", "msg", "title", "detail")
+_INSIDE_REASONS = ("message", "msg", "reason", "detail", "description", "error", "errors", "title", "type", "code")
+_NO_REASONS = frozenset({"", "success", "succeeded", "successful", "ok", "completed", "none", "null"})
+_MODERATION = "1039"
+_UNIX_TIME = re.compile(r"\d{9,20}(\.\d{1,9})?", re.ASCII)
+_LATE = 100_000_000_000  # in seconds the year 5138: a larger number counts in milliseconds, or in less
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def opened(value: object) -> object:
+    """What a value is that may be JSON text of one."""
+    if isinstance(value, str) and value.lstrip()[:1] in {"{", "[", '"'}:
+        try:
+            return sound(json.loads(value))
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def links(payload: dict[str, object]) -> tuple[Link, ...]:
+    """The outputs: alone or in lists, as strings or in objects, as JSON text of either."""
+    for name in _OUTPUTS:
+        if found := tuple(dict.fromkeys(_links(payload.get(name), _DEEPEST)))[:_MOST_OUTPUTS]:
+            return found
+    return ()
+
+
+def _links(value: object, levels: int) -> Iterator[Link]:
+    value = opened(value)
+    if isinstance(value, list) and levels:
+        for each in value:
+            yield from _links(each, levels - 1)
+    elif isinstance(value, dict) and levels:
+        inside = (list(_links(value.get(name), levels - 1)) for name in _URLS)
+        yield from next((found for found in inside if found), [])
+    elif link := Link.of(value):
+        yield link
+
+
+def reason(payload: dict[str, object], envelope: str = "") -> Quoted | None:
+    """Why there is no clip, from wherever it stands: in the payload, else in what its `envelope` says."""
+    words = next((found for name in _REASONS if (found := _sentence(payload.get(name), _DEEPEST))), None)
+    words = words or _sentence(envelope, 1)
+    if words is None and (code := _sentence(payload.get("error_code"), 1)):
+        words = f"error code {code}{': refused by moderation' if code == _MODERATION else ''}"
+    return Quoted(words, _LONGEST_REASON) if words else None
+
+
+def _sentence(value: object, levels: int) -> str | None:
+    value = opened(value)
+    if isinstance(value, list) and levels:
+        return next((found for each in value if (found := _sentence(each, levels - 1))), None)
+    if isinstance(value, dict) and levels:
+        return next((found for name in _INSIDE_REASONS if (found := _sentence(value.get(name), levels - 1))), None)
+    if isinstance(value, int) and not isinstance(value, bool) and value:
+        return str(value)
+    return value if isinstance(value, str) and value.strip().lower() not in _NO_REASONS else None
+
+
+def number(value: object) -> float | None:
+    """Amounts come as numbers or as text; anything else is as good as absent."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return amount if 0 <= amount < float("inf") else None
+
+
+def moment(value: object) -> datetime | None:
+    """Times come as RFC 3339 text, or as seconds or milliseconds since 1970, which may be text; without a zone in UTC.
+
+    A time long before there was such an API is none, nor is one so late that no expiry can be reckoned from it.
+    """
+    try:
+        if isinstance(value, str) and not _UNIX_TIME.fullmatch(value.strip()):
+            found = datetime.fromisoformat(value.strip())
+        elif isinstance(value, int | float | str) and not isinstance(value, bool):
+            seconds = float(value)
+            while _LATE < seconds < _LATE**2:
+                seconds /= 1000
+            found = datetime.fromtimestamp(seconds, UTC)
+        else:
+            return None
+        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found if _EARLIEST <= found <= _LATEST else None

@@ -94,7 +94,7 @@ async def test_what_was_made_is_listed_once_the_newest_first(sandbox: Sandbox, b
 
     assert sorted(prediction.prediction_id for prediction in told.predictions) == sorted([one, two, foreign])
     assert told.notes == few.notes == ()
-    by_prompt = {prediction.prompt: prediction for prediction in told.predictions}
+    by_prompt = {str(prediction.prompt): prediction for prediction in told.predictions}
     assert {prompt: prediction.status for prompt, prediction in by_prompt.items()} == {
         "one": "completed",
         "two": "processing",
@@ -289,7 +289,7 @@ async def test_submissions_whose_answer_was_lost_are_mentioned(sandbox: Sandbox,
 
     assert told.predictions == ()
     assert len(told.notes) == 4
-    assert f"UTC ({STANDARD} lost 3) it is not known whether it arrived" in told.notes[0]
+    assert f'UTC ("{STANDARD} lost 3) it is not known whether it arrived' in told.notes[0]
     assert "force_new" in told.notes[0]
     assert told.notes[3] == "The same is true of 1 more."
 
@@ -315,7 +315,7 @@ async def test_the_list_says_the_same_as_text_and_as_data(sandbox: Sandbox, base
         assert known[field] in text
         assert known[field] in [each.get(field) for each in data["predictions"]]
     assert f"- {known['prediction_id']}: completed, $0.30, {known['created_at'][:10]}" in text
-    assert "prompt: wind and rain" in text
+    assert 'prompt: "wind and rain"' in text
     assert text_of(only) == "There are no such predictions."
     assert wrong.is_error
     assert "limit" in text_of(wrong)

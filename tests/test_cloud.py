@@ -124,7 +124,7 @@ async def test_reads_are_tried_four_times_at_most(sandbox: Sandbox, base_url: st
     assert counted(sandbox, "prediction") == 4
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 410, 413, 422, 451, 501, 302])
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 410, 413, 422, 451, 302])
 async def test_what_will_not_pass_is_not_tried_again(sandbox: Sandbox, base_url: str, status: int) -> None:
     sandbox.script(Fault(endpoint="prediction", action="status", status=status, times=9))
 
@@ -207,8 +207,7 @@ async def test_a_code_that_says_no_inside_http_200_is_a_failure(sandbox: Sandbox
         *(Fault(endpoint="generate", action="status", status=status) for status in (408, 500, 502, 503, 504, 520)),
         answer("generate", {"status": "error", "message": "Bad gateway"}, status=502),
         Fault(endpoint="generate", action="wrong_types", act=True),
-        answer("generate", {"code": 0, "data": {"id": "p1"}}),
-        answer("generate", '{"code": 1e999, "data": {"id": "p1"}}'),
+        answer("generate", {"code": 0, "data": {}}),
         Fault(endpoint="generate", action="reset_before"),
         Fault(endpoint="generate", action="reset_after"),
         Fault(endpoint="generate", action="truncate"),

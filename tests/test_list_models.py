@@ -11,6 +11,7 @@ import pytest
 from mcp import Client
 
 from atlascloud_sandbox import Fault, Sandbox
+from atlascloud_video_mcp.quoting import in_marks
 from atlascloud_video_mcp.server import build_server
 from kit import FAST, PRO, STANDARD, catalogue_of, cloud_at, studio_at, text_of
 
@@ -47,7 +48,7 @@ async def found(client: Client, query: str | None = None) -> tuple[dict[str, Any
     text = text_of(result)
     for model in data["models"]:
         assert {"id", "name"} <= model.keys() <= {"id", "name", "price_usd", "price_unit", "parameters"}
-        assert f"{model['id']}: {model['name']}" in text
+        assert f"{model['id']}: {in_marks(model['name'], 120)}" in text
         if "price_usd" in model:
             assert f"${model['price_usd']:.10g}" in text
         for parameter in model.get("parameters", ()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,11 @@ async def test_a_lost_submission_to_any_model_is_found_again_and_known_after_a_r
 
 async def test_a_row_with_a_parameter_that_we_did_not_send_is_anothers(sandbox: Sandbox, base_url: str) -> None:
     body = {"model": FRAMES, "first_frame_image": REMOTE}
-    rows = [{"ID": "theirs", "requestBody": body | {"seed": 5}}, {"ID": "ours", "requestBody": body | {"trace": "x"}}]
+    times = {"createdAt": str(int(time.time()))}
+    rows = [
+        {"ID": "theirs", "requestBody": body | {"seed": 5}} | times,
+        {"ID": "ours", "requestBody": body | {"trace": "x"}} | times,
+    ]
     sandbox.script(
         Fault(endpoint="generate", action="reset_before"),
         Fault(endpoint="history", action="status", status=200, body=json.dumps({"data": {"items": rows}})),

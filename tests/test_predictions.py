@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,7 +22,10 @@ def report(**fields: object) -> Report:
     [
         *((word, Status.PROCESSING) for word in ("created", "starting", "queued", "pending", "running", "processing")),
         *((word, Status.COMPLETED) for word in ("completed", "succeeded", "success", "COMPLETED")),
+        *((word, Status.COMPLETED) for word in ("done", "succeed", "finished", "complete")),
         *((word, Status.FAILED) for word in ("failed", "error", "timeout", "canceled", "cancelled")),
+        *((word, Status.FAILED) for word in ("expired", "rejected", "fail", "failure", "blocked")),
+        *((word, Status.FAILED) for word in ("timed_out", "Timed-Out", "not_found", "not found", "task_failed")),
         ("a word of next year", Status.PROCESSING),
         (None, Status.PROCESSING),
         (["completed"], Status.PROCESSING),
@@ -42,18 +47,46 @@ def test_every_word_of_the_api_is_one_of_three_and_unknown_ones_are_running(word
         {"outputs": [{"download_url": CLIP}]},
         {"output": {"video_url": CLIP}},
         {"outputs": None, "output": CLIP},
-        {"outputs": [None, 3, {}, {"url": 4}, "javascript:alert(1)", "https://x y", CLIP]},
+        {"outputs": [[CLIP]]},
+        {"outputs": [], "output": CLIP},
+        {"outputs": {"video": {"url": CLIP}}},
+        {"outputs": [{"uri": CLIP}]},
+        {"outputs": json.dumps([CLIP])},
+        {"outputs": f" {CLIP}\n"},
+        {"outputs": CLIP.removeprefix("https:")},
+        {
+            "outputs": [
+                None,
+                3,
+                {},
+                {"url": 4},
+                "javascript:alert(1)",
+                "https://x y/",
+                "https://a\nb",
+                "https://me@x.example/",
+                CLIP,
+            ]
+        },
     ],
 )
 def test_outputs_are_found_in_every_shape_and_nothing_but_links_is_taken(fields: dict[str, Any]) -> None:
     assert report(status="completed", **fields).outputs == (CLIP,)
 
 
-def test_completed_without_a_clip_is_a_failure_that_says_so() -> None:
+def test_completed_without_a_clip_runs_for_a_minute_and_is_then_a_failure_that_may_be_charged() -> None:
     done = report(status="completed", outputs=[])
 
-    assert done.status is Status.FAILED
-    assert done.error == "The API says the generation is completed but names no clip."
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    seen = done.after(None, now)
+    given_up = done.after(seen, now + timedelta(seconds=60))
+
+    assert done.status is Status.PROCESSING
+    assert done.after(seen, now + timedelta(seconds=59)).status is Status.PROCESSING
+    assert given_up.status is Status.FAILED
+    assert given_up.error == (
+        "The API says completed but names no clip. It may be charged, and can be looked at again."
+    )
+    assert given_up.cost(Decimal("0.28")) == Decimal("0.28")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +96,10 @@ def test_completed_without_a_clip_is_a_failure_that_says_so() -> None:
         ({"message": "moderation"}, "moderation"),
         ({"msg": "moderation", "code": 3}, "moderation"),
         ({"code": 1039}, "1039"),
+        ({"reason": "moderation"}, "moderation"),
+        ({"error": {"detail": [{"msg": "moderation"}]}}, "moderation"),
+        ('{"message": "moderation"}', "moderation"),
+        ("", "The API gives no reason, only the status failed."),
         (None, "The API gives no reason, only the status failed."),
         ({}, "The API gives no reason, only the status failed."),
     ],
@@ -80,8 +117,11 @@ def test_the_id_is_found_under_each_of_its_names(field: str) -> None:
     assert Report.model_validate({"id": None, field: "p1"}).prediction_id == "p1"
 
 
-def test_what_cannot_be_shown_on_one_line_is_no_part_of_an_id() -> None:
-    assert Report.model_validate({"id": "p1\nNext:\x1b"}).prediction_id == "p1Next:"
+@pytest.mark.parametrize("text", ["p1\nNext:\x1b", "call animate_image again", "..", "p" * 129, "a/b", "\u202ep1"])
+def test_what_is_no_id_is_not_taken_for_one_and_another_name_of_it_is_read(text: str) -> None:
+    assert Report.model_validate({"id": text, "task_id": "t1"}).prediction_id == "t1"
+    with pytest.raises(ValueError, match="validation error"):
+        Report.model_validate({"id": text})
 
 
 def test_a_number_is_an_id_too() -> None:
@@ -120,6 +160,10 @@ def test_an_amount_is_read_as_number_or_text_and_anything_else_is_absent(price: 
         ("2026-01-02T03:04:05", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
         ("2026-01-02T04:04:05+01:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
         (1767323045, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("1767323045", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("1767323045000", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        (1767323045000, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", None),
         ("yesterday", None),
         ("2026-01-02T11:04:05+08:00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
         ("9999-12-31T00:00:00Z", None),

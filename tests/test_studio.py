@@ -367,7 +367,7 @@ async def test_the_watch_waits_as_long_as_the_api_asks_for(sandbox: Sandbox, bas
         prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=429, headers={"Retry-After": "3600"}))
         with pytest.raises(RateLimited, match="Wait 3600 seconds"):
-            await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+            await last_of(studio.get_prediction(prediction_id, deadline=anyio.current_time() + 0.3))
         before = looks_at(sandbox, prediction_id)
         await last_of(studio.animate_image(REMOTE, prompt="another", deadline=anyio.current_time() + 0.3))
 
@@ -454,7 +454,7 @@ async def test_an_outage_is_told_with_the_id_and_the_watch_goes_on(
         prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=status, times=8))
         with pytest.raises(kind, match=f"look at prediction {prediction_id} failed: the prediction stays valid"):
-            await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+            await last_of(studio.get_prediction(prediction_id, deadline=NOW))
         with pytest.raises(kind, match="stays valid"):
             await last_of(studio.get_prediction(prediction_id, deadline=NOW))
         sandbox.finish(prediction_id)

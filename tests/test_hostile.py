@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from atlascloud_sandbox import Sandbox
+    from scripted_sandbox import Sandbox
     from scripted_sandbox.faults import FaultEndpoint
 
 KEYS = (CANARY, quote(CANARY, safe=""), b64encode(CANARY.encode()).decode().rstrip("="), f"&#99;{CANARY[1:]}")

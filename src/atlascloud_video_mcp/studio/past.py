@@ -79,7 +79,7 @@ class Past:
         entry = await self._journal.prediction(prediction_id)
         if entry is None:
             raise PredictionNotFound(
-                f'Nothing is known here of a prediction "{Quoted(prediction_id, 40)}": get_prediction asks Atlas Cloud '
+                f"Nothing is known here of a prediction {Quoted(prediction_id, 40)!r}: get_prediction asks Atlas Cloud "
                 "for it."
             )
         return await self._told(prediction_id, entry, None)

@@ -103,7 +103,12 @@ def main() -> None:
         for name, data in {"nothing: what starting takes": b"", **pictures()}.items():
             path = Path(directory, "picture")
             path.write_bytes(data)
-            task: dict[str, object] = {"image": str(path), "rules": asdict(PictureRules()), "allowed_dirs": [], "fit": None}
+            task: dict[str, object] = {
+                "image": str(path),
+                "rules": asdict(PictureRules()),
+                "allowed_dirs": [],
+                "fit": None,
+            }
             done = subprocess.run(
                 [sys.executable, "-c", MEASURE, *WORKER],
                 input=json.dumps(task).encode(),

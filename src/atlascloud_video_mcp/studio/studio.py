@@ -65,7 +65,7 @@ class Studio:
         history_patience: How long a submission whose answer was lost is searched for, seconds.
     """
 
-    def __init__(  # noqa: PLR0913 - one part or knob each
+    def __init__(
         self,
         cloud: Cloud,
         journal: Journal,

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 MOST_MEMORY = 560_000_000
 """Bytes that a picture may take in all, as a file, in its decoder and as pixels."""
-MOST_PIXELS = 51_000_000
-"""What is re-encoded is scaled down to that: two of its copies fit into the memory; a phone's 50 megapixels do, too."""
+MOST_PIXELS = 36_000_000
+"""What is re-encoded is scaled down to that: three of its copies, as resizing takes, fit into the memory."""
 
 
 class _Tiff(TiffImagePlugin.TiffImageFile):

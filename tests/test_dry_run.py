@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from mcp import Client
 from PIL import Image
 
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture, KeyRejected, SubmissionUnknown
+from atlascloud_video_mcp.pictures import Fit
 from atlascloud_video_mcp.predictions import DryRun, Prediction
 from atlascloud_video_mcp.server import build_server
 from kit import REMOTE, ROCKET, STANDARD, TINY, result_of, studio_at, text_of, until
@@ -227,3 +230,22 @@ async def test_the_text_and_the_data_of_a_dry_run_both_say_everything(
     assert data.get("cost_usd") == (0.3 if priced else None)
     assert "nothing was uploaded, submitted or paid" in text
     assert "sandbox's, not Atlas Cloud's" in text
+
+
+async def test_fit_is_tried_in_a_dry_run_and_makes_another_request(sandbox: Sandbox, base_url: str) -> None:
+    wide = "data:;base64," + base64.b64encode(wide_png()).decode()
+    async with studio_at(base_url) as studio:
+        with pytest.raises(InvalidPicture, match='fit "crop"'):
+            await rehearsed(studio, wide)
+        with pytest.raises(InvalidInput, match="fit is for pictures that are uploaded"):
+            await rehearsed(studio, REMOTE, fit=Fit.PAD)
+        notes = [" ".join((await rehearsed(studio, wide, fit=fit)).notes or ()) for fit in (Fit.PAD, Fit.CROP)]
+    assert "Padded with black from 1000 x 320 to 1000 x 401 px" in notes[0]
+    assert "Cropped to its middle from 1000 x 320 to 799 x 320 px" in notes[1]
+    assert sandbox.submissions == []
+
+
+def wide_png() -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (1000, 320)).save(out, "PNG")
+    return out.getvalue()

@@ -111,7 +111,7 @@ def test_of_a_png_only_the_picture_leaves(
 
 @SETTINGS
 @given(st.binary(min_size=1, max_size=3_000), st.integers(1, 60), st.booleans())
-def test_garbage_in_place_of_the_pixels_never_leaves(noise: bytes, times: int, stuffed: bool) -> None:
+def test_garbage_in_place_of_the_pixels_never_leaves(noise: bytes, times: int, stuffed: bool) -> None:  # noqa: FBT001
     image = Image.effect_noise((400, 320), 60)
     jpeg, png = saved(image, "JPEG"), saved(image, "PNG")
     start = jpeg.index(b"\xff\xda") + 10

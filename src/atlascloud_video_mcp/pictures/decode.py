@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 MOST_MEMORY = 560_000_000
 """Bytes that a picture may take in all, as a file, in its decoder and as pixels."""
-MOST_PIXELS = 51_000_000
-"""What is re-encoded is scaled down to that: two of its copies fit into the memory; a phone's 50 megapixels do, too."""
+MOST_PIXELS = 36_000_000
+"""What is re-encoded is scaled down to that: three of its copies, as resizing takes, fit into the memory."""
 
 
 class _Tiff(TiffImagePlugin.TiffImageFile):
@@ -118,6 +118,9 @@ class Still:
         """
         self.kind = kind
         self.most_pixels = min(most_pixels, MOST_PIXELS)
+        if kind is Kind.WEBP:  # its decoder makes two canvases when it is opened
+            width, height = _webp_size(data)
+            check_memory((width, height), len(data) + width * height * (4 + _BESIDE[kind]))
         with _explained(kind):
             self.image = _opened(data, kind)
             self.orientation = orientation or orientation_of(self.image)
@@ -233,6 +236,18 @@ def _explained(kind: Kind) -> Iterator[None]:
             f"The {kind} picture cannot be decoded: it is truncated, damaged, too large or of a rare sort. Save or "
             "export it again, as JPEG or PNG."
         ) from error
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height by a WebP's header, whatever comes behind it (RFC 9649, 2.5 to 2.7)."""
+    match data[12:16]:
+        case b"VP8X":
+            return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+        case b"VP8L":
+            bits = int.from_bytes(data[21:25], "little")
+            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        case _:
+            return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
 def _opened(data: bytes, kind: Kind) -> ImageFile:

@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 CHROMIUM ?= /usr/bin/chromium
 CLIENTS := langchain openai-agents pydantic-ai
+UPGRADE ?= --upgrade
+COMPILE := $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-strip-extras
 # On Windows see the README, which has the same commands without make.
 
 .PHONY: demo test test-ui test-clients install-test check dist wheel-test player mcpb soak bench lock clean
@@ -104,14 +107,12 @@ bench: .venv/dev.stamp  ## ten figures and what they are measured against; write
 
 # Extras stay in the pins: pip refuses a hashed `coverage[toml]` that is pinned only as `coverage`.
 lock: .venv/dev.stamp  ## renew the pinned versions
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
-		--extra sandbox --group build pyproject.toml -o requirements/sandbox.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
-		--all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
-		--extra heif --constraint requirements/dev.txt pyproject.toml -o requirements/server.txt
-	for client in $(CLIENTS); do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-strip-extras --group pyproject.toml:$$client -o requirements/client-$$client.txt || exit 1; done
+	$(COMPILE) --extra sandbox --group build pyproject.toml -o requirements/sandbox.txt
+	$(COMPILE) --all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --extra heif --constraint requirements/dev.txt pyproject.toml -o requirements/server.txt
+	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.txt -o requirements/build.txt
+	for client in $(CLIENTS); do \
+		$(COMPILE) --group pyproject.toml:$$client -o requirements/client-$$client.txt || exit 1; done
 	cd clients && npm update --silent --package-lock-only
 
 clean:

@@ -43,7 +43,15 @@ PLACES = {
         "AppData/Roaming/Code/User/mcp.json",
         ".config/Code/User/mcp.json",
     ),
-    "windsurf": (".codeium/windsurf/mcp_config.json",) * 3,
+    "devin": (
+        ".config/devin/mcp_config.json",
+        "AppData/Roaming/devin/mcp_config.json",
+        ".config/devin/mcp_config.json",
+    ),
+    "copilot-cli": (".copilot/mcp-config.json",) * 3,
+    "antigravity": (".gemini/config/mcp_config.json",) * 3,
+    "kiro": (".kiro/settings/mcp.json",) * 3,
+    "qwen-code": (".qwen/settings.json",) * 3,
     "zed": (".config/zed/settings.json", "AppData/Roaming/Zed/settings.json", ".config/zed/settings.json"),
     "cline": (".cline/data/settings/cline_mcp_settings.json",) * 3,
     "codex": (".codex/config.toml",) * 3,
@@ -78,6 +86,7 @@ def test_every_client_is_written_where_it_reads_on_each_platform(client: Client,
         ("claude-desktop", "XDG_CONFIG_HOME", "Claude/claude_desktop_config.json"),
         ("claude-code", "CLAUDE_CONFIG_DIR", ".claude.json"),
         ("codex", "CODEX_HOME", "config.toml"),
+        ("copilot-cli", "COPILOT_HOME", "mcp-config.json"),
         ("cline", "CLINE_DIR", "data/settings/cline_mcp_settings.json"),
         ("cline", "CLINE_DATA_DIR", "settings/cline_mcp_settings.json"),
         ("cline", "CLINE_MCP_SETTINGS_PATH", "."),
@@ -207,7 +216,11 @@ def test_each_client_gets_its_own_shape(tmp_path: Path) -> None:
         "claude-code": {"type": "stdio", **usual, "timeout": 1_500_000},
         "cursor": usual,
         "vscode": {"type": "stdio", **usual},
-        "windsurf": usual,
+        "copilot-cli": {"type": "local", **usual, "tools": ["*"], "timeout": 600_000},
+        "devin": usual,
+        "antigravity": usual,
+        "kiro": {**usual, "timeout": 600_000},
+        "qwen-code": {**usual, "timeout": 600_000},
         "zed": {**usual, "timeout": 600},
         "cline": {**usual, "timeout": 600},
         "codex": {**usual, "startup_timeout_sec": 30, "tool_timeout_sec": 600},
@@ -227,7 +240,8 @@ def test_each_client_gets_its_own_shape(tmp_path: Path) -> None:
 
 
 def test_no_limit_is_shorter_than_the_wait_the_server_allows_itself() -> None:
-    per_second = {"claude-code": 1000, "gemini-cli": 1000, "opencode": 1000}
+    in_milliseconds = ("claude-code", "copilot-cli", "gemini-cli", "kiro", "opencode", "qwen-code")
+    per_second = dict.fromkeys(in_milliseconds, 1000)
     for client in CLIENTS:
         wait = client_called_by_itself(client.name, shows_progress=True).wait_seconds
         limits = [limit for name, limit in client.limits.items() if not name.startswith("startup")]

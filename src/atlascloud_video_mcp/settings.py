@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import string
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,7 +19,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEY_VARIABLE = "ATLASCLOUD_API_KEY"
+_AROUND_A_KEY = string.whitespace + "\"'`\u00a0\u200b\ufeff\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
+_LIKE_A_KEY = r"(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{16,}"
+_SECRETS = (
+    (re.compile(r"^((?:[\w+.-]+://)?[^:@/]*):(?!//).*@", re.DOTALL), r"\1:***@"),  # the password of an address
+    (re.compile(r"(?i)((?:key|token|secret|pass|auth|sig)\w*=)[^&#\s]+"), r"\1***"),
+    (re.compile(rf"(?<![\w/\\.-]){_LIKE_A_KEY}(?![\w/\\.-])|(?<=//){_LIKE_A_KEY}(?=@)", re.ASCII), "***"),
+)
 KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
+
+
+def bare(key: str) -> str:
+    """A key without the quotation marks and blanks that come with it when it is copied."""
+    return key.strip(_AROUND_A_KEY)
+
+
+def without_secrets(value: str, key: str = "") -> str:
+    """A value to be shown, without the password of an address and without what is, or looks like, a key."""
+    shown = value.replace(key, "***") if key else value
+    for secret, instead in _SECRETS:
+        shown = secret.sub(instead, shown)
+    return shown
 
 
 def _web_address(value: str) -> str:
@@ -114,6 +135,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     fields = {field.alias: field for field in Settings.model_fields.values()}
     found = {str(name): environ[name] for name in fields if name and environ.get(name, "").strip()}
+    if key := bare(found.pop(KEY_VARIABLE, "")):
+        found[KEY_VARIABLE] = key
     try:
         settings = Settings.model_validate(found)
     except ValidationError as error:
@@ -125,7 +148,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             return settings
         names = ["ATLASCLOUD_DOWNLOAD_DIR"]
     faults = (
-        f"{name} is {'not usable' if name == KEY_VARIABLE else repr(found[name])}: it takes {fields[name].description}"
+        f"{name} is {'not usable' if name == KEY_VARIABLE else repr(without_secrets(found[name], key))}: "
+        f"it takes {fields[name].description}"
         for name in dict.fromkeys(names)
     )
     raise SettingsError("; ".join(faults))

@@ -30,7 +30,8 @@ _HOSTS = (
 def shown_in(*visibility: Visibility) -> dict[str, Any]:
     """The metadata of a tool that the player is shown for; `visibility` says who may call it, by default all."""
     ui: dict[str, Any] = {"resourceUri": PLAYER_URI}
-    return {"ui": ui | {"visibility": list(visibility)} if visibility else ui}
+    # The flat key is what hosts took before the specification was final; some still look for it alone.
+    return {"ui": ui | {"visibility": list(visibility)} if visibility else ui, "ui/resourceUri": PLAYER_URI}
 
 
 class PlayerPage(Resource):

@@ -11,6 +11,7 @@ import signal
 import sys
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -77,7 +78,7 @@ def _open_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -85,7 +86,7 @@ def _open_streams() -> None:
 
 def _leave_stdout() -> None:
     """Let nothing more be written to a stdout that nobody reads, not even when Python ends."""
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
@@ -208,6 +209,8 @@ def _serve(settings: Settings, speed: float) -> int:
         server = build_server(open_studio, max_wait=max_wait, local=local)
     try:
         server.run("stdio")
+    except* BrokenPipeError:  # the host is gone
+        pass
     finally:
         # The SDK keeps what libraries print off stdout while it serves, but what they left in Python's buffer, and what
         # they print at exit, would still get there.

@@ -9,7 +9,6 @@ import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,10 +83,14 @@ def open_to_others(path: Path) -> bool:
 
 def copies_of(path: Path) -> list[Path]:
     """The copies that were made of a file, the oldest first."""
-    found = [
-        (made, copy) for copy in path.parent.glob(f"{escape(path.name)}.bak-*") if (made := _COPY.search(copy.name))
-    ]
-    return [copy for _, copy in sorted(found, key=lambda each: (each[0][1], int(each[0][2] or 1)))]
+    found = path.parent.glob(f"{escape(path.name)}.bak-*")
+    return sorted((copy for copy in found if _COPY.search(copy.name)), key=_made)
+
+
+def _made(copy: Path) -> tuple[str, int]:
+    """When a copy was made, and as which of that second."""
+    _, stamp, number, *_ = _COPY.split(copy.name)
+    return stamp, int(number or 1)
 
 
 def _tidy(path: Path) -> None:
@@ -127,10 +130,10 @@ def _own(path: Path, like: os.stat_result) -> None:
 
 
 def _backed_up(path: Path, held: bytes, like: os.stat_result, now: datetime) -> Path:
-    """A copy beside the file, under a name that is free."""
+    """A copy beside the file, under a name that is free and comes after all others of the same second."""
     stem = f"{path.name}.bak-{now:%Y%m%d-%H%M%S}"
-    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-    backup = next(backup for name in names if not os.path.lexists(backup := path.with_name(name)))
+    used = [number for stamp, number in map(_made, copies_of(path)) if stem.endswith(stamp)]
+    backup = path.with_name(f"{stem}-{max(used) + 1}" if used else stem)
     with _new_file_for(backup) as temporary:
         _own(temporary, like)
         _fill(temporary, held, _OWNER_ONLY)

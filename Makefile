@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CHROMIUM ?= /usr/bin/chromium
+CYCLONEDX := cyclonedx-bom==7.5.0
 CLIENTS := langchain openai-agents pydantic-ai
 UPGRADE ?= --upgrade
 COMPILE := $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-strip-extras
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test test-ui test-clients install-test check dist wheel-test player mcpb soak bench lock clean
+.PHONY: audit owner sbom demo test test-ui test-clients install-test check dist wheel-test player mcpb soak bench lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -21,6 +22,18 @@ check: .venv/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python distribution/audit.py
+
+audit: .venv/dev.stamp  ## known vulnerabilities of what is pinned, where they can be asked for
+	$(BIN)/python distribution/audit.py
+
+owner:  ## put the account that publishes in the place of OWNER: make owner OWNER=name
+	$(PYTHON) distribution/owner.py $(OWNER)
+
+sbom: .venv/dev.stamp  ## what the program is made of, as CycloneDX
+	mkdir -p dist
+	$(BIN)/uv tool run --quiet --from $(CYCLONEDX) cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		-o dist/sbom.cdx.json requirements/server.txt
 
 dist: .venv/dev.stamp  ## the wheel and the source archive, the same byte by byte wherever they are built
 	rm -rf dist/*.whl dist/*.tar.gz
@@ -54,6 +67,7 @@ ui/node_modules/.package-lock.json: ui/package-lock.json ui/.npmrc
 mcpb: .venv/dev.stamp .venv/mcpb.stamp  ## the Claude Desktop bundle, checked and packed by the official tool
 	rm -rf build/mcpb dist/*.mcpb
 	$(BIN)/python distribution/mcpb/stage.py build/mcpb
+	$(BIN)/uv lock --quiet --no-config --project build/mcpb
 	mkdir -p dist
 	.venv/mcpb/node_modules/.bin/mcpb validate build/mcpb
 	.venv/mcpb/node_modules/.bin/mcpb pack build/mcpb dist/atlascloud-video.mcpb

@@ -74,7 +74,9 @@ async def test_a_host_finds_the_page_by_the_tools_it_is_shown_for(base_url: str,
     }
     assert (PLAYER_URI, APP_MIME_TYPE) in [(item.uri, item.mime_type) for item in listed]
     assert (page.uri, page.mime_type) == (PLAYER_URI, APP_MIME_TYPE)
-    assert page.text == PAGE.replace("https://clips.invalid", " ".join([*REMOTE_HOSTS, base_url.removesuffix("/api/v1")]))
+    assert page.text == PAGE.replace(
+        "https://clips.invalid", " ".join([*REMOTE_HOSTS, base_url.removesuffix("/api/v1")])
+    )
     # The older eras have no word for extensions: there hosts go by the tools alone.
     assert (EXTENSION_ID in extensions) is (era == "auto")
 

@@ -92,7 +92,7 @@ def test_one_command_puts_the_publisher_in_everywhere(tmp_path: Path) -> None:
         copy = tmp_path / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, copy)
-    command = [sys.executable, tmp_path / "distribution" / "owner.py"]
+    command = [sys.executable, str(tmp_path / "distribution" / "owner.py")]
 
     refused = subprocess.run([*command, "no such name"], capture_output=True, check=False)
     subprocess.run([*command, "some-body"], check=True)
@@ -127,7 +127,7 @@ class Osv(BaseHTTPRequestHandler):
 
     known: tuple[str, ...] = ()
 
-    def do_POST(self) -> None:  # noqa: N802 - the base class names it
+    def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
         names = [query["package"]["name"] for query in asked]
         body = json.dumps(
@@ -151,7 +151,7 @@ def audited(*known: str) -> subprocess.CompletedProcess[str]:
 
 
 def audit(service: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "distribution" / "audit.py", service]
+    command = [sys.executable, str(ROOT / "distribution" / "audit.py"), service]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -1,7 +1,8 @@
 """Wheels for every system: what the lock files and the bundle pin can be installed there without a compiler.
 
-A stand-in for installing it there, where neither the Python nor the system is at hand: uv resolves for them. With hashes
-required it also names what a system needs and the lock does not name. Needs a package registry: `make install-test`.
+A stand-in for installing it there, where neither the Python nor the system is at hand: uv resolves for them. With
+hashes required it also names what a system needs and the lock does not name. Needs a package
+registry: `make install-test`.
 """
 
 from __future__ import annotations

@@ -8,21 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput
+from atlascloud_video_mcp.installing import edits
 from atlascloud_video_mcp.installing.clients import CLIENTS, client_called
 from atlascloud_video_mcp.installing.command import own_command
-from atlascloud_video_mcp.installing.edits import (
-    NAME,
-    AskedKey,
-    NamedKey,
-    entries_in,
-    entry_in,
-    has_key,
-    holds_key,
-    is_off,
-    other_entry,
-    with_server,
-    without_server,
-)
 from atlascloud_video_mcp.installing.files import copies_of, open_to_others, read_file, write_file
 from atlascloud_video_mcp.installing.machine import Machine
 from atlascloud_video_mcp.installing.person import Terminal, chosen_key, shown_key
@@ -34,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from atlascloud_video_mcp.installing.clients import Client
-    from atlascloud_video_mcp.installing.edits import Key
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
@@ -49,28 +36,12 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
 
 
 def install(options: argparse.Namespace, machine: Machine, person: Terminal, *, now: datetime) -> None:
-    """Write the server into the settings of clients, or show what would be written.
-
-    Raises:
-        InvalidInput: There is no such client, or what it is to be told makes no sense.
-        CannotInstall: Its file was left as it was.
-    """
-    known: Key | None = None
-
-    def one(client: Client) -> None:
-        nonlocal known
-        known = _install(client, options, machine, person, now=now, known=known) or known
-
-    _each(options, machine, person, one)
+    """Write the server into the settings of clients, or show what would be written; raises what `run` does."""
+    _each(options, machine, person, lambda client: _install(client, options, machine, person, now=now))
 
 
 def uninstall(options: argparse.Namespace, machine: Machine, person: Terminal, *, now: datetime) -> None:
-    """Take the server out of the settings of clients.
-
-    Raises:
-        InvalidInput: There is no such client.
-        CannotInstall: Its file was left as it was.
-    """
+    """Take the server out of the settings of clients; raises what `run` does."""
     _each(options, machine, person, lambda client: _uninstall(client, options, machine, person, now=now))
 
 
@@ -84,10 +55,8 @@ def _each(options: argparse.Namespace, machine: Machine, person: Terminal, do: C
     for name in options.clients:
         try:
             client = client_called(name)
-            if client.formerly in name.lower() and client.formerly:
-                person.warned(
-                    f"{client.formerly.title()} is called {client.title} now: this is done for {client.name}."
-                )
+            if client.formerly and client.formerly in name.lower():
+                person.warned(f"{client.formerly.title()} is called {client.title} now, and is set up as that.")
             do(client)
         except AtlasError as error:
             faults.append(error)
@@ -99,39 +68,36 @@ def _each(options: argparse.Namespace, machine: Machine, person: Terminal, do: C
         raise fault
 
 
-def _install(
-    client: Client, options: argparse.Namespace, machine: Machine, person: Terminal, *, now: datetime, known: Key | None
-) -> Key | None:
-    """Write it into one client's file; returns where its key comes from, if that was said."""
+def _install(client: Client, options: argparse.Namespace, machine: Machine, person: Terminal, *, now: datetime) -> None:
+    """Write it into one client's file."""
     settings = _settings(options.env)
     command = own_command(machine)
     if command.warning:
         person.warned(command.warning)
     words = [*command.words, *(["--sandbox"] if options.sandbox else [])]
-    example = with_server(client, "", words, settings, shown_key(options, client))
+    example = edits.with_server(client, "", words, settings, shown_key(options, client))
     path = _place(options, client, machine)
     if options.print:
         person.warned(f"This belongs into {path}:")
         person.told(example.rstrip())
-        return None
+        return
     _require(client, machine, options, path)
     with _shown_instead(path, example, person):
         file = read_file(path)
-        there = entry_in(client, file.text)
-        key = chosen_key(options, client, machine.environ, person, has_one=has_key(client, there), known=known)
-        text = with_server(client, file.text, words, settings, key)
-        private = holds_key(client, text)
+        there = edits.entry_in(client, file.text)
+        key = chosen_key(options, client, machine.environ, person, has_one=edits.has_key(client, there))
+        text = edits.with_server(client, file.text, words, settings, key)
+        private = edits.holds_key(client, text)
         if text == file.text and not (private and open_to_others(path)):
             person.told(f"{client.title} is set up like this already: {path}")
         else:
             backup = write_file(file, text, now=now, private=private)
-            person.told(f"{'Added' if there is None else 'Renewed'} {NAME} in {client.title}: {path}")
+            person.told(f"{'Added' if there is None else 'Renewed'} {edits.NAME} in {client.title}: {path}")
             if backup:
                 person.told(f"What was there before: {backup}")
     _advise(client, text, key, person, in_sandbox=options.sandbox)
     _name_others(client, machine, path, person)
     person.told(client.next_step)
-    return key
 
 
 def _uninstall(
@@ -144,18 +110,18 @@ def _uninstall(
     for path in paths:
         file = read_file(path)
         try:
-            there = entries_in(client, file.text)
-            text = without_server(client, file.text)
+            there = edits.entries_in(client, file.text)
+            text = edits.without_server(client, file.text)
         except CannotInstall as error:
-            raise CannotInstall(f"{path} was left as it was: {error}. Take {NAME} out by hand.") from error
+            raise CannotInstall(f"{path} was left as it was: {error}. Take {edits.NAME} out by hand.") from error
         if there:
             backup = write_file(file, text, now=now)
-            person.told(f"Took {NAME} out of {client.title}: {path}")
+            person.told(f"Took {edits.NAME} out of {client.title}: {path}")
             person.told(f"What was there before: {backup}")
             done = True
         _look_after_copies(client, path, person, purge=options.purge)
     if not done:
-        person.told(f"{NAME} is not in {asked}: there is nothing to do.")
+        person.told(f"{edits.NAME} is not in {asked}: there is nothing to do.")
     if not options.file:
         _name_others(client, machine, asked, person)
     if done:
@@ -164,7 +130,7 @@ def _uninstall(
 
 def _look_after_copies(client: Client, path: Path, person: Terminal, *, purge: bool) -> None:
     for copy in copies_of(path):
-        if not holds_key(client, copy.read_text(encoding="utf-8", errors="replace")):
+        if not edits.holds_key(client, copy.read_text(encoding="utf-8", errors="replace")):
             continue
         if purge:
             copy.unlink()
@@ -177,14 +143,14 @@ def _name_others(client: Client, machine: Machine, path: Path, person: Terminal)
     """Tell of the entries that are in other places, and of what is not started."""
     for place in client.everywhere(machine):
         try:
-            found = entries_in(client, read_file(place).text)
+            found = edits.entries_in(client, read_file(place).text)
         except CannotInstall:
             continue  # it is another file than the one that was asked for
         for number, (keys, there) in enumerate(found.items()):
-            if place == path and not number and isinstance(there, dict) and is_off(there):
+            if place == path and not number and isinstance(there, dict) and edits.is_off(there):
                 person.warned(f"{client.title} was told not to start it: switch it on there, or in {place}.")
             if place != path or keys[: len(client.section)] != client.section:
-                person.warned(": ".join(other_entry(client, machine, place, keys)))
+                person.warned(": ".join(edits.other_entry(client, machine, place, keys)))
 
 
 def _overview(machine: Machine) -> str:
@@ -248,19 +214,16 @@ def _shown_instead(path: Path, example: str, person: Terminal) -> Iterator[None]
         raise CannotInstall(f"Stopped: {path} was left as it was.") from error
 
 
-def _advise(client: Client, text: str, key: Key | None, person: Terminal, *, in_sandbox: bool) -> None:
+def _advise(client: Client, text: str, key: edits.Key | None, person: Terminal, *, in_sandbox: bool) -> None:
     if in_sandbox:
         person.told("It makes sandbox clips, without cost. For real ones run this again without --sandbox.")
-    elif not has_key(client, entry_in(client, text)):
+    elif not edits.has_key(client, edits.entry_in(client, text)):
         person.warned(f"No API key is set yet: get one at {KEYS_PAGE}, then run this again in a terminal.")
-    match key:
-        case NamedKey(name):
-            person.told(f"{client.title} has to be started where {name} is set, since it takes the key from there.")
-        case AskedKey():
-            person.told(f"{client.title} asks for the key when it starts the server, and keeps it safe.")
-            person.warned(
-                f"{client.title}'s agents pass over a server that asks, without a word. `install copilot-cli` sets it "
-                "up for them, and for Copilot CLI."
-            )
-        case _:
-            pass
+    if key and key.variable:
+        person.told(f"{client.title} has to be started where {key.variable} is set, since it takes the key from there.")
+    if key and key.asked:
+        person.told(f"{client.title} asks for the key when it starts the server, and keeps it safe.")
+        person.warned(
+            f"{client.title}'s agents pass over a server that asks, without a word. `install copilot-cli` sets it up "
+            "for them, and for Copilot CLI."
+        )

@@ -32,57 +32,33 @@ ASKED = f"${{input:{INPUT['id']}}}"
 
 
 @dataclass(frozen=True)
-class WrittenKey:
+class Key:
+    """Where the key comes from; from nowhere, if nothing is said."""
+
+    written: SecretStr | None = None
     """The key itself, in the client's file."""
-
-    secret: SecretStr
-
-
-@dataclass(frozen=True)
-class NamedKey:
-    """A variable of the client's environment that holds the key."""
-
-    variable: str
-
-
-@dataclass(frozen=True)
-class AskedKey:
-    """The client asks for the key when it first starts the server."""
-
-
-@dataclass(frozen=True)
-class NoKey:
-    """No key, and none that was there before."""
-
-
-Key = WrittenKey | NamedKey | AskedKey | NoKey
+    variable: str = ""
+    """A variable of the client's environment that holds it."""
+    asked: bool = False
+    """Whether the client asks for it when it first starts the server."""
 
 
 def entry(client: Client, command: Sequence[str], settings: Mapping[str, str], key: Key | None) -> dict[str, Any]:
-    """The entry for a client that has none yet.
-
-    Args:
-        client: Whose shape it takes.
-        command: The words that start the server.
-        settings: Variables for the server's environment.
-        key: Where the key comes from; None when nothing is said about it.
+    """The entry for a client that has none yet; `key` None says nothing about the key.
 
     Raises:
         InvalidInput: The client cannot take the key from that variable.
     """
     variables = dict(settings)
     handed_on: dict[str, list[str]] = {}
-    match key:
-        case WrittenKey(secret):
-            variables[KEY_VARIABLE] = secret.get_secret_value()
-        case AskedKey():
-            variables[KEY_VARIABLE] = ASKED
-        case NamedKey(name) if client.reference:
-            variables[KEY_VARIABLE] = client.reference.replace("NAME", name)
-        case NamedKey(name):
-            handed_on = _handed_on(client, name)
-        case _:
-            pass
+    if key and key.written:
+        variables[KEY_VARIABLE] = key.written.get_secret_value()
+    elif key and key.asked:
+        variables[KEY_VARIABLE] = ASKED
+    elif key and key.variable and client.reference:
+        variables[KEY_VARIABLE] = client.reference.replace("NAME", key.variable)
+    elif key and key.variable:
+        handed_on = _handed_on(client, key.variable)
     environment = {client.env: variables} if variables else {}
     return {**client.launch(command), **handed_on, **environment, **client.limits}
 
@@ -158,11 +134,7 @@ def words_of(there: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def entries_in(client: Client, text: str) -> dict[tuple[str, ...], Any]:
-    """All that the file has under our name, by the keys that lead there; the one that we write comes first.
-
-    Raises:
-        Unreadable: The file is not what the client takes.
-    """
+    """All that the file has under our name, by the keys that lead there; the one that we write comes first."""
     data = client.format.read(text)
     sections = (_section(client, data), client.section, *client.further)
     paths = (keys for section in sections for keys in _spelt_out(data, (*section, NAME)))
@@ -170,11 +142,7 @@ def entries_in(client: Client, text: str) -> dict[tuple[str, ...], Any]:
 
 
 def entry_in(client: Client, text: str) -> Any:  # noqa: ANN401 - a person may have written anything there
-    """What the file has under our name where we write; None when there is nothing.
-
-    Raises:
-        Unreadable: The file is not what the client takes.
-    """
+    """What the file has under our name where we write; None when there is nothing."""
     data = client.format.read(text)
     return _at(data, (*_section(client, data), NAME))
 
@@ -232,7 +200,7 @@ def with_server(client: Client, text: str, command: Sequence[str], settings: Map
     wanted = renewed(client, old, entry(client, command, settings, key), key)
     if wanted != old:
         text = client.format.with_value(text, keys, wanted)
-    if isinstance(key, AskedKey):
+    if key and key.asked:
         index, there = _input_in(client, text)
         if there != INPUT:
             text = client.format.with_value(text, (_INPUTS, index), INPUT)
@@ -240,11 +208,7 @@ def with_server(client: Client, text: str, command: Sequence[str], settings: Map
 
 
 def without_server(client: Client, text: str) -> str:
-    """The text without our server, wherever it is in there, and without what only that needed.
-
-    Raises:
-        CannotInstall: The text cannot be changed without changing something else.
-    """
+    """The text without our server, wherever it is in there, and without what only that needed."""
     for keys in entries_in(client, text):
         text = client.format.without(text, keys)
     if client.asks:

@@ -62,13 +62,8 @@ class Machine:
     @property
     def app_data(self) -> Path:
         """Where desktop programs keep their settings on this platform."""
-        match self.platform:
-            case "darwin":
-                return self.home / "Library" / "Application Support"
-            case "win32":
-                return self.roaming
-            case _:
-                return self.xdg_config
+        mac = self.home / "Library" / "Application Support"
+        return {"darwin": mac, "win32": self.roaming}.get(self.platform, self.xdg_config)
 
     def shown(self, path: Path) -> str:
         """A path with the home as `~`, for people to read."""

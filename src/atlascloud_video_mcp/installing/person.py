@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.installing.edits import AskedKey, NamedKey, NoKey, WrittenKey
+from atlascloud_video_mcp.installing.edits import Key
 from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, bare, read_settings
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from atlascloud_video_mcp.installing.clients import Client
-    from atlascloud_video_mcp.installing.edits import Key
 
 _UNQUOTED = "The quotation marks and blanks around the key were taken off."
 _PLACEHOLDER = SecretStr("your-api-key-here")
@@ -25,6 +24,9 @@ _PLACEHOLDER = SecretStr("your-api-key-here")
 
 class Terminal:
     """Whoever is at the terminal: questions and warnings go to stderr, so that what stdout gets can be kept."""
+
+    key: Key | None = None
+    """The key that they gave, once they did."""
 
     def can_answer(self) -> bool:
         """Whether anybody sits there to be asked."""
@@ -51,19 +53,13 @@ def shown_key(options: argparse.Namespace, client: Client) -> Key | None:
     decided = _decided(options)
     if decided or options.sandbox:
         return decided
-    return AskedKey() if client.asks and not options.copy_key else WrittenKey(_PLACEHOLDER)
+    return Key(asked=True) if client.asks and not options.copy_key else Key(_PLACEHOLDER)
 
 
 def chosen_key(
-    options: argparse.Namespace,
-    client: Client,
-    environ: Mapping[str, str],
-    person: Terminal,
-    *,
-    has_one: bool,
-    known: Key | None = None,
+    options: argparse.Namespace, client: Client, environ: Mapping[str, str], person: Terminal, *, has_one: bool
 ) -> Key | None:
-    """Where the key comes from; None leaves that as it is. A known one, of a client before, is not asked for again.
+    """Where the key comes from; None leaves that as it is. What was said for a client before holds on.
 
     Raises:
         InvalidInput: There is no key to copy.
@@ -78,9 +74,9 @@ def chosen_key(
             raise InvalidInput(f"There is no {KEY_VARIABLE} in this environment to copy. Nothing was changed.")
         return _written(held, person)
     if client.asks:
-        return None if has_one else AskedKey()
-    if isinstance(known, WrittenKey):
-        return known
+        return None if has_one else Key(asked=True)
+    if person.key:
+        return person.key
     if not person.can_answer():
         return None
     if bare(held) and person.asked(f"Write down the key that {KEY_VARIABLE} holds? [Y/n] ").lower() in {"", "y", "yes"}:
@@ -92,11 +88,12 @@ def chosen_key(
 
 def _decided(options: argparse.Namespace) -> Key | None:
     if options.no_key:
-        return NoKey()
-    return NamedKey(options.key_env) if options.key_env else None
+        return Key()
+    return Key(variable=options.key_env) if options.key_env else None
 
 
-def _written(text: str, person: Terminal) -> WrittenKey:
+def _written(text: str, person: Terminal) -> Key:
     if text != bare(text):
         person.warned(_UNQUOTED)
-    return WrittenKey(read_settings({KEY_VARIABLE: text}).api_key or SecretStr(text))
+    person.key = Key(read_settings({KEY_VARIABLE: text}).api_key or SecretStr(text))
+    return person.key

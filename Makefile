@@ -2,10 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CHROMIUM ?= /usr/bin/chromium
+CYCLONEDX := cyclonedx-bom==7.5.0
 CLIENTS := langchain openai-agents pydantic-ai
+UPGRADE ?= --upgrade
+COMPILE := $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-strip-extras
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: demo test test-ui test-clients install-test check dist wheel-test recorded-answers player mcpb live soak bench figures lock clean
+.PHONY: audit owner sbom demo test test-ui test-clients install-test check dist wheel-test recorded-answers player mcpb live soak bench figures lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -18,6 +22,18 @@ check: .venv/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python distribution/audit.py
+
+audit: .venv/dev.stamp  ## known vulnerabilities of what is pinned, where they can be asked for
+	$(BIN)/python distribution/audit.py
+
+owner:  ## put the account that publishes in the place of OWNER: make owner OWNER=name
+	$(PYTHON) distribution/owner.py $(OWNER)
+
+sbom: .venv/dev.stamp  ## what the program is made of, as CycloneDX
+	mkdir -p dist
+	$(BIN)/uv tool run --quiet --from $(CYCLONEDX) cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		-o dist/sbom.cdx.json requirements/server.txt
 
 dist: .venv/dev.stamp  ## the wheel and the source archive, the same byte by byte wherever they are built
 	rm -rf dist/*.whl dist/*.tar.gz
@@ -54,6 +70,7 @@ ui/node_modules/.package-lock.json: ui/package-lock.json ui/.npmrc
 mcpb: .venv/dev.stamp .venv/mcpb.stamp  ## the Claude Desktop bundle, checked and packed by the official tool
 	rm -rf build/mcpb dist/*.mcpb
 	$(BIN)/python distribution/mcpb/stage.py build/mcpb
+	$(BIN)/uv lock --quiet --no-config --project build/mcpb
 	mkdir -p dist
 	.venv/mcpb/node_modules/.bin/mcpb validate build/mcpb
 	.venv/mcpb/node_modules/.bin/mcpb pack build/mcpb dist/atlascloud-video.mcpb
@@ -114,14 +131,12 @@ figures: .venv/dev.stamp  ## how large the house is, and how much of it one call
 
 # Extras stay in the pins: pip refuses a hashed `coverage[toml]` that is pinned only as `coverage`.
 lock: .venv/dev.stamp  ## renew the pinned versions
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
-		--extra sandbox --group build pyproject.toml -o requirements/sandbox.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
-		--all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-strip-extras \
-		--extra heif --constraint requirements/dev.txt pyproject.toml -o requirements/server.txt
-	for client in $(CLIENTS); do $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-strip-extras --group pyproject.toml:$$client -o requirements/client-$$client.txt || exit 1; done
+	$(COMPILE) --extra sandbox --group build pyproject.toml -o requirements/sandbox.txt
+	$(COMPILE) --all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --extra heif --constraint requirements/dev.txt pyproject.toml -o requirements/server.txt
+	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.txt -o requirements/build.txt
+	for client in $(CLIENTS); do \
+		$(COMPILE) --group pyproject.toml:$$client -o requirements/client-$$client.txt || exit 1; done
 	cd clients && npm update --silent --package-lock-only
 
 clean:

@@ -12,6 +12,7 @@ from atlascloud_video_mcp.installing.clients import client_called
 from atlascloud_video_mcp.installing.commands import install, uninstall
 from atlascloud_video_mcp.installing.machine import Machine
 from atlascloud_video_mcp.installing.options import add_commands
+from atlascloud_video_mcp.installing.person import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ NOW = datetime(2026, 11, 25, 13, 5, 9, tzinfo=UTC)
 
 
 @dataclass
-class Somebody:
+class Somebody(Terminal):
     """A person with answers ready; without any nobody is there to be asked."""
 
     answers: list[str] = field(default_factory=list)

@@ -643,7 +643,7 @@ async def test_clients_that_are_set_up_are_named(tmp_path: Path) -> None:
 async def test_no_client_that_is_set_up_is_told_with_those_that_could_be(tmp_path: Path) -> None:
     (nobody,) = await clients.clients(machine_at(tmp_path))
     (tmp_path / ".cursor").mkdir()
-    (tmp_path / ".gemini").mkdir()
+    prepared("gemini-cli", machine_at(tmp_path), "{}")
     (two,) = await clients.clients(machine_at(tmp_path))
 
     assert (nobody.state, two.state) == (State.WARN, State.WARN)

@@ -120,7 +120,39 @@ def test_what_a_cache_may_lose_is_warned_of(directory: str, tmp_path: Path) -> N
     assert command.words == (str(script),)
     assert command.warning is not None
     assert "lies in a cache" in command.warning
-    assert "uv tool install atlascloud-video-mcp" in command.warning
+    assert "`uv tool install`" in command.warning
+    assert "the path of its wheel" in command.warning
+
+
+@pytest.mark.parametrize(("variable", "below"), [("UV_CACHE_DIR", "a/b/bin"), ("PIPX_HOME", ".cache/1f2e/bin")])
+def test_a_cache_that_was_moved_by_a_variable_is_warned_of(variable: str, below: str, tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={variable: str(tmp_path / "elsewhere")})
+    script = tmp_path / "elsewhere" / below / "atlascloud-video-mcp"
+    script.parent.mkdir(parents=True)
+    script.touch()
+
+    command = own_command(replace(machine, program=str(script)))
+
+    assert command.warning is not None
+    assert "lies in a cache" in command.warning
+
+
+def test_what_pipx_installs_to_stay_is_not_warned_of(tmp_path: Path) -> None:
+    machine = machine_at(tmp_path, environ={"PIPX_HOME": str(tmp_path / "elsewhere")})
+    script = tmp_path / "elsewhere" / "venvs" / "atlascloud-video-mcp" / "bin" / "atlascloud-video-mcp"
+    script.parent.mkdir(parents=True)
+    script.touch()
+
+    assert own_command(replace(machine, program=str(script))).warning is None
+
+
+def test_the_temporary_directory_of_a_mac_is_known_by_its_real_name(tmp_path: Path) -> None:
+    machine = replace(machine_at(tmp_path), program="-c", executable="/private/tmp/venv/bin/python")
+
+    command = own_command(machine)
+
+    assert command.warning is not None
+    assert "lies in a temporary directory" in command.warning
 
 
 def test_what_lies_in_a_temporary_directory_is_warned_of_when_it_is_installed(tmp_path: Path) -> None:

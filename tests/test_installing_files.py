@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from atlascloud_video_mcp.installing.files import open_to_others, read_file, write_file
+from atlascloud_video_mcp.installing.files import copies_of, read_file, write_file
 from atlascloud_video_mcp.installing.problems import CannotInstall
 from installing_kit import NOW
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+root_only = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes of this kind")
 
 
@@ -31,37 +30,115 @@ def test_a_file_that_is_not_there_is_empty_and_is_made_with_its_folders_for_its_
     assert [other.name for other in path.parent.iterdir()] == ["mcp.json"]
 
 
-def test_each_change_leaves_a_copy_that_the_next_one_does_not_touch(tmp_path: Path) -> None:
+def test_each_change_leaves_a_copy_and_the_three_newest_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     path.write_bytes(b"0")
 
-    copies = [write_file(read_file(path), text, now=NOW) for text in "123"]
+    copies = [write_file(read_file(path), str(number), now=NOW) for number in range(1, 13)]
 
-    assert [copy.name for copy in copies if copy] == [
+    assert [copy.name for copy in copies if copy][:2] == [
         "mcp.json.bak-20261125-130509",
         "mcp.json.bak-20261125-130509-2",
-        "mcp.json.bak-20261125-130509-3",
     ]
-    assert [copy.read_bytes() for copy in copies if copy] == [b"0", b"1", b"2"]
-    assert path.read_bytes() == b"3"
+    assert [copy.read_bytes() for copy in copies_of(path)] == [b"9", b"10", b"11"]
+    assert sorted(tmp_path.iterdir()) == sorted([path, *copies_of(path)])
+    assert path.read_bytes() == b"12"
+
+
+def test_what_only_looks_like_a_copy_of_ours_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    theirs = [tmp_path / f"mcp.json.bak-{name}" for name in ("mine", "2026", "20261125-130509.old")]
+    for other in (path, *theirs):
+        other.write_bytes(b"0")
+
+    for _ in range(5):
+        write_file(read_file(path), "1", now=NOW)
+
+    assert all(other.read_bytes() == b"0" for other in theirs)
 
 
 @posix_only
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
-def test_the_mode_stays_and_the_copy_has_it_too(mode: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("private", [True, False])
+def test_the_mode_stays_unless_it_is_private_and_no_copy_is_for_others(
+    mode: int,
+    private: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "mcp.json"
     path.write_bytes(b"old")
     path.chmod(mode)
+    older = tmp_path / "mcp.json.bak-20250101-000000"
+    older.write_bytes(b"older")
+    older.chmod(0o644)
     before = os.umask(0o022)
 
     try:
-        copy = write_file(read_file(path), "new", now=NOW)
+        copy = write_file(read_file(path), "new", now=NOW, private=private)
     finally:
         os.umask(before)
 
     assert copy is not None
-    assert {stat.S_IMODE(each.stat().st_mode) for each in (path, copy)} == {mode}
-    assert open_to_others(path) == (mode != 0o600)
+    assert stat.S_IMODE(path.stat().st_mode) == (0o600 if private else mode)
+    assert {stat.S_IMODE(each.stat().st_mode) for each in (older, copy)} == {0o600}
+
+
+@root_only
+def test_root_leaves_a_file_and_its_copy_to_their_owner(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_bytes(b"old")
+    os.chown(path, 1234, 2345)
+
+    copy = write_file(read_file(path), "new", now=NOW, private=True)
+
+    assert copy is not None
+    for each in (path, copy):
+        assert (each.stat().st_uid, each.stat().st_gid) == (1234, 2345)
+
+
+@root_only
+def test_what_root_makes_belongs_to_whose_folder_it_is_in(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 1234, 2345)
+    path = home / ".config" / "goose" / "config.yaml"
+
+    write_file(read_file(path), "new", now=NOW)
+
+    for each in (path, path.parent, path.parent.parent):
+        assert (each.stat().st_uid, each.stat().st_gid) == (1234, 2345)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in its folders")
+def test_a_pipe_is_not_waited_for_and_a_device_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    for path in (tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(CannotInstall, match="is no regular file"):
+            read_file(path)
+
+    assert Path(os.devnull).is_char_device()
+
+
+@posix_only
+def test_a_disk_that_is_full_leaves_no_part_of_a_copy_behind(tmp_path: Path) -> None:
+    import resource  # noqa: PLC0415 - not on Windows
+
+    path = tmp_path / "mcp.json"
+    path.write_bytes(b"0" * 100_000)
+    file = read_file(path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    heard = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(CannotInstall, match="cannot be written"):
+            write_file(file, "1", now=NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, heard)
+
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"0" * 100_000
 
 
 @posix_only
@@ -97,9 +174,18 @@ def test_the_mark_of_some_windows_editors_is_read_over_and_kept(tmp_path: Path) 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
-    path.write_bytes("{}".encode("utf-16"))
+    path.write_bytes(b"\x89PNG")
 
     with pytest.raises(CannotInstall, match=r"mcp\.json is not UTF-8 text"):
+        read_file(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_text_as_some_windows_editors_save_it_is_told_as_that(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_bytes("\ufeff{}".encode(encoding))
+
+    with pytest.raises(CannotInstall, match=r"mcp\.json is UTF-16 text: save it as UTF-8"):
         read_file(path)
 
 

@@ -34,7 +34,7 @@ ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
 Era = Literal["auto", "legacy"]
 UI = Path(__file__).parent.parent / "ui"
 PAGE = (resources.files("atlascloud_video_mcp.player") / "player.html").read_text(encoding="utf-8")
-REMOTE_HOSTS = ["https://*.aliyuncs.com", "https://*.atlascloud.ai"]
+REMOTE_HOSTS = ["https://*.aliyuncs.com", "https://*.atlascloud.ai", "https://*.volces.com"]
 # What the sandbox would answer, with times that make the answer the same whenever it is read.
 RUNNING = {"id": "p1", "status": "processing", "created_at": "2099-01-01T00:00:00Z"}
 DONE = {
@@ -73,9 +73,31 @@ async def test_a_host_finds_the_page_by_the_tools_it_is_shown_for(base_url: str,
         "get_prediction": shown,
     }
     assert (PLAYER_URI, APP_MIME_TYPE) in [(item.uri, item.mime_type) for item in listed]
-    assert (page.uri, page.mime_type, page.text) == (PLAYER_URI, APP_MIME_TYPE, PAGE)
+    assert (page.uri, page.mime_type) == (PLAYER_URI, APP_MIME_TYPE)
+    assert page.text == PAGE.replace(
+        "https://clips.invalid", " ".join([*REMOTE_HOSTS, base_url.removesuffix("/api/v1")])
+    )
     # The older eras have no word for extensions: there hosts go by the tools alone.
     assert (EXTENSION_ID in extensions) is (era == "auto")
+
+
+async def test_hosts_that_look_for_the_page_by_the_flat_key_find_it_too(base_url: str) -> None:
+    async with client_of(base_url) as client:
+        metas = [tool.meta or {} for tool in (await client.list_tools()).tools]
+
+    assert [meta["ui/resourceUri"] for meta in metas if "ui" in meta] == [PLAYER_URI] * 2
+    assert not [meta for meta in metas if "ui/resourceUri" in meta and "ui" not in meta]
+
+
+async def test_the_pages_own_policy_lets_it_load_what_it_declares_and_no_more(base_url: str) -> None:
+    async with client_of(base_url) as client:
+        page = await page_of(client)
+
+    assert page.meta is not None
+    (policy,) = [found["content"] for tag, found in Parts(page.text).found if tag == "meta" and "http-equiv" in found]
+    rules = dict(rule.strip().split(" ", 1) for rule in (policy or "").split(";"))
+    declared = " ".join(page.meta["ui"]["csp"]["resourceDomains"])
+    assert (rules["img-src"], rules["media-src"], rules["default-src"]) == (declared, declared, "'none'")
 
 
 async def test_the_page_of_a_sandbox_may_load_from_the_sandbox_itself(base_url: str) -> None:

@@ -93,7 +93,6 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("ATLASCLOUD_BASE_URL", "https://example.com/?a=b"),
         ("ATLASCLOUD_BASE_URL", "https://example.com:port/"),
         ("ATLASCLOUD_BASE_URL", "https://a b/"),
-        ("ATLASCLOUD_BASE_URL", "https://:pw@example.com/"),
         ("ATLASCLOUD_ALLOWED_DIRS", os.pathsep),
         ("ATLASCLOUD_ALLOWED_DIRS", "~nosuchuser/pictures"),
         ("ATLASCLOUD_MAX_WAIT", "soon"),
@@ -137,6 +136,48 @@ def test_a_key_that_is_not_usable_is_never_shown() -> None:
     assert message.startswith("ATLASCLOUD_API_KEY is not usable: it takes ")
     assert "; ATLASCLOUD_MAX_WAIT is 'x'" in message
     assert "blanks" not in message
+
+
+@pytest.mark.parametrize(
+    ("held", "shown"),
+    [
+        ("https://user:canary@example.com/api", "https://user:***@example.com/api"),
+        ("https://:canary@example.com/", "https://:***@example.com/"),
+        ("http://user:can/ary@canary@example.com", "http://user:***@example.com"),
+        ("user:canary@example.com", "user:***@example.com"),
+        ("https://canary-0123456789abc@example.com", "https://***@example.com"),
+        ("https://example.com/?api_key=canary&a=b", "https://example.com/?api_key=***&a=b"),
+        ("canary-0123456789abcdef", "***"),
+        ("Bearer canary-0123456789abcdef", "Bearer ***"),
+    ],
+)
+def test_no_password_and_nothing_that_looks_like_a_key_is_shown_of_an_address(held: str, shown: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"ATLASCLOUD_BASE_URL": held})
+
+    assert str(caught.value).startswith(f"ATLASCLOUD_BASE_URL is {shown!r}: it takes ")
+
+
+@pytest.mark.parametrize("variable", ["ATLASCLOUD_MAX_WAIT", "ATLASCLOUD_BUDGET_USD", "ATLASCLOUD_STATE_DIR"])
+def test_the_key_in_a_wrong_variable_is_not_shown(variable: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"ATLASCLOUD_API_KEY": "canary", variable: "canary"})
+
+    assert str(caught.value).startswith(f"{variable} is '***': it takes ")
+
+
+def test_a_directory_with_a_long_name_is_shown_as_it_is() -> None:
+    with pytest.raises(SettingsError, match="'pictures/holidays-of-2026-in-norway'"):
+        read_settings({"ATLASCLOUD_STATE_DIR": "pictures/holidays-of-2026-in-norway"})
+
+
+@pytest.mark.parametrize("around", ['"', "'", "`", " ", "\u201c", "\ufeff", "\n"])
+def test_what_comes_around_a_key_when_it_is_copied_is_no_part_of_it(around: str) -> None:
+    key = read_settings({"ATLASCLOUD_API_KEY": f"{around}canary{around}"}).api_key
+
+    assert key is not None
+    assert key.get_secret_value() == "canary"
+    assert read_settings({"ATLASCLOUD_API_KEY": around * 2}).api_key is None
 
 
 def test_the_key_is_not_in_the_settings_own_text() -> None:

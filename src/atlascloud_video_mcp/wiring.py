@@ -66,6 +66,7 @@ def log_to_stderr(settings: Settings) -> None:
     handler.setFormatter(PlainLines(settings.key))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     if settings.log_level != "DEBUG":
+        logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by us, where it matters
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
 
 

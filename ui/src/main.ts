@@ -35,7 +35,6 @@ let inView = true;
 app.ontoolinput = ({ arguments: given }) => {
   situation.begun = Date.now();
   situation.asked = {
-    image: readArgument(given, "image"),
     prompt: readArgument(given, "prompt"),
     id: readArgument(given, "prediction_id"),
   };

@@ -22,7 +22,7 @@ export interface Situation {
   /** When the player learned of the call it was opened for. */
   begun: number;
   /** The arguments of that call that can be shown before there is an answer. */
-  asked: { image?: string | undefined; prompt?: string | undefined; id?: string | undefined };
+  asked: { prompt?: string | undefined; id?: string | undefined };
   facts?: Facts | undefined;
   /** When the facts came. */
   heard?: number | undefined;
@@ -93,7 +93,6 @@ function waiting({ begun, asked }: Situation, format: Format, now: number): Scen
     said: [],
     rows: [...row("Prompt", asked.prompt), ...row("Id", asked.id, true)],
     notes: [],
-    picture: link(asked.image),
     ring: {},
   };
 }
@@ -113,7 +112,7 @@ function working(situation: Situation, facts: Facts, format: Format, now: number
     said: known && age > SLOW * expected ? ["It takes longer than usual, and is still being made."] : [],
     rows: rows(facts, format),
     notes: facts.notes,
-    picture: picture(situation),
+    picture: link(situation.facts?.imageUrl),
     ring: known ? { share: shareDone(age, expected) } : {},
   };
 }
@@ -128,7 +127,7 @@ function unreachable(situation: Situation, trouble: { text?: string | undefined;
     said: [trouble.text ?? "The question was not answered.", ...(facts ? [NOT_LOST] : [])],
     rows: facts ? rows(facts, format) : row("Id", asked.id, true),
     notes: facts?.notes ?? [],
-    picture: picture(situation),
+    picture: link(situation.facts?.imageUrl),
     ring: {},
   };
 }
@@ -217,12 +216,7 @@ function cancelled({ asked }: Situation): Scene {
     ],
     rows: row("Prompt", asked.prompt),
     notes: [],
-    picture: link(asked.image),
   };
-}
-
-function picture({ facts, asked }: Situation): string | undefined {
-  return link(facts?.imageUrl) ?? link(asked.image);
 }
 
 function rows(facts: Facts, format: Format, kept: Row[] = []): Row[] {

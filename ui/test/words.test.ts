@@ -92,6 +92,14 @@ test("a locale or time zone that does not exist counts as none", () => {
   assert.equal(new Format("<b>", "Mars/Base").percent(0.5), new Format().percent(0.5));
 });
 
+test("no picture is shown but that of an answer", () => {
+  const asked = { image: "https://elsewhere.example/tracks.png", prompt: "p" };
+  const before = sceneOf({ begun: NOW, asked }, ENGLISH, NOW);
+  const facts = readFacts({ status: "processing", prediction_id: "p1", image_url: "https://a.aliyuncs.com/b.png" });
+  const after = sceneOf({ begun: NOW, asked, facts }, ENGLISH, NOW);
+  assert.deepEqual([before.picture, after.picture], [undefined, "https://a.aliyuncs.com/b.png"]);
+});
+
 test("each way things can stand has its scene", () => {
   const scene = (changes: Partial<Situation>) => sceneOf({ begun: NOW - 5000, asked: {}, ...changes }, ENGLISH, NOW);
   const facts = (content: object) => ({ facts: readFacts(content), heard: NOW - 2000 });

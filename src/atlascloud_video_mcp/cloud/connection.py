@@ -106,8 +106,7 @@ class Connection:
         """
         if self._key is None:
             raise KeyRejected(
-                f"No API key is set. Create one at {KEYS_PAGE}, put it into this server's environment "
-                "as ATLASCLOUD_API_KEY, and restart the server."
+                f"No API key is set. Create one at {KEYS_PAGE} and put it into the environment as ATLASCLOUD_API_KEY."
             )
         return self._key
 

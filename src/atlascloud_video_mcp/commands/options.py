@@ -13,10 +13,17 @@ LONGEST_WAIT = 1800.0
 """Seconds to wait for a clip unless told otherwise; clips take 30 seconds to 5 minutes."""
 
 
+_EMULATOR = "ask the built-in emulator: no key, no network, no cost"
 _STATUSES = (
     "exit status: 0 done, 1 refused or failed, 2 the command line, a setting or the key is no good, "
     "3 the clip is not finished yet, 130 interrupted (Ctrl-C)"
 )
+
+
+def add_sandbox(command: argparse.ArgumentParser, what: str = _EMULATOR) -> None:
+    """Let a command take the sandbox behind its name, too."""
+    # Without a default: it would undo a --sandbox before the command.
+    command.add_argument("--sandbox", action="store_true", default=argparse.SUPPRESS, help=what)
 
 
 def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -77,11 +84,8 @@ def _add_animate(animate: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="check everything and show the request and its price; nothing is sent"
     )
     _add_json(animate)
-    animate.add_argument(
-        "--sandbox",
-        action="store_true",
-        default=argparse.SUPPRESS,  # else it would undo a --sandbox before the command
-        help="try it out: no key, no network, no cost; the clip is saved here unless --save-to says otherwise",
+    add_sandbox(
+        animate, "try it out: no key, no network, no cost; the clip is saved here unless --save-to says otherwise"
     )
 
 
@@ -95,6 +99,7 @@ def _add_get(get: argparse.ArgumentParser) -> None:
     _add_timeout(get)
     get.add_argument("--save-to", metavar="PATH", help="an .mp4 file or a directory; nothing is overwritten")
     _add_json(get)
+    add_sandbox(get)
 
 
 def _add_list(command: argparse.ArgumentParser) -> None:
@@ -102,17 +107,20 @@ def _add_list(command: argparse.ArgumentParser) -> None:
     command.add_argument("--limit", type=_count, default=10, metavar="N", help="1 to 50 (default: %(default)s)")
     command.add_argument("--status", choices=("processing", "completed", "failed"), help="only those")
     _add_json(command)
+    add_sandbox(command)
 
 
 def _add_balance(balance: argparse.ArgumentParser) -> None:
     balance.description = "Shows the money left on the account, and what was spent through this program."
     _add_json(balance)
+    add_sandbox(balance)
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:
     models.description = "Finds image-to-video models. Where they are few, what each takes is shown, too."
     models.add_argument("query", nargs="?", default="", metavar="QUERY", help="words or an id (default: all models)")
     _add_json(models)
+    add_sandbox(models)
 
 
 def _add_timeout(command: argparse._ActionsContainer) -> None:

@@ -45,13 +45,13 @@ def plain(text: str) -> str:
 def progress(*, shown: bool) -> Iterator[tuple[Show, float]]:
     """What shows the progress, if that is wanted, and how often it wants to be told, in seconds."""
     if not shown or not sys.stderr.isatty():
-        yield _line if shown else _nothing, HEARTBEAT
+        yield _lines() if shown else _nothing, HEARTBEAT
         return
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
 
     console = Console(stderr=True)
     if not console.is_interactive:  # TERM=dumb, or the environment asks for no animation
-        yield _line, HEARTBEAT
+        yield _lines(), HEARTBEAT
         return
     with _bar(console) as show:
         yield show, _LIVELY
@@ -61,8 +61,18 @@ def _nothing(message: str, share: float) -> None:
     """Nobody waits for it."""
 
 
-def _line(message: str, share: float) -> None:
-    say(f"{share:4.0%} {message}")
+def _lines() -> Show:
+    """A line for each step, but for one that says what the last one said."""
+    last = ""
+
+    def show(message: str, share: float) -> None:
+        nonlocal last
+        line = f"{share:4.0%} {message}"
+        if line != last:
+            say(line)
+        last = line
+
+    return show
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         CannotInstall: Its file cannot be read.
     """
     machine = Machine.this_one(environ)
-    all_checks = checks(situation(machine, options.client), machine, options.sandbox_port)
+    all_checks = checks(situation(machine, options.client, sandbox=options.sandbox), machine, options.sandbox_port)
     return anyio.run(partial(tell, all_checks, in_json=options.json))
 
 

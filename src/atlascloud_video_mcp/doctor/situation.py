@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import InvalidInput, SettingsError
 from atlascloud_video_mcp.installing.clients import client_called
 from atlascloud_video_mcp.installing.command import own_command
-from atlascloud_video_mcp.installing.edits import entry_in
-from atlascloud_video_mcp.installing.entry import words_of
+from atlascloud_video_mcp.installing.edits import entries_in, words_of
 from atlascloud_video_mcp.installing.files import read_file
 from atlascloud_video_mcp.settings import VARIABLES, Settings, read_settings
 
@@ -41,7 +39,7 @@ class Situation:
         return self.settings.sandbox or "--sandbox" in self.words
 
 
-def situation(machine: Machine, client_name: str | None) -> Situation:
+def situation(machine: Machine, client_name: str | None, *, sandbox: bool = False) -> Situation:
     """The situation of this shell, or of a client.
 
     Raises:
@@ -49,12 +47,12 @@ def situation(machine: Machine, client_name: str | None) -> Situation:
         CannotInstall: Its file cannot be read.
     """
     if client_name is None:
-        words, environ = own_command(machine).words, machine.environ
+        words, environ = (*own_command(machine).words, *(["--sandbox"] if sandbox else [])), machine.environ
     else:
         client = client_called(client_name)
-        place = client.place(machine)
-        entry = entry_in(client, read_file(place).text)
-        if not isinstance(entry, dict):
+        found = (entries_in(client, read_file(place).text) for place in client.everywhere(machine))
+        entry = next((entry for entries in found for entry in entries.values() if isinstance(entry, dict)), None)
+        if entry is None:
             raise InvalidInput(f"{client.title} is not set up: run `atlascloud-video-mcp install {client.name}`.")
         words, environ = words_of(entry), _environ_of(client, entry, machine)
     ours = {name: environ[name] for name in VARIABLES if environ.get(name, "").strip()}
@@ -68,10 +66,9 @@ def _environ_of(client: Client, entry: Mapping[str, Any], machine: Machine) -> d
     """The variables an entry gives to the server, as far as they can be known without the client."""
     given = entry.get(client.env)
     values = {name: str(value) for name, value in given.items()} if isinstance(given, dict) else {}
-    reference = re.escape(client.reference).replace("NAME", r"(\w+)")
     for name, value in values.items():
-        if client.reference and (named := re.fullmatch(reference, value)):
-            values[name] = machine.environ.get(named[1], "")
+        if named := client.named_in(value):
+            values[name] = machine.environ.get(named, "")
         elif client.asks and value.startswith("${input:"):
             values[name] = ""
     handed_on = entry.get(client.hands_on)

@@ -6,12 +6,14 @@ of the client. They only have to be longer than any wait of ours, which `atlascl
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.installing.formats import JSON, JSONC, TOML, YAML, Format
+from atlascloud_video_mcp.settings import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.installing.machine import Machine
 
-_SECONDS = 600
-_MILLISECONDS = 600_000
+_SECONDS = {"timeout": 600}
+_MILLISECONDS = {"timeout": 600_000}
 _DESKTOP = "claude_desktop_config.json"
 _CLINE = "cline_mcp_settings.json"
+_DEVIN = "mcp_config.json"
 
 
 def _plain(command: Sequence[str]) -> dict[str, Any]:
@@ -31,6 +34,10 @@ def _plain(command: Sequence[str]) -> dict[str, Any]:
 
 def _typed(command: Sequence[str]) -> dict[str, Any]:
     return {"type": "stdio", **_plain(command)}
+
+
+def _copilot(command: Sequence[str]) -> dict[str, Any]:
+    return {"type": "local", **_plain(command), "tools": ["*"]}
 
 
 def _goose(command: Sequence[str]) -> dict[str, Any]:
@@ -48,14 +55,18 @@ class Client:
 
     name: str
     title: str
-    place: Callable[[Machine], Path]
-    """The file that holds its servers."""
-    signs: Callable[[Machine], Sequence[Path]]
-    """What is there when the client is."""
-    next_step: str
+    files: Callable[[Machine], Sequence[Path]]
+    """The files that may hold its servers, the one that it makes itself first."""
+    signs: Callable[[Machine], Sequence[Path]] | None = None
+    """What is there when the client is, if that is not the folder of its files."""
+    next_step: str = "Start a new session; /mcp shows the server."
     """What a person does to see the server, in words."""
     format: Format = JSONC
     section: tuple[str, ...] = ("mcpServers",)
+    further: tuple[tuple[str, ...], ...] = ()
+    """Other sections of a file that may hold servers; `*` stands for any name."""
+    project: str = ""
+    """The file that a project's folder may have, if that is not named as the one at home."""
     launch: Callable[[Sequence[str]], dict[str, Any]] = _plain
     env: str = "env"
     limits: Mapping[str, int] = field(default_factory=dict)
@@ -66,19 +77,51 @@ class Client:
     """The list of variables that it hands on from its own environment; empty when it has none."""
     asks: bool = False
     """Whether it can ask for the key itself."""
+    formerly: str = ""
+    """What it was called before."""
+
+    def signs_on(self, machine: Machine) -> Sequence[Path]:
+        """What is there when the client seems to be installed."""
+        return self.signs(machine) if self.signs else tuple(file.parent for file in self.files(machine))
 
     def is_there(self, machine: Machine) -> bool:
         """Whether the client seems to be installed."""
-        return any(sign.exists() for sign in self.signs(machine))
+        return any(sign.exists() for sign in self.signs_on(machine))
+
+    def place(self, machine: Machine) -> Path:
+        """The file that is written: the first that is there, else the one that the client would make."""
+        files = self.files(machine)
+        return next((file for file in files if file.exists()), files[0])
+
+    def everywhere(self, machine: Machine) -> Sequence[Path]:
+        """All files that may hold an entry, the one that is written first, and that of the folder we are in last."""
+        files = self.files(machine)
+        own = self.project or (files[0].is_relative_to(machine.home) and files[0].relative_to(machine.home))
+        here = (machine.folder / own,) if machine.folder and own else ()
+        return tuple(dict.fromkeys((self.place(machine), *files, *here)))
+
+    def named_in(self, value: object) -> str | None:
+        """The variable whose value a value stands for; None when it stands for itself."""
+        pattern = re.escape(self.reference).replace("NAME", r"(\w+)")
+        found = re.fullmatch(pattern, str(value)) if self.reference else None
+        return found[1] if found else None
 
 
-def _claude_desktop(machine: Machine) -> Path:
-    # The MSIX package, the default on Windows since 2026, keeps its own copy of what used to lie in APPDATA.
+def _home(*paths: str) -> Callable[[Machine], Sequence[Path]]:
+    return lambda machine: tuple(machine.home / path for path in paths)
+
+
+def _moved(variable: str, home: str, name: str) -> Callable[[Machine], Sequence[Path]]:
+    """A file in a folder that a variable names, else in one below the home."""
+    return lambda machine: (machine.named(variable, machine.home / home) / name,)
+
+
+def _claude_desktop(machine: Machine) -> Sequence[Path]:
+    # The MSIX package, the default on Windows since 2026, has its own copy of what lies in APPDATA once it wrote there.
     package = _claude_package(machine)
     old = machine.app_data / "Claude" / _DESKTOP
-    if machine.is_windows and package.exists():
-        return package / "LocalCache" / "Roaming" / "Claude" / _DESKTOP
-    return old
+    there = machine.is_windows and package.exists()
+    return (package / "LocalCache" / "Roaming" / "Claude" / _DESKTOP, old) if there else (old,)
 
 
 def _claude_package(machine: Machine) -> Path:
@@ -86,36 +129,31 @@ def _claude_package(machine: Machine) -> Path:
     return local / "Packages" / "Claude_pzs8sxrjxfjjc"
 
 
-def _claude_code(machine: Machine) -> Path:
-    return machine.named("CLAUDE_CONFIG_DIR", machine.home) / ".claude.json"
-
-
-def _codex(machine: Machine) -> Path:
-    return machine.named("CODEX_HOME", machine.home / ".codex") / "config.toml"
-
-
-def _cline(machine: Machine) -> Path:
+def _cline(machine: Machine) -> Sequence[Path]:
     data = machine.named("CLINE_DATA_DIR", machine.named("CLINE_DIR", machine.home / ".cline") / "data")
-    place = machine.named("CLINE_MCP_SETTINGS_PATH", data / "settings" / _CLINE)
-    former = machine.app_data / "Code" / "User" / "globalStorage" / "saoudrizwan.claude-dev" / "settings" / _CLINE
-    return former if former.exists() and not place.exists() else place
+    former = machine.app_data / "Code" / "User" / "globalStorage" / "saoudrizwan.claude-dev"
+    return machine.named("CLINE_MCP_SETTINGS_PATH", data / "settings" / _CLINE), former / "settings" / _CLINE
 
 
-def _opencode_file(machine: Machine) -> Path:
+def _devin(machine: Machine) -> Sequence[Path]:
+    directory = machine.roaming if machine.is_windows else machine.xdg_config
+    old = machine.home / ".codeium" / "windsurf" / _DEVIN
+    return directory / "devin" / _DEVIN, old
+
+
+def _opencode_files(machine: Machine) -> Sequence[Path]:
     directory = machine.named("OPENCODE_CONFIG_DIR", machine.xdg_config / "opencode")
-    commented = directory / "opencode.jsonc"
-    return commented if commented.exists() else directory / "opencode.json"
+    return directory / "opencode.json", directory / "opencode.jsonc"
 
 
-def _zed(machine: Machine) -> Path:
+def _zed(machine: Machine) -> Sequence[Path]:
     directory = machine.home / ".config" if machine.platform == "darwin" else machine.app_data
-    return directory / ("Zed" if machine.is_windows else "zed") / "settings.json"
+    return (directory / ("Zed" if machine.is_windows else "zed") / "settings.json",)
 
 
-def _goose_file(machine: Machine) -> Path:
-    if machine.is_windows:
-        return machine.roaming / "Block" / "goose" / "config" / "config.yaml"
-    return machine.xdg_config / "goose" / "config.yaml"
+def _goose_file(machine: Machine) -> Sequence[Path]:
+    windows = machine.roaming / "Block" / "goose" / "config"
+    return ((windows if machine.is_windows else machine.xdg_config / "goose") / "config.yaml",)
 
 
 CLIENTS = (
@@ -130,96 +168,121 @@ CLIENTS = (
     Client(
         "claude-code",
         "Claude Code",
-        _claude_code,
-        lambda machine: (_claude_code(machine), machine.home / ".claude"),
+        _moved("CLAUDE_CONFIG_DIR", "", ".claude.json"),
+        lambda machine: (*_moved("CLAUDE_CONFIG_DIR", "", ".claude.json")(machine), machine.home / ".claude"),
         "Start a new session; /mcp shows the server. It is there in every project.",
         format=JSON,
+        further=(("projects", "*", "mcpServers"),),
+        project=".mcp.json",
         launch=_typed,
         limits={"timeout": 1_500_000},
         reference="${NAME}",
     ),
     Client(
-        "cursor",
-        "Cursor",
-        lambda machine: machine.home / ".cursor" / "mcp.json",
-        lambda machine: (machine.home / ".cursor",),
-        "Look at Cursor Settings > MCP: the server is listed there and can be switched on.",
-        reference="${env:NAME}",
+        "copilot-cli",
+        "Copilot CLI",
+        _moved("COPILOT_HOME", ".copilot", "mcp-config.json"),
+        next_step="Start a new session; /mcp shows the server. VS Code's agents have it, too.",
+        format=JSON,
+        project=".mcp.json",
+        launch=_copilot,
+        limits=_MILLISECONDS,
+        reference="${NAME}",
     ),
     Client(
         "vscode",
         "VS Code",
-        lambda machine: machine.app_data / "Code" / "User" / "mcp.json",
+        lambda machine: (machine.app_data / "Code" / "User" / "mcp.json",),
         lambda machine: (machine.app_data / "Code",),
         "Run the command MCP: List Servers in VS Code, and start it there.",
         section=("servers",),
+        project=".vscode/mcp.json",
         launch=_typed,
         reference="${env:NAME}",
         asks=True,
     ),
     Client(
-        "windsurf",
-        "Windsurf",
-        lambda machine: machine.home / ".codeium" / "windsurf" / "mcp_config.json",
-        lambda machine: (machine.home / ".codeium" / "windsurf",),
-        "Open the MCP panel of Cascade and press Refresh.",
+        "cursor",
+        "Cursor",
+        _home(".cursor/mcp.json"),
+        next_step="Look at Cursor Settings > MCP: the server is listed there and can be switched on.",
         reference="${env:NAME}",
+    ),
+    Client(
+        "devin",
+        "Devin",
+        _devin,
+        next_step="Look at the MCP servers in Devin's settings and refresh them.",
+        reference="${env:NAME}",
+        formerly="windsurf",
+    ),
+    Client(
+        "antigravity",
+        "Antigravity",
+        _home(".gemini/config/mcp_config.json"),
+        _home(".gemini/config", ".gemini/antigravity", ".gemini/antigravity-cli"),
+        "Open Manage MCP Servers in the menu of the agent's panel and press Refresh.",
+    ),
+    Client(
+        "kiro",
+        "Kiro",
+        _home(".kiro/settings/mcp.json"),
+        _home(".kiro"),
+        "Look at the MCP servers in Kiro's panel; /mcp shows them on the command line.",
+        limits=_MILLISECONDS,
+        reference="${NAME}",
     ),
     Client(
         "zed",
         "Zed",
         _zed,
-        lambda machine: (_zed(machine).parent,),
-        "Zed reads its settings at once; the Agent panel's settings list the server.",
+        next_step="Zed reads its settings at once; the Agent panel's settings list the server.",
         section=("context_servers",),
-        limits={"timeout": _SECONDS},
+        limits=_SECONDS,
     ),
     Client(
         "cline",
         "Cline",
         _cline,
-        lambda machine: (_cline(machine), machine.home / ".cline"),
+        lambda machine: (*_cline(machine), machine.home / ".cline"),
         "Open Cline's MCP Servers and restart the server there.",
         format=JSON,
-        limits={"timeout": _SECONDS},
+        limits=_SECONDS,
     ),
     Client(
         "codex",
         "Codex",
-        _codex,
-        lambda machine: (_codex(machine).parent,),
-        "Start a new session; /mcp shows the server.",
+        _moved("CODEX_HOME", ".codex", "config.toml"),
         format=TOML,
         section=("mcp_servers",),
-        limits={"startup_timeout_sec": 30, "tool_timeout_sec": _SECONDS},
+        limits={"startup_timeout_sec": 30, "tool_timeout_sec": 600},
         hands_on="env_vars",
     ),
     Client(
         "gemini-cli",
         "Gemini CLI",
-        lambda machine: machine.home / ".gemini" / "settings.json",
-        lambda machine: (machine.home / ".gemini",),
-        "Start a new session; /mcp shows the server.",
-        limits={"timeout": _MILLISECONDS},
+        _home(".gemini/settings.json"),
+        _home(".gemini/settings.json", ".gemini/oauth_creds.json"),  # the folder is Antigravity's, too
+        limits=_MILLISECONDS,
         reference="$NAME",
     ),
+    Client("qwen-code", "Qwen Code", _home(".qwen/settings.json"), limits=_MILLISECONDS, reference="$NAME"),
     Client(
         "goose",
         "Goose",
         _goose_file,
-        lambda machine: (_goose_file(machine).parent,),
-        "Start a new session.",
+        next_step="Start a new session.",
         format=YAML,
         section=("extensions",),
         launch=_goose,
         env="envs",
-        limits={"timeout": _SECONDS},
+        limits=_SECONDS,
         hands_on="env_keys",
     ),
     Client(
         "jetbrains",
         "JetBrains Junie",
-        lambda machine: machine.home / ".junie" / "mcp" / "mcp.json",
+        _home(".junie/mcp/mcp.json"),
         lambda machine: (machine.home / ".junie", machine.app_data / "JetBrains"),
         "Restart the IDE. AI Assistant has a list of its own: paste what `install jetbrains --print` shows into "
         "Settings > Tools > AI Assistant > Model Context Protocol > Add > As JSON.",
@@ -227,13 +290,14 @@ CLIENTS = (
     Client(
         "opencode",
         "opencode",
-        _opencode_file,
-        lambda machine: (_opencode_file(machine).parent,),
-        "Start a new session.",
+        _opencode_files,
+        next_step="Start a new session.",
         section=("mcp",),
+        further=(("mcp", "servers"),),
+        project="opencode.json",
         launch=_opencode,
         env="environment",
-        limits={"timeout": _MILLISECONDS},
+        limits=_MILLISECONDS,
         reference="{env:NAME}",
     ),
 )
@@ -247,8 +311,9 @@ def client_called(name: str) -> Client:
     """
     names = {client.name: client for client in CLIENTS}
     wanted = name.strip().lower().replace(" ", "-").replace("_", "-")
-    if client := names.get(wanted):
-        return client
+    for client in CLIENTS:
+        if wanted in {client.name, client.formerly}:
+            return client
     meant = get_close_matches(wanted, names, n=1)
     guess = f" Did you mean {meant[0]}?" if meant else ""
-    raise InvalidInput(f"There is no client {name!r} here.{guess} Known are: {', '.join(names)}.")
+    raise InvalidInput(f"There is no client {without_secrets(name)!r} here.{guess} Known are: {', '.join(names)}.")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _SCRIPT = "atlascloud-video-mcp"
 # What uvx and `pipx run` install into: directories that cleaning a cache empties.
 _CACHES = ({"uv", "archive-v0"}, {"uv", "environments-v2"}, {"uv", "builds-v0"}, {"pipx", ".cache"})
+_NAMED_CACHES = (("UV_CACHE_DIR", ""), ("PIPX_HOME", ".cache"))
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,17 @@ def own_command(machine: Machine) -> Command:
 
 def _warning(path: Path, machine: Machine) -> str | None:
     parts = set(path.parts)
+    named = ((machine.environ.get(variable), below) for variable, below in _NAMED_CACHES)
+    moved = [Path(directory) / below for directory, below in named if directory]
     cached = any(cache <= parts or cache <= {part.lstrip(".") for part in parts} for cache in _CACHES)
-    if not cached and not path.resolve().is_relative_to(machine.temporary):
+    cached = cached or any(path.is_relative_to(cache) for cache in moved)
+    # On a Mac /tmp is /private/tmp, and not the directory that Python names.
+    temporary = (machine.temporary, Path("/private/tmp"))
+    if not cached and not any(path.resolve().is_relative_to(directory) for directory in temporary):
         return None
     kind = "a cache" if cached else "a temporary directory"
     return (
         f"This installation lies in {kind} ({path.parent}) and may vanish, and the client's entry with it. "
-        f"Install it to stay, for instance with `uv tool install {_SCRIPT}` or `pipx install {_SCRIPT}`, "
-        "then run this again with the installed command."
+        "Install it to stay, for instance with `uv tool install` or `pipx install` and the path of its wheel, then run "
+        "this again with the installed command."
     )

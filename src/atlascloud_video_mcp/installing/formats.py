@@ -23,11 +23,7 @@ class Format:
     drop: Callable[[str, Any], Iterable[str]]
 
     def read(self, text: str) -> dict[str, Any]:
-        """The data of a text; an empty one is an empty object.
-
-        Raises:
-            Unreadable: It is not of this format.
-        """
+        """The data of a text; an empty one is an empty object."""
         data = self.parse(text)
         if not isinstance(data, dict):
             raise Unreadable("it holds no object with names and values", line=1, column=1)
@@ -45,11 +41,7 @@ class Format:
         return self._first(attempts, lambda data: data == wanted and _others(data, keys) == _others(before, keys))
 
     def without(self, text: str, keys: Keys) -> str:
-        """The text without what stands at the end of a path of keys, which must be there.
-
-        Raises:
-            CannotInstall: It cannot be done without changing something else.
-        """
+        """The text without what stands at the end of a path of keys, which must be there; raises as `with_value`."""
         before = self.read(text)
         wanted = _pruned(_uprooted(before, keys), keys)
         return self._first(self.drop(text, keys), lambda data: _pruned(data, keys) == wanted)

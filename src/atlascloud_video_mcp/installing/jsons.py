@@ -12,13 +12,42 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from atlascloud_video_mcp.installing.problems import Unreadable
-from atlascloud_video_mcp.installing.spans import Node, document, skip_trivia
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_TRIVIA = re.compile(r"(?:[ \t\r\n]+|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
+_DECODER = json.JSONDecoder()
 _REST_OF_LINE = re.compile(r"(?:[ \t]*(?://[^\r\n]*|/\*[^\r\n]*?\*/))*[ \t]*(?=[\r\n]|$)")
 _INDENT = "  "
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value and where it stands."""
+
+    start: int
+    end: int
+    value: Any
+    members: tuple[Member, ...] = ()
+
+    def index_of(self, key: str | int) -> int | None:
+        """Which member a key means; of several with the same name the last one counts, as for every client."""
+        if isinstance(key, int):
+            return key if key < len(self.members) else None
+        return next((index for index, member in reversed([*enumerate(self.members)]) if member.key == key), None)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of an object, or an element of an array, which has no key."""
+
+    key: str | None
+    start: int
+    node: Node
+    colon: int
+    comma: int | None
+    """Where the comma after it stands, if there is one."""
 
 
 def read_strict(text: str) -> Any:  # noqa: ANN401 - JSON is of any type
@@ -41,13 +70,13 @@ def read(text: str) -> Any:  # noqa: ANN401 - JSON is of any type
     Raises:
         Unreadable: It is not even that.
     """
-    return document(_begun(text)).value
+    return _document(_begun(text)).value
 
 
 def put(text: str, keys: Sequence[str | int], value: object) -> list[str]:
     """The text with a value at the end of a path of keys; an index right behind an array's end appends to it."""
     text = _begun(text)
-    node = document(text)
+    node = _document(text)
     for depth, key in enumerate(keys):
         if node.value is None:
             return [_replaced(text, node, _nested(keys[depth:], value))]
@@ -60,7 +89,7 @@ def put(text: str, keys: Sequence[str | int], value: object) -> list[str]:
 
 def drop(text: str, keys: Sequence[str | int]) -> list[str]:
     """The text without what stands at the end of a path of keys, which must exist."""
-    node = document(text)
+    node = _document(text)
     index = 0
     for depth, key in enumerate(keys):
         node = node.members[index].node if depth else node
@@ -70,7 +99,7 @@ def drop(text: str, keys: Sequence[str | int]) -> list[str]:
 
 def _begun(text: str) -> str:
     """The text with an object in it: a file may be empty, or hold nothing but comments."""
-    return text if skip_trivia(text, 0) < len(text) else f"{text}{{}}{_newline(text)}"
+    return text if _skip_trivia(text, 0) < len(text) else f"{text}{{}}{_newline(text)}"
 
 
 def _nested(keys: Sequence[str | int], value: object) -> object:
@@ -91,7 +120,7 @@ class _Style:
 
     @classmethod
     def of(cls, text: str) -> _Style:
-        root = document(text)
+        root = _document(text)
         first = root.members[0] if root.members else None
         flat = first is not None and "\n" not in text[root.start : root.end]
         indent = (_blanks_before(text, first.start) if first else None) or _INDENT
@@ -183,3 +212,65 @@ def _end_of_line(text: str, at: int) -> int:
     """Where the line ends when nothing but a comment is left of it."""
     rest = _REST_OF_LINE.match(text, at)
     return rest.end() if rest else at
+
+
+def _document(text: str) -> Node:
+    """The one value of a text, and where its parts stand; the values are read by the standard library."""
+    try:
+        node = _node(text, _skip_trivia(text, 0))
+    except RecursionError as error:
+        raise _fault(text, 0, "nested too deep") from error
+    rest = _skip_trivia(text, node.end)
+    if rest < len(text):
+        raise _fault(text, rest, "the end of the file was expected")
+    return node
+
+
+def _skip_trivia(text: str, at: int) -> int:
+    """Where the next thing begins that is no blank and no comment."""
+    match = _TRIVIA.match(text, at)
+    return match.end() if match else at
+
+
+def _node(text: str, at: int) -> Node:
+    if text[at : at + 1] in {"{", "["}:
+        return _container(text, at)
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        raise _fault(text, error.pos, error.msg) from error
+    return Node(at, end, value)
+
+
+def _container(text: str, at: int) -> Node:
+    is_object = text[at] == "{"
+    closing = "}" if is_object else "]"
+    members: list[Member] = []
+    here = _skip_trivia(text, at + 1)
+    while text[here : here + 1] != closing:
+        if members and members[-1].comma is None:
+            raise _fault(text, here, f"a comma or {closing} was expected")
+        key, colon = _key(text, here) if is_object else (None, here)
+        node = _node(text, _skip_trivia(text, colon + 1) if is_object else here)
+        after = _skip_trivia(text, node.end)
+        comma = after if text[after : after + 1] == "," else None
+        members.append(Member(key, here, node, colon, comma))
+        here = after if comma is None else _skip_trivia(text, after + 1)
+    values = [member.node.value for member in members]
+    value = dict(zip((member.key for member in members), values, strict=True)) if is_object else values
+    return Node(at, here + 1, value, tuple(members))
+
+
+def _key(text: str, at: int) -> tuple[str, int]:
+    """A key, and where its colon stands."""
+    if text[at : at + 1] != '"':
+        raise _fault(text, at, "a key in double quotes was expected")
+    node = _node(text, at)
+    colon = _skip_trivia(text, node.end)
+    if text[colon : colon + 1] != ":":
+        raise _fault(text, colon, "a colon was expected")
+    return node.value, colon
+
+
+def _fault(text: str, at: int, what: str) -> Unreadable:
+    return Unreadable(what, line=text.count("\n", 0, at) + 1, column=at - text.rfind("\n", 0, at))

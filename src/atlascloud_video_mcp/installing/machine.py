@@ -26,6 +26,8 @@ class Machine:
     """What we were started as, `sys.argv[0]`."""
     temporary: Path
     """Where the system keeps what may be deleted at any time."""
+    folder: Path | None = None
+    """The folder that we were started in; None where it has been deleted."""
 
     @classmethod
     def this_one(cls, environ: Mapping[str, str]) -> Machine:
@@ -35,7 +37,7 @@ class Machine:
             RuntimeError: Nobody knows where the home is.
         """
         temporary = Path(tempfile.gettempdir()).resolve()
-        return cls(sys.platform, Path.home(), environ, sys.executable, sys.argv[0], temporary)
+        return cls(sys.platform, Path.home(), environ, sys.executable, sys.argv[0], temporary, _folder())
 
     @property
     def is_windows(self) -> bool:
@@ -60,14 +62,16 @@ class Machine:
     @property
     def app_data(self) -> Path:
         """Where desktop programs keep their settings on this platform."""
-        match self.platform:
-            case "darwin":
-                return self.home / "Library" / "Application Support"
-            case "win32":
-                return self.roaming
-            case _:
-                return self.xdg_config
+        mac = self.home / "Library" / "Application Support"
+        return {"darwin": mac, "win32": self.roaming}.get(self.platform, self.xdg_config)
 
     def shown(self, path: Path) -> str:
         """A path with the home as `~`, for people to read."""
         return str(Path("~") / path.relative_to(self.home)) if path.is_relative_to(self.home) else str(path)
+
+
+def _folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:
+        return None

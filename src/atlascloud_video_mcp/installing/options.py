@@ -28,9 +28,10 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
 
     uninstall = commands.add_parser("uninstall", help="take this server out of a client again")
     _add_place(uninstall)
+    uninstall.add_argument("--purge", action="store_true", help="delete the copies that hold the key, too")
 
 
 def _add_place(command: argparse.ArgumentParser) -> None:
-    command.add_argument("client", nargs="?", metavar="CLIENT", help="for instance claude-desktop, cursor or vscode")
+    command.add_argument("clients", nargs="*", metavar="CLIENT", help="for instance claude-desktop, cursor or vscode")
     command.add_argument("--file", type=Path, help="the client's settings file, when it is not where it usually is")
     command.add_argument("--force", action="store_true", help="go on although the client does not seem to be there")

@@ -98,7 +98,7 @@ def _block(keys: Sequence[str], value: object, newline: str) -> str:
 def _without_lines(text: str, keys: Sequence[str]) -> str:
     """Cut the tables by their headers, each with one blank line before it; comments after it belong to what follows."""
     lines = text.splitlines(keepends=True)
-    headers = [number for number, line in enumerate(lines) if line.lstrip().startswith("[") and _is_header(line)]
+    headers = [number for number, line in enumerate(lines) if line.lstrip().startswith("[") and _header(line)]
     for number, following in reversed([*zip(headers, [*headers[1:], len(lines)], strict=False)]):
         if _reached(_header(lines[number]), keys) is None:
             continue
@@ -111,12 +111,8 @@ def _without_lines(text: str, keys: Sequence[str]) -> str:
 
 
 def _header(line: str) -> dict[str, Any]:
-    return tomllib.loads(line)
-
-
-def _is_header(line: str) -> bool:
-    """Whether a line that begins with a bracket opens a table, rather than going on with an array."""
+    """The table that a line opens; nothing where a bracket goes on with an array instead."""
     try:
-        return bool(_header(line))
+        return tomllib.loads(line)
     except tomllib.TOMLDecodeError:
-        return False
+        return {}

@@ -39,7 +39,7 @@ def read(text: str) -> Any:  # noqa: ANN401 - YAML is of any type
 
 def put(text: str, keys: Sequence[str], value: object) -> list[str]:
     """The text with a value at the end of a path of keys, if that can be done."""
-    node = _composed(text)
+    node: Any = YAML(typ="safe", pure=True).compose(text)
     if node is None or _is_empty(node):
         return [_with_block(_bare(text, node) if node else text, None, 0, _nested(keys, value))]
     start = end = column = 0
@@ -60,7 +60,7 @@ def put(text: str, keys: Sequence[str], value: object) -> list[str]:
 
 def drop(text: str, keys: Sequence[str]) -> list[str]:
     """The text without what stands at the end of a path of keys, which must exist, if that can be done."""
-    node = _composed(text)
+    node: Any = YAML(typ="safe", pure=True).compose(text)
     colon = 0
     for depth, key in enumerate(keys[:-1]):
         if node.flow_style:
@@ -74,10 +74,6 @@ def drop(text: str, keys: Sequence[str]) -> list[str]:
     # A mapping without a member would be null, which a client need not take for an empty one.
     empty = " {}" if len(node.value) == 1 else ""
     return [f"{text[:colon]}{empty}{text[colon:start]}{text[end:]}"]
-
-
-def _composed(text: str) -> Any:  # noqa: ANN401 - a node of any kind; None when there is nothing
-    return YAML(typ="safe", pure=True).compose(text)
 
 
 def _nested(keys: Sequence[str], value: object) -> object:

@@ -84,7 +84,7 @@ class Entry:
             return self.stage in {Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN}
         if self.submitted_at and self.submitted_at < datetime.now(UTC) - KEPT_FOR:
             return False  # the API has deleted the clip by now
-        return self.report is None or self.report.status is not Status.FAILED
+        return self.is_unfinished or (self.report is not None and self.report.status is Status.COMPLETED)
 
     @property
     def is_unfinished(self) -> bool:

@@ -24,13 +24,17 @@ PLAYER_URI = "ui://atlascloud-video/player.html"
 _HOSTS = (
     "https://*.aliyuncs.com",  # where the API keeps uploaded pictures and most clips (Alibaba Cloud's object storage)
     "https://*.atlascloud.ai",  # where the vendor itself serves other clips, and thumbnails
+    "https://*.volces.com",  # where the clips of some models lie (Volcengine's object storage)
 )
+
+_HOSTS_GO_HERE = "https://clips.invalid"  # in the page's own policy
 
 
 def shown_in(*visibility: Visibility) -> dict[str, Any]:
     """The metadata of a tool that the player is shown for; `visibility` says who may call it, by default all."""
     ui: dict[str, Any] = {"resourceUri": PLAYER_URI}
-    return {"ui": ui | {"visibility": list(visibility)} if visibility else ui}
+    # The flat key is what hosts took before the specification was final; some still look for it alone.
+    return {"ui": ui | {"visibility": list(visibility)} if visibility else ui, "ui/resourceUri": PLAYER_URI}
 
 
 class PlayerPage(Resource):
@@ -50,10 +54,11 @@ class PlayerPage(Resource):
     @override
     async def read(self) -> str:
         """The page; what it may load stands in `meta`, which the SDK looks at after this."""
-        local = [await self._local_origin()] if self._local_origin else []
-        self.meta = _meta(*_HOSTS, *local)
+        may_load = (*_HOSTS, *([await self._local_origin()] if self._local_origin else []))
+        self.meta = _meta(*may_load)
         file = resources.files("atlascloud_video_mcp.player") / "player.html"
-        return await to_thread.run_sync(lambda: file.read_text(encoding="utf-8"))
+        page = await to_thread.run_sync(lambda: file.read_text(encoding="utf-8"))
+        return page.replace(_HOSTS_GO_HERE, " ".join(may_load))
 
 
 def _meta(*may_load: str) -> dict[str, Any]:

@@ -49,8 +49,9 @@ def _answer(listing: Listing, most: int, with_parameters: int, longest: int) -> 
     notes = list(_notes(listing, len(offers), len(models)))
     data = ModelList(models=[as_data(offer, models.get(offer.id), longest=longest) for offer in offers], notes=notes)
     count = len(listing.offers)
+    found = f"{count} image-to-video model{'s'[: count != 1]}{f' for {listing.query[:80]!r}' if listing.query else ''}."
     lines = [
-        f"{count} image-to-video model{'s'[: count != 1]}{f' for {listing.query[:80]!r}' if listing.query else ''}.",
+        *([found] if count else []),  # a note says that there is none
         *(line for offer in offers for line in as_lines(offer, models.get(offer.id), longest=longest)),
         *notes,
     ]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from typing_extensions import override
 
-from atlascloud_video_mcp.errors import AtlasError
+from atlascloud_video_mcp.errors import AtlasError, KeyRejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +98,8 @@ class Tool(tools.Tool):
             match error.__cause__:
                 case ValidationError() as cause:
                     message = self._faults(cause, given)
+                case KeyRejected() as cause:
+                    message = f"{cause} The server reads it when it starts: restart it then."
                 case AtlasError() as cause:
                     message = str(cause)
                 case _:

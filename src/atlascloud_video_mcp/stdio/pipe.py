@@ -33,8 +33,6 @@ class Pipe:
     """
 
     def __init__(self) -> None:
-        for descriptor in range(3):
-            _ensure_open(descriptor)
         # utf-8-sig: PowerShell, for one, begins what it pipes with a byte order mark.
         self._input = io.open(os.dup(0), encoding="utf-8-sig", errors="replace", closefd=False)  # noqa: UP020, SIM115
         self._output = io.open(os.dup(1), "wb", buffering=0, closefd=False)  # noqa: UP020, SIM115
@@ -58,14 +56,6 @@ class Pipe:
                     rest = rest[self._output.write(rest) :]
         except OSError:
             return
-
-
-def _ensure_open(descriptor: int) -> None:
-    """Point a standard stream that the process was started without at nothing: another file would get its number."""
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free
 
 
 class Handover:

@@ -319,7 +319,7 @@ def test_when_the_time_is_up_the_same_command_joins_and_does_not_pay_again(
     assert first["prediction_id"] == again["prediction_id"]
     assert len(sandbox.submissions) == 1
 
-    assert main([*asked, "--force-new"]) == Exit.UNFINISHED
+    assert main([*asked, "--take", "2"]) == Exit.UNFINISHED
     assert len(sandbox.submissions) == 2
 
 

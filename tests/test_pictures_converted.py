@@ -77,6 +77,13 @@ def sent(picture: Picture) -> Image.Image:
         return image
 
 
+def colour_at(image: Image.Image, place: tuple[int, int]) -> tuple[int, int, int]:
+    red, green, blue = (
+        int(band.tobytes()[0]) for band in image.convert("RGB").crop((*place, place[0] + 1, place[1] + 1)).split()
+    )
+    return red, green, blue
+
+
 def difference(one: Image.Image, other: Image.Image) -> float:
     return max(ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).mean)
 
@@ -143,7 +150,7 @@ def test_transparency_is_laid_on_white(kind: str) -> None:
         assert "Laid on white: the model knows no transparency." in picture.notes
         laid = sent(picture)
         assert laid.mode == "RGB"
-        assert min(laid.getpixel((300, 10))) > 250
+        assert min(colour_at(laid, (300, 10))) > 250
         assert difference(laid.crop((0, 210, 600, 400)), coffee().crop((0, 210, 600, 400))) < 8
 
 
@@ -380,8 +387,8 @@ def test_hdr_is_mapped_to_the_brightness_of_srgb(cicp: bytes, name: str, paper: 
         with opened(data) as picture:
             assert f"HDR brightness ({name}) mapped to that of sRGB." in picture.notes
             out = sent(picture).convert("RGB")
-            assert 225 <= out.getpixel((200, 160))[1] <= 245
-            assert out.getpixel((50, 50))[1] >= 250
+            assert 225 <= colour_at(out, (200, 160))[1] <= 245
+            assert colour_at(out, (50, 50))[1] >= 250
 
 
 def with_cicp_tag(profile: bytes, cicp: bytes) -> bytes:
@@ -396,7 +403,7 @@ def test_other_transfer_functions_are_known_and_the_rest_is_taken_for_srgb() -> 
     image = Image.new("RGB", (400, 320), (90, 90, 90))
     for transfer, expected in ((8, 160), (4, 89), (5, 66), (13, 90), (2, 90)):
         with opened(png_with(bytes([1, transfer, 0, 1]), image, orientation=3)) as picture:
-            assert sent(picture).convert("RGB").getpixel((9, 9))[0] == pytest.approx(expected, abs=2)
+            assert colour_at(sent(picture), (9, 9))[0] == pytest.approx(expected, abs=2)
     with opened(png_with(bytes([11, 13, 0, 1]), image, orientation=3)) as picture:
         assert picture.notes[0].startswith("Colours converted")
 

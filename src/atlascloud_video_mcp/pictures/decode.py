@@ -60,7 +60,7 @@ _DECODERS: dict[Kind, Callable[[BinaryIO, str], ImageFile]] = {
     Kind.AVIF: AvifImagePlugin.AvifImageFile,
 }
 # Bytes that a decoder takes for a pixel beside the picture itself: canvases, planes, a second copy to turn it.
-_BESIDE = {Kind.WEBP: 12, Kind.GIF: 4, Kind.AVIF: 16, Kind.HEIF: 16}
+_BESIDE = {Kind.WEBP: 12, Kind.GIF: 4, Kind.AVIF: 10, Kind.HEIF: 8}
 # Those of a pixel as Pillow keeps it, by mode, and of what becomes of it; any other takes four of each.
 _PIXEL = {"1": (1, 1), "L": (1, 1), "P": (1, 4), "I;16": (2, 1), "I;16B": (2, 1)}
 

@@ -55,6 +55,7 @@ def serving(app: ASGIApp, listener: socket.socket, on_stop: Callable[[], None]) 
         app,
         http=_Protocol,
         ws="none",
+        timeout_keep_alive=60,  # seconds; uvicorn's own 5 are less than a pause between two looks, and than what gateways keep
         loop="asyncio",
         lifespan="off",
         log_config=None,

@@ -249,11 +249,11 @@ async def test_with_a_file_that_fails_later_a_budget_lets_nothing_through(tmp_pa
 
 async def test_what_the_history_shows_is_entered_once_and_belongs_to_nobodys_request(journal: Journal) -> None:
     await paid(journal, "known", "0.10")
-    await journal.reported("looked at", report("looked at"))
-    for prediction_id in ("looked at", "new", "new", "known"):
+    await journal.reported("looked-at", report("looked-at"))
+    for prediction_id in ("looked-at", "new", "new", "known"):
         await journal.recounted(report(prediction_id), {"model": "m"}, NOW, terms("0.30"))
 
-    assert await journal.uncounted(["known", "looked at", "new", "other"]) == {"other"}
+    assert await journal.uncounted(["known", "looked-at", "new", "other"]) == {"other"}
     assert await spent(journal) == Decimal("0.70")
     entry = await journal.prediction("new")
     assert entry

@@ -199,8 +199,11 @@ async def test_a_failed_generation_is_an_error_of_animate_image_and_an_answer_of
     for answer, is_error in ((result, True), (seen, False)):
         assert answer.is_error is is_error
         assert answer.structured_content is not None
-        assert answer.structured_content["error"] == "Content moderation refused the prompt"
-        assert 'The generation failed. The reason given: "Content moderation refused the prompt"' in text_of(answer)
+        assert answer.structured_content["error"] == "Generation failed: Content moderation refused the prompt"
+        assert (
+            'The generation failed. The reason given: "Generation failed: Content moderation refused the prompt"'
+            in text_of(answer)
+        )
         assert "does not charge" in text_of(answer)
         assert "new paid clip" in answer.structured_content["next_step"]
 

@@ -42,7 +42,7 @@ NO_WORD = "unknown"
 _IDS = ("id", "prediction_id", "request_id", "predictionId", "task_id", "taskId")
 _OURS = frozenset({"no_clip_since", "clip_missing"})
 _LONGEST_WORD, _LONGEST_MODEL = 40, 120  # characters
-_LASTING = ("model", "created_at", "completed_at", "predict_time_seconds", "cost_usd")
+_LASTING = ("model", "created_at", "completed_at", "predict_time_seconds", "cost_usd", "no_clip_since")
 _DONE_WORDS = frozenset(
     {"completed", "complete", "succeeded", "succeed", "success", "successful", "done", "finished", "finish"}
 )
@@ -94,7 +94,7 @@ class Report(BaseModel):
     flagged: Annotated[bool, BeforeValidator(_flagged)] = Field(default=False, validation_alias="has_nsfw_contents")
     """Whether moderation found something in it."""
     no_clip_since: Moment = None
-    """Since when it was seen to be done without naming a clip."""
+    """When it was first seen to be done without naming a clip; it may name one since."""
     clip_missing: bool = False
     """Whether that has been so for too long."""
 
@@ -162,10 +162,11 @@ class Report(BaseModel):
 
     def after(self, earlier: Report | None, now: datetime) -> Self:
         """The same, with what is still true of an `earlier` report and this one leaves out."""
-        known = earlier.model_dump(exclude_none=True) if earlier else {}
-        lasting = {name: known[name] for name in _LASTING if name in known and getattr(self, name) is None}
+        # A price of zero is one that was not known yet.
+        missing = [name for name in _LASTING if getattr(self, name) is None]
+        lasting: dict[str, Any] = {name: getattr(earlier, name, None) or None for name in missing}
         if self.names_no_clip:
-            since = known.get("no_clip_since", now)
+            since = self.no_clip_since or lasting["no_clip_since"] or now
             lasting |= {"no_clip_since": since, "clip_missing": now - since >= CLIP_AWAITED_FOR}
         return self.model_copy(update=lasting)
 

@@ -61,6 +61,10 @@ def at(seconds_ago: float) -> str:
         {"code": 200, "data": [{"id": "p1"}]},
         {"code": 200, "data": {"task_id": "p1"}},
         {"code": "all is well", "data": {"prediction_id": "p1", "id": "no id\n"}},
+        {"code": 200, "data": {"data": {"id": "p1"}}},
+        {"code": 200, "result": {"id": "p1"}},
+        [{"id": "p1"}],
+        '{"data": {"id": "p1", "model": "two\nlines"}}',
     ],
     ids=str,
 )

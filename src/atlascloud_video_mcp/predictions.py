@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -49,7 +50,19 @@ _DONE_WORDS = frozenset(
 _FAILED_WORDS = frozenset(
     {"failed", "fail", "failure", "error", "errored", "timeout", "timed_out", "time_out", "canceled", "cancelled"}
     | {"expired", "rejected", "refused", "denied", "blocked", "aborted", "terminated", "not_found", "moderated"}
+    | {"notfound", "timedout", "killed", "interrupted", "crashed", "invalid", "unsuccessful", "filtered", "flagged"}
 )
+
+
+@lru_cache(maxsize=100)
+def _state_of(word: str) -> Status:
+    """One of our three for the API's word, which may be longer than what decides: `TASK_STATUS_SUCCEED`."""
+    said = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", word).strip("_").lower()
+    last = said.rpartition("_")[2]
+    if said in _FAILED_WORDS or last in _FAILED_WORDS:
+        return Status.FAILED
+    is_done = said in _DONE_WORDS or (last in _DONE_WORDS and not said.startswith("not_"))
+    return Status.COMPLETED if is_done else Status.PROCESSING
 
 
 def _word(value: object) -> Quoted:
@@ -113,15 +126,14 @@ class Report(BaseModel):
     @property
     def status(self) -> Status:
         """The API's word in our three; one that we do not know counts as running."""
-        word = re.sub(r"[\s-]+", "_", self.word.lower())
-        if word in _FAILED_WORDS or word.endswith("_failed") or self.clip_missing:
+        if self.clip_missing:
             return Status.FAILED
-        return Status.COMPLETED if word in _DONE_WORDS and self.outputs else Status.PROCESSING
+        return Status.PROCESSING if self.names_no_clip else _state_of(self.word)
 
     @property
     def names_no_clip(self) -> bool:
         """Whether it is done, by its word, and not with what."""
-        return self.word.lower() in _DONE_WORDS and not self.outputs
+        return not self.outputs and _state_of(self.word) is Status.COMPLETED
 
     @property
     def error(self) -> str | None:

@@ -40,6 +40,7 @@ _LONGEST_LINK = 2000  # characters
 _PLACE = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
 _LAST_PORT = 65_535
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_AROUND_LINKS = " \t\r\n\v\f\x85\xa0\u200b\u2028\u2029\u2060\u3000\ufeff"
 _OF_A_LINK = "%/?:#@!$&'()*+,;=~"
 _SIGNERS = ("x-tos", "x-amz", "x-goog", "x-oss")
 _A_COUNT = re.compile(r"\d{1,10}", re.ASCII)
@@ -125,7 +126,7 @@ class Link(_Told):
 
     def __new__(cls, text: str) -> Self:
         """Repair the text and check it."""
-        text = text.strip()
+        text = text.strip(_AROUND_LINKS)
         scheme, _, rest = (f"https:{text}" if text.startswith("//") else text).partition("://")
         place = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
         link = f"{scheme.lower()}://{place}{quote(rest[len(place) :], safe=_OF_A_LINK)}"

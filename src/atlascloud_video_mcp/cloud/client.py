@@ -125,11 +125,17 @@ class Cloud(Connection):
         reply = (await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size={_PAGE}"))).payload
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
         # What was JSON text inside the answer may hold the key, too.
-        return [self.mask(record) for row in rows[:_PAGE] for record in _records(row)]
+        return [self.mask(record) for row in rows[:_PAGE] for record in self._records(row)]
 
     def report_in(self, record: Record) -> Report | None:
         """What a row of the history says of a prediction; None when that is too little."""
         return record.report({"local": self._is_local})
+
+    def _records(self, row: object) -> list[Record]:
+        try:
+            return [Record.model_validate(row, context={"local": self._is_local})]
+        except ValidationError:
+            return []
 
     async def quote(self, body: Mapping[str, Any]) -> Quote:
         """What a generation with this body would cost; asking is free, and no answer is an answer, too.
@@ -166,13 +172,6 @@ class Cloud(Connection):
     def _report(self, answer: Answer, **known: object) -> Report:
         wire = {"envelope": answer.words, "local": self._is_local}
         return self.mask(Report.model_validate({**answer.payload, **known}, context=wire))
-
-
-def _records(row: object) -> list[Record]:
-    try:
-        return [Record.model_validate(row)]
-    except ValidationError:
-        return []
 
 
 def _unknown(reason: str, request_id: PredictionId | None) -> SubmissionUnknown:

@@ -209,7 +209,7 @@ class Ledger:
         """See Journal.sending."""
         claimed = self._db.execute(_SENDING, (intent_id, self._me)).rowcount == 1
         for entry in self._entries(_BY_INTENT, intent_id) if claimed else ():
-            self._change(entry, request=dict(request), notes=tuple(notes))
+            self._change(entry, request=dict(request), notes=tuple(notes), submitted_at=datetime.now(UTC))
         return claimed
 
     def ended(self, intent_id: str, stage: Stage) -> None:
@@ -238,21 +238,22 @@ class Ledger:
     def reported(self, prediction_id: str, report: Report) -> None:
         """See Journal.reported; a late answer that it still runs does not undo its end."""
         for entry in self._about(prediction_id, report.created_at):
-            before = entry.report
-            late = before and before.status is not Status.PROCESSING and report.status is Status.PROCESSING
-            if late or before == report:
+            before, now = entry.report, report.after(entry.report, datetime.now(UTC))
+            late = before and before.status is not Status.PROCESSING and now.status is Status.PROCESSING
+            if late or before == now:
                 continue
-            self._change(entry, report=report)
-            if report.status is Status.COMPLETED and not (before and before.status is Status.COMPLETED):
-                self._observe(entry, report)
+            self._change(entry, report=now)
+            if now.status is Status.COMPLETED and not (before and before.status is Status.COMPLETED):
+                self._observe(entry, now)
 
     def _observe(self, entry: Entry, report: Report) -> None:
         model = entry.request.get("model")
         begun, ended = report.created_at, report.completed_at
         if not (begun and ended):
             begun, ended = entry.submitted_at, datetime.now(UTC)
-        # What was not asked for here says nothing about how long its like takes, nor do clocks that disagree.
-        if isinstance(model, str) and begun and ended > begun:
+        # What was not asked for here says nothing about how long its like takes, nor do clocks that disagree, nor does
+        # a clip that was named only some time after it was done.
+        if isinstance(model, str) and begun and ended > begun and not report.no_clip_since:
             kind = (model, duration_of(entry.request))
             seconds = (ended - begun).total_seconds()
             self._db.execute("INSERT INTO durations (model, duration, seconds) VALUES (?, ?, ?)", (*kind, seconds))

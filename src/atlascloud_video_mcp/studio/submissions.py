@@ -116,7 +116,7 @@ class Submissions:
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
                     raise _naming(found.probable, unknown)
-                await self._journal.submitted(entry.intent_id, _report_of(found.ours), entry.created_at)
+                await self._journal.submitted(entry.intent_id, _report_of(found.ours), entry.at)
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from atlascloud_video_mcp.bodies import duration_of
 from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal.books import HistoryNeeded, PriceNeeded, Spending, Terms, require_room, since
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
-from atlascloud_video_mcp.journal.schema import NewerJournal
+from atlascloud_video_mcp.journal.schema import NewerJournal, OutOfReach
 from atlascloud_video_mcp.money import from_millionths
 from atlascloud_video_mcp.paths import NotPrivate
 from atlascloud_video_mcp.predictions import Status
@@ -91,9 +92,11 @@ class Ledger:
         self._alive = {me: True}
         self.written: dict[str, Entry | None] = {}
 
-    def claim(self, key: str, take: int, old_key: str, *, not_ours: Collection[str], terms: Terms) -> Claim:
+    def claim(
+        self, key: str, take: int, old_keys: Collection[str], *, not_ours: Collection[str], terms: Terms
+    ) -> Claim:
         """See Journal.claim."""
-        earlier = self.joinable(key, take, old_key, not_ours=not_ours)
+        earlier = self.joinable(key, take, old_keys, not_ours=not_ours)
         if earlier:
             return Claim(won=False, entry=earlier)
         self.require(terms)
@@ -102,21 +105,21 @@ class Ledger:
         entry = self._insert(key, Stage.INTENDED, take=take, account=terms.account, quote=terms.price)
         return Claim(won=True, entry=entry)
 
-    def joinable(self, key: str, take: int, old_key: str, *, not_ours: Collection[str]) -> Entry | None:
+    def joinable(self, key: str, take: int, old_keys: Collection[str], *, not_ours: Collection[str]) -> Entry | None:
         """See Journal.joinable."""
-        if old_key:
+        for old_key in old_keys:
             self._db.execute("UPDATE entries SET key = ? WHERE key = ?", (key, old_key))
         entries = (entry for entry in self._entries(_BY_KEY, key, take) if entry.account not in not_ours)
         return next((entry for entry in map(self._settled, entries) if entry.is_open), None)
 
     def next_take(self, key: str) -> int:
         """See Journal.next_take."""
-        row = self._db.execute("SELECT MAX(take) FROM entries WHERE key = ?", (key,)).fetchone()
-        return int(row[0] or 0) + 1
+        asked = {take for (take,) in self._db.execute("SELECT take FROM entries WHERE key = ?", (key,))}
+        return next(take for take in count(1) if take not in asked)
 
     def require(self, terms: Terms) -> None:
         """See Journal.require."""
-        if isinstance(self._trouble, (NewerJournal, NotPrivate)):
+        if isinstance(self._trouble, (NewerJournal, NotPrivate, OutOfReach)):
             raise JournalUnusable(f"Nothing was sent or paid. {self._trouble}") from self._trouble
         if self._trouble and terms.budget is not None:
             raise JournalUnusable(
@@ -313,10 +316,9 @@ class Ledger:
             self._owners.hold()
         for entry in sorted(entries, key=lambda entry: entry.created_at):
             here = self.entry(entry.intent_id)
-            if here is None and entry.stage is not Stage.INTENDED:
-                self._write(_INSERT, entry)
-            elif here and not (here.stage is Stage.SUBMITTED and entry.stage is not Stage.SUBMITTED):
-                self._write(_UPDATE, entry)
+            found = here is not None and here.stage is Stage.SUBMITTED and entry.stage is not Stage.SUBMITTED
+            if entry.stage is not Stage.INTENDED and not found:
+                self._write(_UPDATE if here else _INSERT, entry)
 
     def _entries(self, select: str, *values: object) -> list[Entry]:
         return [self._read(row) for row in self._db.execute(select, values).fetchall()]

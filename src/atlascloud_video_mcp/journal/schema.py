@@ -161,6 +161,10 @@ class NewerJournal(Exception):
     """The file was written by a version of this program that knows more steps."""
 
 
+class OutOfReach(Exception):
+    """The file cannot be used at present, and may hold whatever is asked for."""
+
+
 class Damaged(sqlite3.DatabaseError):
     """The file opens, and holds what nobody wrote."""
 

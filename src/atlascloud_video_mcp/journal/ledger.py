@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Report
 
 _NOBODYS_KEY = ""
-_TO_THE_HOUR, _TO_THE_MINUTE = len("2026-01-01T00"), len("2026-01-01T00:00")
+_TEN_MINUTES = len("2026-01-01T00:0")
 _BY_INTENT = "SELECT * FROM entries WHERE intent_id = ?"
 _BY_KEY = "SELECT * FROM entries WHERE key = ? AND take = ? ORDER BY seq DESC"
 _BY_PREDICTION = "SELECT * FROM entries WHERE prediction_id = ? ORDER BY seq DESC"
@@ -39,13 +39,12 @@ _SPENT = """
     SELECT COALESCE(submitted_at, created_at) AS at, spent FROM entries
     WHERE COALESCE(submitted_at, created_at) > ? AND spent <> 0 ORDER BY at
 """
-# Whole hours and minutes by their sums, the minute that the span begins in by its entries; ';' comes after ':'.
+# Ten minutes each by their sums, those that it begins in by their entries; ':' comes after all digits.
 _SUM = """
-    SELECT COALESCE((SELECT SUM(amount) FROM spending_by_hour WHERE hour > :hour), 0)
-    + COALESCE((SELECT SUM(amount) FROM spending_by_minute WHERE minute > :minute AND minute < :hour || ';'), 0)
+    SELECT COALESCE((SELECT SUM(amount) FROM spending WHERE span > :span), 0)
     + COALESCE((
         SELECT SUM(spent) FROM entries
-        WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :minute || ';'
+        WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :span || ':'
     ), 0)
 """
 _MADE = """
@@ -159,8 +158,7 @@ class Ledger:
         """The sum of what was spent since then, by whichever account."""
         self._settle()
         at = as_text(begin)
-        spans = {"hour": at[:_TO_THE_HOUR], "minute": at[:_TO_THE_MINUTE], "begin": at}
-        (total,) = self._db.execute(_SUM, spans).fetchone()
+        (total,) = self._db.execute(_SUM, {"begin": at, "span": at[:_TEN_MINUTES]}).fetchone()
         return from_millionths(total)
 
     def spending(self, begin: datetime) -> Spending:

@@ -15,7 +15,8 @@ import anyio
 import pytest
 
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
-from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, Spending, Stage, Terms
+from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, Spending, Stage, Terms, schema
+from atlascloud_video_mcp.journal.ledger import Ledger
 from atlascloud_video_mcp.predictions import Report
 
 if TYPE_CHECKING:
@@ -289,6 +290,19 @@ async def filled(directory: Path, entries: int) -> Journal:
             database.execute(insert, row | new)
         database.commit()
     return journal
+
+
+async def test_what_is_summed_is_what_is_listed_whenever_the_day_begins(tmp_path: Path) -> None:
+    async with await filled(tmp_path, 200):
+        pass
+    with closing(schema.connect(tmp_path / "journal.sqlite3")) as database:
+        database.execute("UPDATE entries SET spent = seq")
+        database.execute("DELETE FROM entries WHERE seq % 7 = 0")
+        ledger = Ledger(database, "me", None)
+        for number in range(500):
+            begin = NOW - timedelta(seconds=173.7 * number)
+            assert ledger.spent(begin) == ledger.spending(begin).total
+        assert ledger.spent(begin) > 0
 
 
 async def processor_time_of_a_claim(journal: Journal) -> float:

@@ -397,6 +397,17 @@ async def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypat
     assert not (tmp_path / "journal.sqlite3").exists()
 
 
+@pytest.mark.skipif(getattr(os, "geteuid", int)() != 0 or sys.platform == "win32", reason="only root gives files away")
+@pytest.mark.parametrize("name", ["journal.sqlite3", "journal.sqlite3-wal", "journal.lock", "owners"])
+async def test_a_file_that_somebody_else_put_there_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    os.chown(tmp_path / name, os.geteuid() + 1, -1)
+    async with Journal(tmp_path) as journal:
+        with pytest.raises(JournalUnusable, match=rf"holds {name}, which belongs to another user\. .* sudo chown -R"):
+            await journal.claim("key")
+    assert (tmp_path / name).stat().st_size == 0
+
+
 @POSIX_ONLY
 @pytest.mark.parametrize("name", ["journal.sqlite3", "journal.sqlite3-wal", "journal.lock", "owners"])
 async def test_a_link_in_the_place_of_a_file_of_the_journal_is_not_followed(tmp_path: Path, name: str) -> None:

@@ -113,7 +113,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE entries_with_takes RENAME TO entries",
         "CREATE INDEX entries_by_key ON entries (key, take)",
         "CREATE INDEX entries_by_prediction ON entries (prediction_id)",
-        "CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at), spent)",
+        "CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at))",
         "CREATE INDEX entries_intended ON entries (owner) WHERE stage = 'intended'",
         # What was spent in each ten minutes, "2026-01-01T00:0": a day has 144 of them, however many entries it has.
         "CREATE TABLE spending (span TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",

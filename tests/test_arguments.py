@@ -78,6 +78,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"image": ROCKET, "wait_seconds": "x" * 5000}, f'{{wait_seconds}} takes a number, not "{"x" * 79}...'),
     ({"image": ROCKET, "dry_run": "perhaps"}, '{dry_run} takes true or false, not "perhaps"'),
     ({"image": ROCKET, "take": 0}, "{take} takes a whole number, not 0"),
+    ({"image": ROCKET, "take": 2**63}, f"{{take}} takes a whole number, not {2**63}"),
     ({"image": ROCKET, "take": "another"}, '{take} takes a whole number, not "another"'),
     ({"image": ROCKET, "prompt": ["wind"]}, '{prompt} takes text, not ["wind"]'),
     ({}, "{image} is missing"),

@@ -389,6 +389,7 @@ def test_settings_that_do_not_do_are_told_apart(
         ["animate"],
         ["get"],
         ["animate", REMOTE, "--take", "0"],
+        ["animate", REMOTE, "--take", str(2**63)],
         ["animate", REMOTE, "--force-new"],
         ["animate", REMOTE, "--timeout", "-1"],
         ["animate", REMOTE, "--timeout", "inf"],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from atlascloud_video_mcp.pictures.colour import cicp_of, hdr_name, usable_profile
@@ -44,6 +45,8 @@ class Picture:
     width: int
     height: int
     notes: tuple[str, ...] = ()
+    source_digest: str = ""
+    """SHA-256 of the bytes that were named, before anything was taken out or changed."""
 
     def __enter__(self) -> Self:
         return self
@@ -97,15 +100,19 @@ def open_picture(
     source = open_source(image, allowed_dirs)
     with source.file:
         data = source.file.read()
+    return replace(_opened(data, source.stem, rules, fit), source_digest=hashlib.sha256(data).hexdigest())
+
+
+def _opened(data: bytes, stem: str, rules: PictureRules, fit: Fit | None) -> Picture:
     match kind := sniff(data):
         case Kind.JPEG:
-            return _native(_jpeg(data), source.stem, rules, fit, len(data))
+            return _native(_jpeg(data), stem, rules, fit, len(data))
         case Kind.PNG:
-            return _native(_png(data), source.stem, rules, fit, len(data))
+            return _native(_png(data), stem, rules, fit, len(data))
         case _:
             still = Still(data, kind, most_pixels=rules.max_pixels)
             rules.target(still.displayed, fit)
-            return _converted(still.decode(), kind, source.stem, rules, fit, len(data))
+            return _converted(still.decode(), kind, stem, rules, fit, len(data))
 
 
 def _jpeg(data: bytes) -> _Native:

@@ -51,7 +51,7 @@ def answer(task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     except Exception:  # noqa: BLE001 - a mistake of ours, which the parent reports
         return {"crashed": traceback.format_exc()}, b""
     with picture:
-        names = ("filename", "content_type", "size_bytes", "width", "height", "notes")
+        names = ("filename", "content_type", "size_bytes", "width", "height", "notes", "source_digest")
         return {name: getattr(picture, name) for name in names}, picture.file.read()
 
 

@@ -65,16 +65,17 @@ class Animation:
         if facts.save_to:
             await to_thread.run_sync(self.saver.check_target, facts.save_to)
         if order.is_online:
-            picture, digest = None, order.image
+            picture, digest, source = None, order.image, order.image
         else:
             picture, digest = await self.uploads.check(job, order.image, order.model.pictures, order.fit)
+            source = picture.source_digest
         with ExitStack() as open_until_uploaded:
             if picture:
                 open_until_uploaded.enter_context(picture)
             further = open_until_uploaded.enter_context(FurtherPictures(self.uploads))
             await further.check(job, order.further)
             request = facts.request
-            wanted = RequestKey.of(self.cloud, further.identity(request), digest, order.take)
+            wanted = RequestKey.of(self.cloud, further.identity(request), digest, source, order.take)
             url = order.image if picture is None else await self.uploads.url_of(digest)
             priced = order.model.with_picture(request, url or ANY_PICTURE)
             while True:

@@ -62,7 +62,8 @@ class Rehearsal:
         with picture or nullcontext(), FurtherPictures(self.uploads) as further:
             await further.check(job, order.further)
             url = order.image if online else await self.uploads.url_of(digest)
-            wanted = RequestKey.of(self.cloud, further.identity(facts.request), digest, order.take)
+            source = picture.source_digest if picture else digest
+            wanted = RequestKey.of(self.cloud, further.identity(facts.request), digest, source, order.take)
             unsent_request = await further.unsent(facts.request)
         job.tell(News("Asking for the price", 0.5))
         quote = await self.cloud.quote(order.model.with_picture(facts.request, url or ANY_PICTURE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 from contextlib import suppress
@@ -50,15 +51,14 @@ def answer(endpoint: FaultEndpoint, body: object, *, status: int = 200, times: i
 
 async def test_a_picture_goes_up_byte_for_byte_and_its_url_is_given(sandbox: Sandbox, base_url: str) -> None:
     async with cloud_at(base_url) as cloud:
-        with open_picture(ROCKET) as picture:
-            url = await cloud.upload(picture)
-            checked = picture.file.getvalue()
+        picture = open_picture(ROCKET)
+        url = await cloud.upload(io.BytesIO(picture.data), picture.content_type)
 
     sent = sandbox.received[0]
     assert sent.endpoint == "upload"
     assert sent.headers["user-agent"].startswith("atlascloud-video-mcp/")
     async with httpx.AsyncClient(headers={"User-Agent": "test"}) as http:
-        assert (await http.get(url)).content == checked
+        assert (await http.get(url)).content == picture.data
 
 
 @pytest.mark.parametrize(
@@ -74,16 +74,17 @@ async def test_the_url_of_an_upload_is_found_in_each_shape(sandbox: Sandbox, bas
     sandbox.script(answer("upload", body))
 
     async with cloud_at(base_url) as cloud:
-        with open_picture(ROCKET) as picture:
-            assert await cloud.upload(picture) == "https://x.example/a.jpg"
+        picture = open_picture(ROCKET)
+        assert await cloud.upload(io.BytesIO(picture.data), picture.content_type) == "https://x.example/a.jpg"
 
 
 async def test_an_upload_without_a_url_is_an_error(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(answer("upload", {"code": 200, "data": {"download_url": None, "url": 3}}))
 
     async with cloud_at(base_url) as cloud:
-        with open_picture(ROCKET) as picture, pytest.raises(ServiceUnavailable, match="gave no address"):
-            await cloud.upload(picture)
+        picture = open_picture(ROCKET)
+        with pytest.raises(ServiceUnavailable, match="gave no address"):
+            await cloud.upload(io.BytesIO(picture.data), picture.content_type)
 
 
 @pytest.mark.parametrize(
@@ -107,13 +108,12 @@ async def test_an_upload_is_tried_again_whole_after_what_may_pass(
     sandbox.script(fault)
 
     async with cloud_at(base_url, patience=patience_for(fault)) as cloud:
-        with open_picture(ROCKET) as picture:
-            url = await cloud.upload(picture)
-            checked = picture.file.getvalue()
+        picture = open_picture(ROCKET)
+        url = await cloud.upload(io.BytesIO(picture.data), picture.content_type)
 
     assert counted(sandbox, "upload") == 2
     async with httpx.AsyncClient(headers={"User-Agent": "test"}) as http:
-        assert (await http.get(url)).content == checked
+        assert (await http.get(url)).content == picture.data
 
 
 async def test_reads_are_tried_four_times_at_most(sandbox: Sandbox, base_url: str) -> None:

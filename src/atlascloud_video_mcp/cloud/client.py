@@ -31,9 +31,11 @@ from atlascloud_video_mcp.records import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
+    from typing import BinaryIO
 
-    from atlascloud_video_mcp.pictures import Picture
 
+# Of ours: what people call their files is no part of the picture.
+_FILENAMES = {"image/jpeg": "picture.jpg", "image/png": "picture.png"}
 _PAGE = 50  # rows of the history, the most that the API gives at once
 _NOT_YET_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # Right after submission an id can be answered with 400 as well as 404; an id that is gone, with 404 or 410.
@@ -46,8 +48,8 @@ _NO_VERDICT = frozenset({1, 303, 408})
 class Cloud(Connection):
     """The endpoints that we use; see Connection."""
 
-    async def upload(self, picture: Picture) -> Link:
-        """Store a picture where the models can read it, streamed from its open file; returns its URL.
+    async def upload(self, file: BinaryIO, content_type: str) -> Link:
+        """Store a picture where the models can read it, streamed from an open file; returns its URL.
 
         Raises:
             ServiceUnavailable: Among others: there was no link in the answer, so nothing may be made of it.
@@ -56,8 +58,8 @@ class Cloud(Connection):
         """
 
         async def once() -> Answer:
-            picture.file.seek(0)
-            files = {"file": (picture.filename, picture.file, picture.content_type)}
+            file.seek(0)
+            files = {"file": (_FILENAMES[content_type], file, content_type)}
             return await self._request("POST", "/model/uploadMedia", files=files, limit=self._patience.upload)
 
         reply = (await self._tried(once, limit=self._patience.upload)).payload

@@ -90,6 +90,11 @@ class Quoted(_Told):
         return super().__new__(cls, harmless(words, most))
 
 
+def is_of_a_sandbox(prediction_id: str) -> bool:
+    """Whether a sandbox gave an id, which is gone with its process; Atlas Cloud's own begin otherwise."""
+    return prediction_id.startswith("sandbox-")
+
+
 class PredictionId(_Told):
     """An id of the API's: letters, digits and `._:-`, at most 128, not dots alone.
 

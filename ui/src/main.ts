@@ -76,7 +76,8 @@ function hear(answer: Answer | Error): number | undefined {
 }
 
 function learn(answer: Answer | Error): number | undefined {
-  const facts = answer instanceof Error ? undefined : readFacts(answer.structuredContent, answer._meta);
+  const meta = answer instanceof Error ? undefined : answer._meta;
+  const facts = answer instanceof Error ? undefined : readFacts(answer.structuredContent, meta);
   if (facts) {
     const { id, duration } = situation.facts ?? {};
     situation.facts = { ...facts, id: facts.id ?? id ?? situation.asked.id, duration: facts.duration ?? duration };
@@ -85,7 +86,7 @@ function learn(answer: Answer | Error): number | undefined {
     failures = 0;
     // A host may leave _meta out; then it is asked at a steady pace.
     const goesOn = facts.status === "processing" || facts.saving;
-    return facts.lookAgainIn ?? (goesOn && !answer._meta ? UNTOLD : undefined);
+    return facts.lookAgainIn ?? (goesOn && !meta ? UNTOLD : undefined);
   }
   const text = answer instanceof Error ? undefined : readText(answer.content);
   const isError = answer instanceof Error || answer.isError === true;

@@ -58,10 +58,10 @@ _LOST = """
 _INSERT = """
     INSERT OR IGNORE INTO entries (
         intent_id, key, take, owner, stage, request, notes, created_at, submitted_at, prediction_id, report,
-        save_to, saved_path, account, quote, spent
+        save_to, saved_path, account, quote, spent, picture
     ) VALUES (
         :intent_id, :key, :take, :owner, :stage, :request, :notes, :created_at, :submitted_at, :prediction_id, :report,
-        :save_to, :saved_path, :account, :quote, :spent
+        :save_to, :saved_path, :account, :quote, :spent, :picture
     )
 """
 _COUNTED_ELSEWHERE = "SELECT 1 FROM entries WHERE prediction_id = ? AND intent_id <> ? AND spent <> 0"
@@ -70,7 +70,7 @@ _SENDING = "UPDATE entries SET stage = 'sending' WHERE intent_id = ? AND stage =
 _UPDATE = """
     UPDATE entries SET stage = :stage, request = :request, notes = :notes, submitted_at = :submitted_at,
         prediction_id = :prediction_id, report = :report, save_to = :save_to, saved_path = :saved_path,
-        account = :account, quote = :quote, spent = :spent
+        account = :account, quote = :quote, spent = :spent, picture = :picture
     WHERE intent_id = :intent_id
 """
 
@@ -206,11 +206,12 @@ class Ledger:
         left = (entry for entry in entries if entry.is_unfinished and not entry.owner_alive)
         return [entry.prediction_id for entry in left if entry.prediction_id]
 
-    def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> bool:
+    def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str], picture: str | None) -> bool:
         """See Journal.sending."""
         claimed = self._db.execute(_SENDING, (intent_id, self._me)).rowcount == 1
         for entry in self._entries(_BY_INTENT, intent_id) if claimed else ():
-            self._change(entry, request=dict(request), notes=tuple(notes), submitted_at=datetime.now(UTC))
+            sent = {"submitted_at": datetime.now(UTC), "picture": picture}
+            self._change(entry, request=dict(request), notes=tuple(notes), **sent)
         return claimed
 
     def ended(self, intent_id: str, stage: Stage) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.submissions import Submissions
     from atlascloud_video_mcp.studio.uploads import Uploads
 
+_OF_THE_SANDBOX = "The price is what Atlas Cloud would ask: in the built-in sandbox nothing is paid."
+
 
 @dataclass(frozen=True)
 class Rehearsal:
@@ -67,7 +69,8 @@ class Rehearsal:
         earlier = await self.submissions.earlier(job, wanted)
         unsent = f"(upload of {facts.picture})"
         request = order.model.with_picture(unsent_request, url or unsent)
-        notes = [*job.notes, *facts.notes, *filter(None, [facts.doubt]), *self.journal.warnings]
+        notes = [_OF_THE_SANDBOX] if self.cloud.sandbox else []
+        notes += [*job.notes, *facts.notes, *filter(None, [facts.doubt]), *self.journal.warnings]
         if url is None:
             notes.append(
                 f"The picture is uploaded when the request is made: its URL then stands where {unsent} stands."
@@ -79,12 +82,9 @@ class Rehearsal:
             notes += await self._of_budget(job, quote)
         rehearsed = DryRun(
             status="dry_run",
-            provider_status=Quoted("not submitted"),
-            elapsed_seconds=0.0,
-            reused=earlier is not None,
+            reused=True if earlier else None,
             take=order.take,
             sandbox=self.cloud.sandbox,
-            outputs=(),
             request=request,
             cost_usd=None if quote.price is None else float(quote.price),
             model=Quoted(order.model.id),

@@ -243,8 +243,8 @@ class Submissions:
             SubmissionUnknown: It may be running and paid, and cannot be found.
             AtlasError: It was not accepted, nothing was paid.
         """
-        request = job.facts.request
-        if not await self._journal.sending(intent_id, self._cloud.mask(request), job.facts.notes):
+        request, facts = job.facts.request, job.facts
+        if not await self._journal.sending(intent_id, self._cloud.mask(request), facts.notes, facts.picture):
             return None
         await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
         job.committed, job.stands, job.facts.submitted_at = True, _SENT, datetime.now(UTC)

@@ -567,7 +567,7 @@ async def test_a_sandbox_that_is_not_installed_matters_to_whoever_wants_it(
     (finding,) = await house.sandbox(here(tmp_path, {"ATLASCLOUD_SANDBOX": wanted}), 0)
 
     assert finding.state is state
-    assert "-m pip install 'atlascloud-video-mcp[sandbox]'" in finding.said + finding.fix
+    assert "-m pip install 'PATH/TO/WHEEL.whl[sandbox]'" in finding.said + finding.fix
 
 
 async def test_a_machine_that_does_not_reach_itself_is_told(tmp_path: Path) -> None:

@@ -654,7 +654,7 @@ def test_a_try_out_needs_the_sandbox_to_be_installed(
 
     assert main(["install", "cursor", "--print", "--sandbox"]) == 2
 
-    assert "pip install 'atlascloud-video-mcp[sandbox]'" in capsys.readouterr().err
+    assert "pip install 'PATH/TO/WHEEL.whl[sandbox]'" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")

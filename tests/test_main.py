@@ -47,7 +47,10 @@ def test_without_the_sandbox_extra_the_answer_says_what_to_install(
 
     assert main(arguments) == 2
 
-    assert "needs av: pip install 'atlascloud-video-mcp[sandbox]'" in capsys.readouterr().err
+    assert (
+        "needs av: install this package with its extra, as in pip install 'PATH/TO/WHEEL.whl[sandbox]'"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_script_that_asks_for_json_gets_the_error_in_it_too(

@@ -193,7 +193,7 @@ async def test_without_the_extra_the_answer_says_how_to_install_it(
         result = await looked_at(client, sandbox, base_url, preview=True)
 
     assert len(result.content) == 1
-    assert "pip install 'atlascloud-video-mcp[preview]'" in text_of(result)
+    assert "pip install 'PATH/TO/WHEEL.whl[preview]'" in text_of(result)
     assert all(request.endpoint != "file" for request in sandbox.received)
 
 

@@ -53,7 +53,10 @@ def require_sandbox() -> None:
 
     missing = [name for name in ("av", "python_multipart", "starlette", "uvicorn") if not find_spec(name)]
     if missing:
-        raise SettingsError(f"the sandbox needs {' and '.join(missing)}: pip install 'atlascloud-video-mcp[sandbox]'")
+        raise SettingsError(
+            f"the sandbox needs {' and '.join(missing)}: install this package with its extra, as in "
+            "pip install 'PATH/TO/WHEEL.whl[sandbox]'"
+        )
 
 
 def log_to_stderr(settings: Settings) -> None:

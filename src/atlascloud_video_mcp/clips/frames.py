@@ -35,7 +35,10 @@ _MOST_DECODED = 600_000_000  # pixels, from a key frame on: 10 s of 1080p at 29 
 def require_decoder() -> None:
     """Raise `CannotPreview` where clips cannot be decoded."""
     if not find_spec("av"):
-        raise CannotPreview("Previews need one more library: pip install 'atlascloud-video-mcp[preview]'.")
+        raise CannotPreview(
+            "Previews need one more library: install this server with its extra, as in "
+            "pip install 'PATH/TO/WHEEL.whl[preview]'."
+        )
 
 
 def contact_sheet(clip: Path, container: Container = Container.MP4) -> bytes:

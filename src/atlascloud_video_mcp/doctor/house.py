@@ -76,7 +76,7 @@ async def sandbox(situation: Situation, port: int, *, loopback: str = "127.0.0.1
     """Whether the sandbox is installed and can listen on this machine."""
     missing = [name for name in _SANDBOX if not find_spec(name)]
     if missing:
-        fix = f"{sys.executable} -m pip install '{_US}[sandbox]'"
+        fix = f"{sys.executable} -m pip install 'PATH/TO/WHEEL.whl[sandbox]'"
         if situation.in_sandbox:
             return [fail("sandbox", f"it needs {' and '.join(missing)}", fix)]
         return [ok("sandbox", f"not installed, and only needed for try-outs: {fix}")]

@@ -124,6 +124,17 @@ async def test_the_page_of_the_live_api_needs_no_studio_and_loads_from_its_hosts
     assert meta["ui"]["csp"] == {"resourceDomains": REMOTE_HOSTS}
 
 
+async def test_the_page_loads_from_the_further_hosts_that_clips_are_fetched_from(base_url: str) -> None:
+    named = ("cdn.example", "*")
+    async with Client(build_server(lambda: studio_at(base_url), clip_hosts=named)) as client:
+        page = await page_of(client)
+
+    further = ["https://cdn.example", "https://*.cdn.example", "https:"]
+    assert page.meta is not None
+    assert page.meta["ui"]["csp"] == {"resourceDomains": [*REMOTE_HOSTS, *further]}
+    assert " ".join(further) in page.text
+
+
 @ERAS
 @pytest.mark.parametrize(
     ("endpoint", "answer", "tool", "arguments"),

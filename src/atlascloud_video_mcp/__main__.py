@@ -230,7 +230,7 @@ def _take_over(
         from atlascloud_video_mcp.server import build_server, take_over  # noqa: PLC0415
 
         local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
-        server = build_server(open_studio, max_wait=settings.max_wait, local=local)
+        server = build_server(open_studio, max_wait=settings.max_wait, local=local, clip_hosts=settings.clip_hosts)
     take_over(server, handover)
     leave_conversions_behind(Exit.DONE)
 

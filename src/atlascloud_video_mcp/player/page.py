@@ -15,7 +15,7 @@ from pydantic import PrivateAttr
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from mcp.server.apps import Visibility
 
@@ -41,20 +41,24 @@ class PlayerPage(Resource):
     """The page, read from the package when a host asks for it."""
 
     _local_origin: Callable[[], Awaitable[str]] | None = PrivateAttr(None)
+    _further: tuple[str, ...] = PrivateAttr(())
 
-    def load_from(self, local_origin: Callable[[], Awaitable[str]]) -> None:
-        """Let the page load pictures and clips from an API on this machine too.
+    def load_from(self, clip_hosts: Sequence[str], local_origin: Callable[[], Awaitable[str]] | None) -> None:
+        """Let the page load pictures and clips from further hosts, and from an API on this machine.
 
         Args:
-            local_origin: Gives its scheme, host and port. They are known only once the sandbox runs, so it is asked
-                for them when the page is read.
+            clip_hosts: Names of hosts, each with all below it; `*` for any.
+            local_origin: Gives the scheme, host and port of the API where that is on this machine. They are known only
+                once the sandbox runs, so it is asked for them when the page is read.
         """
+        named = [(f"https://{host}", f"https://*.{host}") if host != "*" else ("https:",) for host in clip_hosts]
+        self._further = tuple(source for sources in named for source in sources)
         self._local_origin = local_origin
 
     @override
     async def read(self) -> str:
         """The page; what it may load stands in `meta`, which the SDK looks at after this."""
-        may_load = (*_HOSTS, *([await self._local_origin()] if self._local_origin else []))
+        may_load = (*_HOSTS, *self._further, *([await self._local_origin()] if self._local_origin else []))
         self.meta = _meta(*may_load)
         file = resources.files("atlascloud_video_mcp.player") / "player.html"
         page = await to_thread.run_sync(lambda: file.read_text(encoding="utf-8"))

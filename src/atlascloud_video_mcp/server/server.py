@@ -26,7 +26,7 @@ from atlascloud_video_mcp.server.tasks import Tasks
 from atlascloud_video_mcp.server.tools import Tool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from atlascloud_video_mcp.studio import Studio
@@ -215,6 +215,7 @@ def build_server(
     max_wait: float | None = None,
     at_least: float = AT_LEAST,
     local: bool = False,
+    clip_hosts: Sequence[str] = (),
 ) -> MCPServer[Desk]:
     """Build the server; nothing is opened before a tool is called.
 
@@ -223,6 +224,7 @@ def build_server(
         max_wait: Seconds a call may block at most, whatever it asks for; None: what suits its client.
         at_least: Seconds any call may take, one that must not wait too.
         local: Whether the API is on this machine: the player may then load pictures and clips from there.
+        clip_hosts: Further hosts that the player may load them from.
     """
     page, apps = player_app()
 
@@ -230,8 +232,7 @@ def build_server(
     async def lifespan(_: MCPServer[Desk]) -> AsyncGenerator[Desk, None]:
         async with anyio.create_task_group() as tasks:
             desk = Desk(open_studio, tasks, max_wait, at_least)
-            if local:
-                page.load_from(desk.origin)
+            page.load_from(clip_hosts, desk.origin if local else None)
             yield desk
             tasks.cancel_scope.cancel()
 

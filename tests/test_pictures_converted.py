@@ -126,6 +126,17 @@ def test_heic_becomes_jpeg() -> None:
     assert difference(sent(picture), coffee()) < 8
 
 
+def test_heic_of_48_megapixels_as_phones_make_them_is_no_matter_of_memory() -> None:
+    out = io.BytesIO()
+    pillow_heif.from_pillow(coffee()).save(out)
+    data = out.getvalue()
+    size = b"ispe\0\0\0\0" + struct.pack(">LL", 600, 400)  # ISO/IEC 23008-12, 6.5.3
+    assert size in data
+    for width, height, said in ((8_064, 6_048, "cannot be decoded"), (12_000, 9_000, "MB are spent on a picture")):
+        claimed = data.replace(size, size[:8] + struct.pack(">LL", width, height))
+        assert said in refusal(claimed)
+
+
 def test_heic_without_its_extra_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.BytesIO()
     pillow_heif.from_pillow(coffee()).save(out)
@@ -192,6 +203,13 @@ def test_measurements_are_stretched_from_black_to_white() -> None:
     picture = opened(saved(Image.linear_gradient("L").resize((400, 320)).convert("F"), "TIFF"))
     low, high = sent(picture).getextrema()
     assert (low, high) == (0, 255)
+
+
+def test_measurements_without_an_end_have_no_middle_either() -> None:
+    image = Image.new("F", (400, 320), 7.0)
+    for value in (float("inf"), float("nan")):
+        image.putpixel((0, 0), value)
+        assert "cannot be decoded" in refusal(saved(image, "TIFF"))
 
 
 # --- Turned upright

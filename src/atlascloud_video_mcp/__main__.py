@@ -18,7 +18,7 @@ from atlascloud_video_mcp.errors import AtlasError, KeyRejected, SettingsError
 from atlascloud_video_mcp.exits import Exit
 from atlascloud_video_mcp.settings import KEY_VARIABLE, Settings, bare, read_settings
 from atlascloud_video_mcp.wiring import (
-    leave_conversions_behind,
+    leave_threads_behind,
     log_to_stderr,
     nothing_is_garbage,
     require_sandbox,
@@ -234,7 +234,7 @@ def _take_over(
         max_wait = math.inf if settings.max_wait is None else settings.max_wait
         server = build_server(open_studio, max_wait=max_wait, local=local)
     take_over(server, handover)
-    leave_conversions_behind(Exit.DONE)
+    leave_threads_behind(Exit.DONE)
 
 
 if __name__ == "__main__":

@@ -328,7 +328,7 @@ def test_a_failed_generation_is_a_failure_and_says_why(capsys: pytest.CaptureFix
     assert main(["animate", REMOTE, "--prompt", "sandbox:fail"]) == Exit.FAILED
     out, err = capsys.readouterr()
     assert out == ""
-    assert 'The generation failed after 0 s: "Content moderation refused the prompt"' in err
+    assert 'The generation failed after 0 s: "Generation failed: Content moderation refused the prompt"' in err
     assert "Atlas Cloud does not charge for a failed generation." in lines(err)
 
     assert main(["animate", REMOTE, "--prompt", "sandbox:fail", "--json"]) == Exit.FAILED
@@ -389,6 +389,7 @@ def test_settings_that_do_not_do_are_told_apart(
         ["animate"],
         ["get"],
         ["animate", REMOTE, "--take", "0"],
+        ["animate", REMOTE, "--take", str(2**63)],
         ["animate", REMOTE, "--force-new"],
         ["animate", REMOTE, "--timeout", "-1"],
         ["animate", REMOTE, "--timeout", "inf"],

@@ -208,7 +208,7 @@ async def test_a_model_whose_schema_cannot_be_read_is_listed_without_parameters(
     assert unsure["models"] == []
 
 
-@pytest.mark.parametrize(("parameters", "shown"), [(10, 5), (22, 3), (60, 1), (400, 0)])
+@pytest.mark.parametrize(("parameters", "shown"), [(10, 5), (22, 3), (60, 1), (190, 0)])
 async def test_long_schemas_are_cut_to_what_fits(sandbox: Sandbox, base_url: str, parameters: int, shown: int) -> None:
     rule = {"type": "string", "description": "very \n long. " * 50, "default": "x" * 100, "enum": ["a", "b"]}
     schema = {"properties": {"image": {"type": "string"}} | {f"parameter_{n}": rule for n in range(parameters)}}

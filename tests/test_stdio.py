@@ -97,7 +97,7 @@ async def test_what_goes_wrong_is_one_sentence_with_is_error(server_command: lis
     assert all(result.is_error for result in (refused, keyless, failed))
     assert "No API key is set. Create one at https://" in text_of(keyless)
     assert "300 px" in text_of(refused)
-    assert 'The reason given: "Content moderation refused the prompt"' in text_of(failed)
+    assert 'The reason given: "Generation failed: Content moderation refused the prompt"' in text_of(failed)
 
 
 @ERAS

@@ -25,7 +25,7 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.money import Quote, dollars, says_yes
 from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.predictions import Report, Status
-from atlascloud_video_mcp.quoting import Link, PredictionId
+from atlascloud_video_mcp.quoting import Link, PredictionId, is_of_a_sandbox
 from atlascloud_video_mcp.records import Record
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _ABSENT = frozenset({400, 404, 410})
 # After these a submission may be running all the same: a time-out, a code that means success elsewhere, and "see what
 # became of it over there".
 _NO_VERDICT = frozenset({1, 303, 408})
+_ASK = "Ask the user first."
 
 
 class Cloud(Connection):
@@ -110,15 +111,20 @@ class Cloud(Connection):
         Raises:
             PredictionNotFound: The API does not know the id (in the first seconds after submission: not yet).
         """
+        of_a_sandbox = is_of_a_sandbox(prediction_id)
+        if of_a_sandbox and not self._is_local:
+            raise PredictionNotFound(f"{_of_an_ended_sandbox(prediction_id)}; on Atlas Cloud it costs money. {_ASK}")
         path = f"/model/prediction/{quote(prediction_id, safe='')}"
         try:
             answer = await self._tried(lambda: self._request("GET", path))
         except RequestRefused as error:
             if error.status not in _ABSENT:
                 raise
+            if of_a_sandbox:
+                raise PredictionNotFound(f"{_of_an_ended_sandbox(prediction_id)}, free of charge.") from error
             raise PredictionNotFound(
-                f"Atlas Cloud knows no prediction {prediction_id!r} for this key. Check the id: list_predictions shows "
-                "what there is."
+                f"Atlas Cloud knows no prediction {prediction_id!r} for this key. Next: list_predictions shows the ids "
+                "there are."
             ) from error
         return self._report(answer, id=prediction_id)
 
@@ -127,11 +133,17 @@ class Cloud(Connection):
         reply = (await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size={_PAGE}"))).payload
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
         # What was JSON text inside the answer may hold the key, too.
-        return [self.mask(record) for row in rows[:_PAGE] for record in _records(row)]
+        return [self.mask(record) for row in rows[:_PAGE] for record in self._records(row)]
 
     def report_in(self, record: Record) -> Report | None:
         """What a row of the history says of a prediction; None when that is too little."""
         return record.report({"local": self._is_local})
+
+    def _records(self, row: object) -> list[Record]:
+        try:
+            return [Record.model_validate(row, context={"local": self._is_local})]
+        except ValidationError:
+            return []
 
     async def quote(self, body: Mapping[str, Any]) -> Quote:
         """What a generation with this body would cost; asking is free, and no answer is an answer, too.
@@ -170,11 +182,11 @@ class Cloud(Connection):
         return self.mask(Report.model_validate({**answer.payload, **known}, context=wire))
 
 
-def _records(row: object) -> list[Record]:
-    try:
-        return [Record.model_validate(row)]
-    except ValidationError:
-        return []
+def _of_an_ended_sandbox(prediction_id: str) -> str:
+    return (
+        f"Prediction {prediction_id} was made by a built-in sandbox that has ended, and its clip ended with it. Next: "
+        "animate_image with the same picture and prompt makes it anew"
+    )
 
 
 def _unknown(reason: str, request_id: PredictionId | None) -> SubmissionUnknown:

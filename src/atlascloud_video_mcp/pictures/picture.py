@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,8 @@ class Picture:
     width: int
     height: int
     notes: tuple[str, ...] = ()
+    source_digest: str = ""
+    """SHA-256 of the bytes that were named, before anything was taken out or changed."""
 
     @property
     def size_bytes(self) -> int:
@@ -93,6 +95,10 @@ def open_picture(
     Raises `InvalidPicture`.
     """
     data, stem = read_source(image, allowed_dirs)
+    return replace(_opened(data, stem, rules, fit), source_digest=hashlib.sha256(data).hexdigest())
+
+
+def _opened(data: bytes, stem: str, rules: PictureRules, fit: Fit | None) -> Picture:
     match kind := sniff(data):
         case Kind.JPEG:
             return _native(_jpeg(data), stem, rules, fit, len(data))

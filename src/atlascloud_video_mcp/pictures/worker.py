@@ -48,7 +48,7 @@ def answer(task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"refused": "The picture takes more memory than is spent on one: save it smaller, as JPEG or PNG."}, b""
     except Exception:  # noqa: BLE001 - a mistake of ours, which the parent reports
         return {"crashed": traceback.format_exc()}, b""
-    names = ("filename", "content_type", "width", "height", "notes")
+    names = ("filename", "content_type", "width", "height", "notes", "source_digest")
     return {name: getattr(picture, name) for name in names}, picture.data
 
 

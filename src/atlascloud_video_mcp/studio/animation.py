@@ -70,8 +70,8 @@ class Animation:
         further = FurtherPictures(self.uploads)
         await further.check(job, order.further)
         request = facts.request
-        digest = picture.digest if picture else order.image
-        wanted = RequestKey.of(self.cloud, further.identity(request), digest, order.take)
+        digest, source = (picture.digest, picture.source_digest) if picture else (order.image, order.image)
+        wanted = RequestKey.of(self.cloud, further.identity(request), digest, source, order.take)
         url = await self.uploads.url_of(digest) if picture else order.image
         priced = order.model.with_picture(request, url or ANY_PICTURE)
         while True:

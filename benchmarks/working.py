@@ -37,7 +37,7 @@ CROWDS = (50, 200, 1000)
 CROWD_SPEED = 15.0
 CROWD_MEMORY = 150 * MILLION
 LARGE, SMALL = 19_900_000, 200_000  # bytes
-UPLOAD_MEMORY = 8 * MILLION
+UPLOAD_MEMORY = LARGE + 8 * MILLION  # it is read once, into memory, and sent from there
 
 
 @contextlib.contextmanager
@@ -82,12 +82,12 @@ class Workshop:
 
 
 def pictures(folder: Path, count: int) -> list[str]:
-    """Photographs that differ in a comment, so that none is known from before."""
-    photo = (Path(__file__).parent.parent / "tests" / "photos" / "rocket.jpg").read_bytes()
+    """Photographs that differ in a pixel, so that none is known from before."""
     paths = [folder / f"{number}.jpg" for number in range(count)]
-    for path in paths:
-        comment = str(path).encode()
-        path.write_bytes(photo[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + photo[2:])
+    with Image.open(Path(__file__).parent.parent / "tests" / "photos" / "rocket.jpg") as photo:
+        for number, path in enumerate(paths):
+            photo.putpixel((8 * number % photo.width, 8 * number // photo.width * 8), (255, 0, 0))
+            photo.save(path, quality=92)
     return [str(path) for path in paths]
 
 
@@ -244,7 +244,7 @@ async def upload_rows(commands: Commands, folder: Path, runs: int) -> list[Row]:
         Spread.of(peak.first).text("MB", scale=1 / MILLION, digits=1),
         f"{SMALL / MILLION} MB: {Spread.of(peak.second).text('MB', scale=1 / MILLION, digits=1)}",
         f"{more.text('MB', scale=1 / MILLION, digits=1)} more",
-        f"at most {UPLOAD_MEMORY // MILLION} MB more",
+        f"one copy, and at most {(UPLOAD_MEMORY - LARGE) // MILLION} MB more",
         more.median <= UPLOAD_MEMORY,
     )
     return [row]

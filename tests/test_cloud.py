@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import shutil
 import socket
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -59,6 +61,26 @@ async def test_a_picture_goes_up_byte_for_byte_and_its_url_is_given(sandbox: San
     assert sent.headers["user-agent"].startswith("atlascloud-video-mcp/")
     async with httpx.AsyncClient(headers={"User-Agent": "test"}) as http:
         assert (await http.get(url)).content == picture.data
+
+
+async def test_what_people_call_their_files_stays_here(tmp_path: Path) -> None:
+    parts = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        parts.append(await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split()[0])))
+        reply = b'{"code": 200, "data": {"download_url": "https://x.example/a.jpg"}}'
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(reply), reply))
+        writer.close()
+
+    path = shutil.copy(ROCKET, tmp_path / "jane-doe-passport.jpg")
+    picture = open_picture(str(path))
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    async with server, cloud_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as cloud:
+        await cloud.upload(io.BytesIO(picture.data), picture.content_type)
+
+    assert b'filename="picture.jpg"' in parts[0]
+    assert b"passport" not in parts[0]
 
 
 @pytest.mark.parametrize(

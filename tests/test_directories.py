@@ -20,7 +20,7 @@ from atlascloud_video_mcp.clips.problems import explained
 from atlascloud_video_mcp.clips.targets import read_target
 from atlascloud_video_mcp.directories import Replaced, confined, locate, open_directory
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
-from atlascloud_video_mcp.pictures.files import read_regular
+from atlascloud_video_mcp.pictures.source import read_regular
 from clips_kit import everything, film
 
 if TYPE_CHECKING:

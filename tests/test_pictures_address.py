@@ -8,7 +8,7 @@ import pytest
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.network import is_public_host
-from atlascloud_video_mcp.pictures import web_address
+from atlascloud_video_mcp.pictures.address import web_address
 from kit import REMOTE, result_of, studio_at
 
 if TYPE_CHECKING:

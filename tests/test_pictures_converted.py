@@ -126,6 +126,17 @@ def test_heic_becomes_jpeg() -> None:
     assert difference(sent(picture), coffee()) < 8
 
 
+def test_heic_of_48_megapixels_as_phones_make_them_is_no_matter_of_memory() -> None:
+    out = io.BytesIO()
+    pillow_heif.from_pillow(coffee()).save(out)
+    data = out.getvalue()
+    size = b"ispe\0\0\0\0" + struct.pack(">LL", 600, 400)  # ISO/IEC 23008-12, 6.5.3
+    assert size in data
+    for width, height, said in ((8_064, 6_048, "cannot be decoded"), (12_000, 9_000, "MB are spent on a picture")):
+        claimed = data.replace(size, size[:8] + struct.pack(">LL", width, height))
+        assert said in refusal(claimed)
+
+
 def test_heic_without_its_extra_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.BytesIO()
     pillow_heif.from_pillow(coffee()).save(out)
@@ -165,6 +176,25 @@ def test_what_lies_under_a_transparent_colour_or_palette_entry_does_not_show() -
             assert laid.convert("RGB").getextrema() == ((255, 255),) * 3
 
 
+@pytest.mark.parametrize(("colour", "depth"), [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16)])
+def test_a_transparent_colour_of_any_depth_is_laid_on_white(colour: int, depth: int) -> None:
+    # PNG specification, 11.3.1.1: a tRNS chunk holds a colour in the picture's own depth.
+    samples = 3 if colour else 1
+    hidden, seen = (f"{value:0{depth}b}" for value in ((1 << depth) // 3, (1 << depth) - 1))
+    rows = [b"\0" + int(level * samples * 400, 2).to_bytes(400 * samples * depth // 8) for level in (hidden, seen)]
+    header = struct.pack(">LLBBBBB", 400, 320, depth, colour, 0, 0, 0)
+    key = int(hidden, 2).to_bytes(2) * samples
+    chunks = (
+        (b"IHDR", header),
+        (b"tRNS", key),
+        (b"IDAT", zlib.compress(rows[0] * 160 + rows[1] * 160)),
+        (b"IEND", b""),
+    )
+    picture = opened(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, data) for name, data in chunks))
+    assert picture.notes == ("Laid on white: the model knows no transparency.",)
+    assert sent(picture).getextrema() == ((255, 255),) * 3
+
+
 def test_an_alpha_channel_without_transparency_is_dropped_or_goes_up_as_it_is() -> None:
     picture = opened(saved(coffee().convert("RGBA"), "TIFF"))
     assert sent(picture).mode == "RGB"
@@ -192,6 +222,13 @@ def test_measurements_are_stretched_from_black_to_white() -> None:
     picture = opened(saved(Image.linear_gradient("L").resize((400, 320)).convert("F"), "TIFF"))
     low, high = sent(picture).getextrema()
     assert (low, high) == (0, 255)
+
+
+def test_measurements_without_an_end_have_no_middle_either() -> None:
+    image = Image.new("F", (400, 320), 7.0)
+    for value in (float("inf"), float("nan")):
+        image.putpixel((0, 0), value)
+        assert "cannot be decoded" in refusal(saved(image, "TIFF"))
 
 
 # --- Turned upright

@@ -17,7 +17,7 @@ from atlascloud_video_mcp.errors import AtlasError, KeyRejected, SettingsError
 from atlascloud_video_mcp.exits import Exit
 from atlascloud_video_mcp.settings import KEY_VARIABLE, Settings, bare, read_settings
 from atlascloud_video_mcp.wiring import (
-    leave_conversions_behind,
+    leave_threads_behind,
     log_to_stderr,
     nothing_is_garbage,
     require_sandbox,
@@ -232,7 +232,7 @@ def _take_over(
         local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
         server = build_server(open_studio, max_wait=settings.max_wait, local=local, clip_hosts=settings.clip_hosts)
     take_over(server, handover)
-    leave_conversions_behind(Exit.DONE)
+    leave_threads_behind(Exit.DONE)
 
 
 if __name__ == "__main__":

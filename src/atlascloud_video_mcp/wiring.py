@@ -84,8 +84,8 @@ def nothing_is_garbage() -> Generator[None]:
         gc.enable()
 
 
-def leave_conversions_behind(status: int) -> None:
-    """End the process with a status although a thread may still convert a picture that nobody waits for."""
+def leave_threads_behind(status: int) -> None:
+    """End the process with a status although a thread may still decode a preview, or wait for a disk, for nobody."""
     import logging  # noqa: PLC0415
     import threading  # noqa: PLC0415
 

@@ -14,7 +14,7 @@ from atlascloud_video_mcp.commands.errands import Errand, answer
 from atlascloud_video_mcp.commands.words import parting, rehearsal, told
 from atlascloud_video_mcp.errors import SettingsError
 from atlascloud_video_mcp.exits import Exit
-from atlascloud_video_mcp.wiring import leave_conversions_behind, studio_opener
+from atlascloud_video_mcp.wiring import leave_threads_behind, studio_opener
 
 if TYPE_CHECKING:
     import argparse
@@ -92,7 +92,7 @@ def _run(errand: Errand, options: argparse.Namespace, settings: Settings, *, sav
         return anyio.run(partial(_carried_out, errand, options, settings, save=save))
     except KeyboardInterrupt:  # pragma: no cover - coverage loses sight of a loop that is interrupted; it is tested
         screen.say(parting(errand.known, lasts=not settings.sandbox))
-        leave_conversions_behind(Exit.INTERRUPTED)
+        leave_threads_behind(Exit.INTERRUPTED)
         return Exit.INTERRUPTED
 
 

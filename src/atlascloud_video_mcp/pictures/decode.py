@@ -104,6 +104,7 @@ class Still:
         most_pixels: int,
         orientation: int = 0,
         cicp: bytes = b"",
+        key: int | tuple[int, ...] | None = None,
         extra: int = 0,
     ) -> None:
         """Open it.
@@ -114,6 +115,7 @@ class Still:
             most_pixels: What it is scaled down to, at most.
             orientation: How to turn it, as in EXIF; 0: as it says itself.
             cicp: What its colours are, by ITU-T H.273, where that does not stand in a box.
+            key: Its transparent colour, in 8 bits; Pillow would take a finer or coarser one by its number.
             extra: Bytes that its decoder takes beside the usual.
         """
         self.kind = kind
@@ -123,6 +125,8 @@ class Still:
             check_memory((width, height), len(data) + width * height * (4 + _BESIDE[kind]))
         with _explained(kind):
             self.image = _opened(data, kind)
+            if key is not None:
+                self.image.info["transparency"] = key
             self.orientation = orientation or orientation_of(self.image)
             self.profile = self.image.info.get("icc_profile") or b""
         found = _NCLX.search(data[:_META_BYTES]) if kind in {Kind.AVIF, Kind.HEIF} else None
@@ -286,10 +290,11 @@ def _plain(image: Image.Image, profile: bytes, factor: int, notes: list[str]) ->
 
 def _levels(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     """What makes 8-bit levels of a strip, in the mode L, RGB, RGBA or CMYK."""
-    if image.has_transparency_data:
-        return lambda strip: strip.convert("RGBA")
+    final = "RGBA" if image.has_transparency_data else "L"
     if image.mode.startswith("I;16"):
-        return lambda strip: strip.convert("I").point(lambda level: level * (1 / 256)).convert("L")
+        return lambda strip: strip.convert("I").point(lambda level: level * (1 / 256)).convert("L").convert(final)
+    if final == "RGBA":
+        return lambda strip: strip.convert(final)
     if image.mode in {"I", "F"}:
         return partial(_stretched, cast("tuple[float, float]", image.getextrema()))
     mode = {"1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")

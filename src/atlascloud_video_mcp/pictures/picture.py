@@ -67,6 +67,7 @@ class _Native:
     """As displayed."""
     orientation: int
     cicp: bytes = b""
+    key: int | tuple[int, ...] | None = None
     decoder_bytes: int = 0
     flaw: str = ""
     must_change: bool = False
@@ -140,6 +141,7 @@ def _png(data: bytes) -> _Native:
         size=turned_size(size, orientation),
         orientation=orientation,
         cicp=png.cicp,
+        key=png.key,
         must_change=bool(hdr_name(png.cicp or cicp_of(profile))),
         may_be_transparent=png.may_be_transparent,
     )
@@ -155,6 +157,7 @@ def _native(native: _Native, stem: str, rules: PictureRules, fit: Fit | None, ol
             most_pixels=rules.max_pixels,
             orientation=native.orientation,
             cicp=native.cicp,
+            key=native.key,
             extra=native.decoder_bytes,
         )
         decoded = still.decode()

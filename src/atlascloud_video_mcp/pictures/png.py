@@ -58,6 +58,16 @@ class Png:
         return self.colour in _WITH_ALPHA or b"tRNS" in self.chunks
 
     @property
+    def key(self) -> int | tuple[int, ...] | None:
+        """The transparent colour of a picture without a palette, in the 8 bits that Pillow decodes it to."""
+        if b"tRNS" not in self.chunks or self.colour == _PALETTE:
+            return None
+        most = (1 << self.depth) - 1
+        samples = [value for (value,) in struct.iter_unpack(">H", self.chunks[b"tRNS"])]
+        eight = [value >> 8 if self.depth == 16 else value * 255 // most for value in samples]  # noqa: PLR2004
+        return tuple(eight) if self.is_coloured else eight[0]
+
+    @property
     def is_coloured(self) -> bool:
         """Whether it is no grey picture."""
         return self.colour in _COLOURED

@@ -81,7 +81,7 @@ class Animation:
             self._know_the_price(job, entry, priced)
             try:
                 if picture:
-                    url = (await self.uploads.upload(job, picture)).url
+                    url, picture = (await self.uploads.upload(job, picture)).url, None
                 facts.request = order.model.with_picture(await further.uploaded(job, request), str(url))
                 job.tell(News(f"Submitting to {order.model.id}", 0.04))
                 await self._learn(job)

@@ -12,7 +12,7 @@ from atlascloud_video_mcp.bodies import is_usual
 from atlascloud_video_mcp.catalogue import local_pictures
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.paths import scheme_of, unquoted
-from atlascloud_video_mcp.pictures import web_address
+from atlascloud_video_mcp.pictures.address import web_address
 from atlascloud_video_mcp.quoting import harmless, in_marks
 from atlascloud_video_mcp.studio.jobs import Job, News
 

@@ -13,16 +13,11 @@ class Step:
 
     tool: str
     prediction_id: str
-    wait_seconds: int | None
-    """What to pass, when it says so."""
-    pause: int
-    """Seconds to let pass before."""
 
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of the call."""
-        wait = {} if self.wait_seconds is None else {"wait_seconds": self.wait_seconds}
-        return {"prediction_id": self.prediction_id} | wait
+        return {"prediction_id": self.prediction_id}
 
 
 @dataclass(frozen=True)
@@ -57,12 +52,8 @@ def read_structured(content: dict[str, Any]) -> Reading:
 
 
 def _step(text: str) -> Step | None:
-    found = re.search(r"Next: (\w+) with prediction_id ([\w-]+)([^.]*)", text)
-    if not found:
-        return None
-    tool, prediction_id, how = found.groups()
-    wait, pause = _first(r"wait_seconds (\d+)", how), _first(r"in about (\d+) seconds", how)
-    return Step(tool, prediction_id, int(wait) if wait else None, int(pause or 0))
+    found = re.search(r"Next: (\w+) with prediction_id ([\w-]+)", text)
+    return Step(*found.groups()) if found else None
 
 
 def _first(pattern: str, text: str) -> str | None:

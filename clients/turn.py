@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PICTURE = HERE.parent / "tests" / "photos" / "rocket.jpg"
 THINKING = 2.0  # seconds a model takes between two calls
+_TOO_LONG = 600
 LONGEST = 600.0  # seconds for all of it
 
 
@@ -138,26 +139,29 @@ class Turn:
         async with AsyncExitStack() as stack:
             # On a machine of two cores the start of all at once would be what is measured.
             async with starting:
-                hands = await stack.enter_async_context(self._hands())
+                hands = await stack.enter_async_context(self._hands(outcome.client.max_wait))
                 outcome.version = (await hands.answer())["version"]
                 picture = self._read(await hands.call("upload_image", {"image": str(PICTURE)})).upload
             await self._clip(hands, {"image": picture, "prompt": self._prompt("clip")})
+        # What a call must not outlive is no longer up to the model: its user has promised more than it holds.
+        async with self._hands(_TOO_LONG) as hands:
+            await hands.answer()
             await self._stopped(hands, {"image": picture, "prompt": self._prompt("stop")})
             if outcome.client.too_long:
                 await self._outlived(hands, {"image": picture, "prompt": self._prompt("too long")})
 
     @asynccontextmanager
-    async def _hands(self) -> AsyncGenerator[Hands, None]:
-        with (self._directory / "stderr").open("wb") as stderr:
+    async def _hands(self, max_wait: int | None) -> AsyncGenerator[Hands, None]:
+        env = self._env if max_wait is None else self._env | {"ATLASCLOUD_MAX_WAIT": str(max_wait)}
+        with (self._directory / "stderr").open("ab") as stderr:
             # Its pipes are stdin and stdout; the servers inherit its stderr.
-            process = await anyio.open_process(self._command, stderr=stderr, env=self._env, cwd="/")
+            process = await anyio.open_process(self._command, stderr=stderr, env=env, cwd="/")
             async with process:
                 yield Hands(process)
 
     async def _clip(self, hands: Hands, arguments: dict[str, Any]) -> None:
         """The clip within the client's own limits, which is there to be fetched, and can be looked at again."""
-        wait = self.outcome.client.wait_seconds
-        self.outcome.course = await self._obey(hands, arguments | ({} if wait is None else {"wait_seconds": wait}))
+        self.outcome.course = await self._obey(hands, arguments)
         reading = self.outcome.course.reading
         async with httpx.AsyncClient(trust_env=False) as http:
             fetched = await http.get(reading.clip or "", timeout=60)
@@ -182,8 +186,8 @@ class Turn:
         await self._again(hands, arguments, prediction_id)
 
     async def _outlived(self, hands: Hands, arguments: dict[str, Any]) -> None:
-        """The model asks for a longer wait than the client has patience for, and then for the same again."""
-        answer = await hands.call("animate_image", arguments | {"wait_seconds": 600})
+        """A call waits longer than the client has patience for, and then the model asks for the same again."""
+        answer = await hands.call("animate_image", arguments)
         if "error" not in answer:
             raise Unexpected(f"the client was patient: {answer}")
         self.outcome.too_long = answer["error"]
@@ -210,7 +214,7 @@ class Turn:
             step = course.reading.step
             if not step:
                 raise Unexpected(f"the answer does not say what to do next: {answer}")
-            await anyio.sleep(step.pause or THINKING)
+            await anyio.sleep(THINKING)
             tool, arguments = step.tool, step.arguments
 
     async def _look(self, hands: Hands, prediction_id: str | None) -> None:

@@ -95,9 +95,10 @@ async def studio_at(  # noqa: PLR0913 - one knob each, all by name
     model: str = STANDARD,
     catalogue: Catalogue | None = None,
     online: bool = False,
+    sandbox: bool = True,
 ) -> AsyncGenerator[Studio, None]:
     async with (
-        cloud_at(base_url, key, patience) as cloud,
+        cloud_at(base_url, key, patience, sandbox=sandbox) as cloud,
         Journal(directory) as journal,
         ClipSaver(allowed_dirs=allowed_dirs, hosts=clip_hosts((), base_url)) as saver,
         Studio(

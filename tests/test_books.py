@@ -17,6 +17,7 @@ import pytest
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
 from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, Spending, Stage, Terms, schema
 from atlascloud_video_mcp.journal.ledger import Ledger
+from atlascloud_video_mcp.journal.schema import STEPS
 from atlascloud_video_mcp.predictions import Report
 
 if TYPE_CHECKING:
@@ -343,22 +344,24 @@ def planted(directory: Path, step: int) -> None:
         database.commit()
 
 
-@pytest.mark.parametrize(("step", "counts"), [(1, "0.30"), (2, "2.21")])
+@pytest.mark.parametrize(("step", "counts"), [(1, "0.30"), (2, "2.21"), (3, "1.12")])
 async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: Path, step: int, counts: str) -> None:
     planted(tmp_path, step)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
         before = database.execute(KEPT).fetchall()
 
     async with Journal(tmp_path) as journal:
-        assert await journal.durations("minimax/hailuo-2.3/i2v-standard", 6 if step == 1 else None)
-        assert await journal.upload("digest", within=timedelta(days=9999), host="account" if step == 1 else OLD_ACCOUNT)
+        assert await journal.durations("minimax/hailuo-2.3/i2v-standard", None if step == 2 else 6)
+        assert await journal.upload("digest", within=timedelta(days=9999), host=OLD_ACCOUNT if step == 2 else "account")
         # the failed, the refused, what names no clip, and what was only looked at cost nothing
         assert await spent(journal) == Decimal(counts)
         assert journal.warnings == ()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
         assert database.execute(KEPT).fetchall() == before
-        assert database.execute("PRAGMA user_version").fetchone() == (3,)
-        assert {take for (take,) in database.execute("SELECT take FROM entries")} == {1}
+        assert database.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+        takes = {take for (take,) in database.execute("SELECT take FROM entries")}
+        assert takes == ({1} if step < 3 else {1, 2})
+        assert {name for (name,) in database.execute("SELECT picture FROM entries")} == {"null"}
 
 
 def test_nothing_spent_is_nothing() -> None:

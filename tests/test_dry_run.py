@@ -52,7 +52,7 @@ def notes_of(told: DryRun) -> str:
 
 async def test_a_dry_run_shows_just_what_would_be_sent_and_its_price(sandbox: Sandbox, base_url: str) -> None:
     wanted: dict[str, Any] = {"prompt": "wind", "duration": 10, "enable_prompt_expansion": True}
-    async with studio_at(base_url) as studio:
+    async with studio_at(base_url, sandbox=False) as studio:
         told = await rehearsed(studio, **wanted)
         assert sent(sandbox) == ["calculate"]
         assert sandbox.received[0].body == told.request
@@ -61,12 +61,8 @@ async def test_a_dry_run_shows_just_what_would_be_sent_and_its_price(sandbox: Sa
     assert sandbox.submissions == [told.request]
     assert told == DryRun(
         status="dry_run",
-        provider_status="not submitted",
-        elapsed_seconds=0,
-        reused=False,
         take=1,
-        sandbox=True,
-        outputs=(),
+        sandbox=False,
         request={"model": STANDARD, "image": REMOTE, **wanted},
         cost_usd=0.5,
         model=STANDARD,
@@ -77,7 +73,7 @@ async def test_a_dry_run_shows_just_what_would_be_sent_and_its_price(sandbox: Sa
 
 
 async def test_a_local_picture_is_checked_and_not_uploaded(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
+    async with studio_at(base_url, sandbox=False) as studio:
         told = await rehearsed(studio, ROCKET)
         assert sent(sandbox) == ["calculate"]
         await made_by(studio.animate_image(ROCKET, deadline=NOW))
@@ -129,7 +125,7 @@ async def test_a_dry_run_says_what_the_budget_would_do(base_url: str) -> None:
         after = await rehearsed(studio, prompt="one", duration=10)
         fits = await rehearsed(studio, prompt="one")
 
-    assert before.notes == ("The budget allows it: $0.70 of $0.70 for 24 hours are left before it.",)
+    assert "The budget allows it: $0.70 of $0.70 for 24 hours are left before it." in notes_of(before)
     assert "The budget would refuse it. Nothing was sent or paid. It costs $0.50, and $0.30 of the $0.70" in notes_of(
         after
     )
@@ -177,7 +173,7 @@ async def test_a_dry_run_says_whom_the_call_would_join(sandbox: Sandbox, base_ur
     assert f"(prediction {made.prediction_id}): this call would be given that one and cost nothing" in notes_of(joining)
     assert "Another variation, which is paid, would be take 2." in notes_of(joining)
     assert "budget" not in notes_of(joining)
-    assert (another.reused, another.take) == (False, 2)
+    assert (another.reused, another.take) == (None, 2)
     assert "made at" not in notes_of(another)
     assert "The budget would refuse it." in notes_of(another)
     assert len(sandbox.submissions) == 1
@@ -221,15 +217,19 @@ async def test_the_text_and_the_data_of_a_dry_run_both_say_everything(
     assert data is not None
     jsonschema.validate(data, schema)
     assert not result.is_error
-    assert (data["status"], "prediction_id" in data, data["outputs"]) == ("dry_run", False, [])
+    assert data["status"] == "dry_run"
+    # What is always so of a dry run, or never, is no news.
+    absent = {"prediction_id", "provider_status", "elapsed_seconds", "outputs", "reused", "video_url"}
+    assert not absent & set(data)
+    assert data["notes"][0] == "Dry run: nothing was uploaded, submitted or paid."
+    assert "without dry_run" in data["next_step"]
     assert json.dumps(data["request"], ensure_ascii=False) in text
     assert data["next_step"] in text
-    assert "ask the user" in data["next_step"]
     assert all(note in text for note in data["notes"])
     assert ("for $0.30:" if priced else "at a price not known:") in text
     assert data.get("cost_usd") == (0.3 if priced else None)
     assert "nothing was uploaded, submitted or paid" in text
-    assert "sandbox's, not Atlas Cloud's" in text
+    assert "in the built-in sandbox nothing is paid" in " ".join(data["notes"])
 
 
 async def test_fit_is_tried_in_a_dry_run_and_makes_another_request(sandbox: Sandbox, base_url: str) -> None:

@@ -218,7 +218,7 @@ async def test_a_host_of_little_patience_is_answered_while_a_picture_is_still_up
 
     assert late.is_error
     assert late.structured_content is None
-    assert text_of(late).endswith("Call again with the same arguments; it goes on from there.")
+    assert text_of(late).endswith("Next: the same call with the same arguments; it goes on from there.")
     assert made.structured_content
     assert made.structured_content["status"] == "processing"
     assert requests_to(sandbox, "upload") == 1

@@ -51,13 +51,21 @@ def test_once_they_are_known_quick_and_slow_models_cost_about_that_too(median: f
     assert lag <= 0.79  # of one second
 
 
-def test_the_share_done_rises_from_nothing_towards_all_and_passes_the_middle_near_the_median() -> None:
-    shares = [Durations().done_by(seconds) for seconds in range(1200)]
+@pytest.mark.parametrize("usual", [5, 46, 184])
+def test_the_fraction_goes_with_the_seconds_to_nine_tenths_at_the_usual_time_and_slower_after_it(usual: float) -> None:
+    durations = Durations(median=usual)
+    fractions = [durations.fraction(seconds) for seconds in range(1200)]
 
-    assert shares[0] == 0
-    assert all(later > earlier for earlier, later in itertools.pairwise(shares))
-    assert shares[-1] < 1
-    assert Durations().done_by(46) == pytest.approx(0.5, abs=0.03)
+    assert durations.fraction(usual) == pytest.approx(0.9)
+    assert durations.fraction(usual / 2) == pytest.approx(0.45, abs=0.03)
+    assert all(later > earlier for earlier, later in itertools.pairwise(fractions))
+    after = durations.fraction(1.5 * usual) - durations.fraction(usual)
+    assert after < (durations.fraction(usual) - durations.fraction(usual / 2)) / 5
+    assert fractions[-1] < 0.99
+
+
+def test_a_time_that_its_answer_calls_76_of_about_184_seconds_is_told_as_two_fifths() -> None:
+    assert Durations(median=184).fraction(76) == pytest.approx(76 / 184, abs=0.03)
 
 
 def test_a_pause_is_never_shorter_than_asked_nor_longer_than_ten_seconds() -> None:
@@ -74,13 +82,14 @@ def test_the_pace_is_quickest_when_an_end_is_most_likely() -> None:
 
 def test_generations_that_run_faster_are_asked_after_sooner() -> None:
     assert Durations().faster(10).median == 4.6
-    assert Durations().faster(10).done_by(4.6) == pytest.approx(Durations().done_by(46))
+    assert Durations().faster(10).fraction(4.6) == pytest.approx(Durations().fraction(46))
 
 
 def test_before_the_start_and_beyond_the_last_digit_there_is_an_answer() -> None:
     certain = Durations(sigma=0.01, wide_share=0)
 
-    assert certain.done_by(-1) == 0
+    assert certain.fraction(-1) == certain.fraction(0)
+    assert certain.fraction(1e300) < 1
     assert certain.hazard(1e6) == 0
     assert certain.pause(1e6, shortest=0.5) == 10
 

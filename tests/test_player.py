@@ -16,7 +16,6 @@ from mcp.client import advertise
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp.types import TextResourceContents
 
-from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.player import PLAYER_URI
 from atlascloud_video_mcp.server import build_server
 from kit import CANARY, REMOTE, studio_at
@@ -227,12 +226,16 @@ def test_the_lock_file_of_the_page_pins_every_package_and_names_no_registry() ->
     assert not [package for package in packages if "resolved" in package]
 
 
-def test_the_page_reckons_progress_and_pauses_as_the_server_does() -> None:
-    """`ui/test/estimate.test.ts` holds the page to the same table."""
-    table = json.loads((UI / "test/pacing.json").read_text(encoding="utf-8"))
+async def test_an_answer_tells_programs_how_far_it_is_and_when_to_look_again(base_url: str) -> None:
+    async with client_of(base_url) as client:
+        result = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0})
 
-    assert len(table) > 20
-    for elapsed, expected, share, pause in table:
-        usual = Durations(median=expected)
-        assert share == pytest.approx(0.05 + (0.98 - 0.05) * usual.done_by(elapsed), abs=1e-6)
-        assert pause == pytest.approx(usual.pause(elapsed, shortest=2), abs=1e-6)
+    meta = result.meta or {}
+    assert 0 < meta["atlascloud-video/fraction"] < 1
+    assert 2000 <= meta["atlascloud-video/pollIntervalMs"] <= 10_000
+
+
+def test_the_page_reckons_nothing_that_the_server_tells() -> None:
+    assert "atlascloud-video/fraction" in PAGE
+    assert "atlascloud-video/pollIntervalMs" in PAGE
+    assert not (UI / "src/estimate.ts").exists()

@@ -129,7 +129,8 @@ async def test_the_text_alone_and_the_data_alone_both_say_everything_of_a_clip(
     assert clip["sandbox"] is True
     for field in ("prediction_id", "video_url", "model", "prompt", "image_url"):
         assert clip[field] in text
-    for line in ("duration: 10 s", f"cost: ${clip['cost_usd']:.2f}", "To keep it: save_video with", "built-in sandbox"):
+    price = f"cost: nothing; it would have cost ${clip['cost_usd']:.2f}"
+    for line in ("duration: 10 s", price, "Next: save_video with", "built-in sandbox"):
         assert line in text
 
 
@@ -144,11 +145,11 @@ async def test_a_wait_that_is_over_is_no_error_and_names_the_next_call(base_url:
     assert clip["status"] == "processing"
     assert "video_url" not in clip
     assert clip["expected_seconds"]
-    step = f"Next: get_prediction with prediction_id {clip['prediction_id']} and wait_seconds 1."
+    step = f"Next: get_prediction with prediction_id {clip['prediction_id']}."
     assert clip["next_step"] == f"Not finished; do not submit again. {step}"
     # On a busy machine the second may be over as soon as it is submitted.
-    usually = " of about" if clip["elapsed_seconds"] <= clip["expected_seconds"] else ", usually"
-    assert f"Still rendering: {clip['elapsed_seconds']:.0f} s{usually} 0 s" in text_of(result)
+    usually = " of about 0 s" if clip["elapsed_seconds"] <= clip["expected_seconds"] else ", longer than usual (0 s)"
+    assert f"Still rendering: {clip['elapsed_seconds']:.0f} s{usually}" in text_of(result)
     assert clip["next_step"] in text_of(result)
 
 
@@ -165,7 +166,7 @@ async def test_who_must_not_wait_gets_the_id_as_soon_as_it_is_submitted(
     clip = result.structured_content
     assert clip is not None
     assert clip["status"] == "processing"
-    assert "and again until it is finished" in clip["next_step"]
+    assert clip["next_step"].endswith(f"Next: get_prediction with prediction_id {clip['prediction_id']}.")
 
 
 @ERAS
@@ -204,7 +205,7 @@ async def test_a_failed_generation_is_an_error_of_animate_image_and_an_answer_of
             in text_of(answer)
         )
         assert "does not charge" in text_of(answer)
-        assert "new paid clip" in answer.structured_content["next_step"]
+        assert "Next: animate_image with image" in answer.structured_content["next_step"]
 
 
 async def test_a_picture_is_uploaded_and_its_url_given(base_url: str) -> None:
@@ -298,7 +299,7 @@ async def test_a_link_to_the_clip_is_added_for_clients_that_take_it(
         ({"image": ROCKET, "duration": 7}, "6 or 10 seconds"),
         ({"image": ROCKET, "model": "nope"}, "There is no image-to-video model 'nope' here."),
         ({"image": ROCKET, "duration": "soon"}, 'duration takes a whole number, not "soon"'),
-        ({"image": ROCKET, "wait_seconds": -1}, "wait_seconds takes a number, not -1 (0 or more; default:"),
+        ({"image": ROCKET, "wait_seconds": -1}, "wait_seconds takes a number, not -1 (0: do not wait;"),
         ({}, "image is missing (Absolute or ~ path"),
         ({"image": 5}, "image takes text, not 5 ("),
     ],

@@ -487,4 +487,4 @@ async def test_the_share_done_comes_from_how_long_generations_take(base_url: str
     shares = [step.share for step in steps]
 
     assert shares == sorted(shares)
-    assert shares[-1] < 0.05 + Durations().done_by(5)
+    assert shares[-1] < Durations().fraction(5)

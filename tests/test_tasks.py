@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectSendStream
 
-    from scripted_sandbox.faults import Endpoint
-
 MODERN = "2026-07-28"
 METHODS = pytest.mark.parametrize("method", ["tasks/get", "tasks/cancel", "tasks/update"])
 
@@ -58,8 +56,8 @@ class Session:
         return self._answers[number]
 
     async def animate(self, *, declares: bool = True, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        call = {"name": "animate_image", "arguments": {"image": REMOTE, **arguments}}
-        answer = await self.ask("tools/call", declares=declares, **call)
+        wanted = {"image": REMOTE, **arguments}
+        answer = await self.ask("tools/call", declares=declares, name="animate_image", arguments=wanted)
         result: dict[str, Any] = answer["result"]
         return result
 
@@ -123,13 +121,9 @@ async def test_what_is_finished_is_no_task(sandbox: Sandbox, base_url: str) -> N
         sandbox.finish(task["taskId"])
         await until(lambda: polls(sandbox) > 0)
         clip = await client.animate()
-        failed = await client.animate(prompt="sandbox:fail")
-        sandbox.finish(failed["taskId"])
-        again = await client.get(failed["taskId"])
 
     assert clip["resultType"] == "complete"
     assert clip["structuredContent"]["status"] == "completed"
-    assert again["status"] in {"working", "completed"}
 
 
 async def test_who_does_not_declare_it_gets_no_task(base_url: str) -> None:
@@ -143,8 +137,8 @@ async def test_who_does_not_declare_it_gets_no_task(base_url: str) -> None:
 async def test_other_tools_are_no_tasks(base_url: str) -> None:
     async with session(base_url) as client:
         task = await client.animate()
-        call = {"name": "get_prediction", "arguments": {"prediction_id": task["taskId"], "wait_seconds": 0}}
-        answer = await client.ask("tools/call", **call)
+        wanted = {"prediction_id": task["taskId"], "wait_seconds": 0}
+        answer = await client.ask("tools/call", name="get_prediction", arguments=wanted)
 
     assert answer["result"]["structuredContent"]["status"] == "processing"
 
@@ -170,9 +164,11 @@ async def test_the_finished_task_hands_over_what_the_tool_would_have_answered(sa
 
 async def ended(client: Session, task_id: str) -> dict[str, Any]:
     with anyio.fail_after(60):
-        while (task := await client.get(task_id))["status"] == "working":
+        while True:
+            task = await client.get(task_id)
+            if task["status"] != "working":
+                return task
             await anyio.sleep(0.01)
-    return task
 
 
 async def test_a_failed_generation_is_completed_with_an_error(sandbox: Sandbox, base_url: str) -> None:
@@ -239,7 +235,8 @@ async def test_an_id_that_is_none_or_unknown_is_an_invalid_parameter(
     base_url: str, method: str, task_id: object
 ) -> None:
     async with session(base_url) as client:
-        answer = await client.ask(method, **({} if task_id is None else {"taskId": task_id}))
+        params: dict[str, Any] = {} if task_id is None else {"taskId": task_id}
+        answer = await client.ask(method, **params)
 
     assert answer["error"]["code"] == -32602
     assert "Traceback" not in answer["error"]["message"]
@@ -255,14 +252,13 @@ async def test_who_did_not_declare_the_extension_is_told_what_is_missing(base_ur
 
 
 @METHODS
-@pytest.mark.parametrize("endpoint", ["prediction"])
-async def test_an_outage_is_never_an_unknown_id(method: str, endpoint: Endpoint, tmp_path: Path) -> None:
-    """What the API cannot be asked about is told as the journal knows it, and of what it does not know there is no word."""
+async def test_an_outage_is_never_an_unknown_id(method: str, tmp_path: Path) -> None:
+    """What the API cannot be asked about is told as the journal knows it; what that does not know is no unknown id."""
     sandbox = Sandbox(seconds=3600)
     with sandbox.running() as base_url:
         async with session(base_url, directory=tmp_path) as client:
             task = await client.animate()
-        sandbox.script(Fault(endpoint=endpoint, action="status", status=503, times=1000))
+        sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=1000))
         async with session(base_url, directory=tmp_path) as client:
             known = await client.ask(method, taskId=task["taskId"])
             unknown = await client.ask(method, taskId="never-made")

@@ -21,6 +21,16 @@ class Client:
     image: bool = True
     """Whether its model sees an image; else that would be handed to it as text."""
 
+    def waits(self, wanted: float | None = None, *, max_wait: float | None) -> float:
+        """Seconds that a call may block.
+
+        Args:
+            wanted: What the call asks for. A model does not know its client's patience, so that it gets no more.
+            max_wait: What the person has set who does know it; None: nothing.
+        """
+        allowed = self.wait_seconds if max_wait is None else max_wait
+        return allowed if wanted is None else min(wanted, allowed)
+
 
 _ROWS = (
     ("claude-code", Client(1200, resource_link=True)),

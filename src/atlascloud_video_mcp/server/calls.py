@@ -79,12 +79,10 @@ class Call:
         self._desk = ctx.request_context.lifespan_context
         self._shows_progress = _shows_progress(ctx.request_context)
         self.client = caller(ctx.request_context)
-        # A model does not know its client's patience; the person who set the variable does.
-        allowed = self.client.wait_seconds if self._desk.max_wait is None else self._desk.max_wait
-        self.deadline = arrived + (allowed if wait_seconds is None else min(wait_seconds, allowed))
+        self.deadline = arrived + self.client.waits(wait_seconds, max_wait=self._desk.max_wait)
         """Until when it may wait, on the clock of `anyio.current_time`."""
         # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
-        self.answer_by = arrived + max(allowed, self._desk.at_least)
+        self.answer_by = arrived + max(self.client.waits(max_wait=self._desk.max_wait), self._desk.at_least)
         """By when it answers even where there is nothing to hand over yet, on the same clock."""
         self.preview: bytes | None = None
         """Frames of the finished clip, a JPEG, where they were asked for."""

@@ -113,9 +113,16 @@ def is_public_host(host: str) -> bool:
     return bool(name) and last not in _PRIVATE_NAMES and not last.isdecimal() and not host.endswith(".home.arpa")
 
 
-def sound(body: Any) -> Any:  # noqa: ANN401 - JSON is of any type
-    """The same JSON without lone surrogates, which no answer of ours could carry."""
-    return json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+def read_json(text: str) -> Any:  # noqa: ANN401 - JSON is of any type
+    """The value of JSON, in which a text may hold line breaks; without lone surrogates, which no answer could carry.
+
+    Raises:
+        ValueError: It is none.
+    """
+    found = json.loads(text, strict=False)
+    if "\\u" not in text:  # nothing else spells a surrogate
+        return found
+    return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)

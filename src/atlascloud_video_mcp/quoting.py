@@ -206,6 +206,8 @@ class Mask:
                 for spelling in self._spellings:
                     plain = plain.replace(spelling, _HIDDEN)
                 words = plain
+            if "%" not in plain and "&" not in plain:
+                break
             plain = unquote(html.unescape(plain))
         return words
 

@@ -5,12 +5,11 @@ Source: Atlas Cloud docs, predictions, errors and how-it-works pages, and the sh
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.network import sound
+from atlascloud_video_mcp.network import read_json
 from atlascloud_video_mcp.quoting import Link, Quoted
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def opened(value: object) -> object:
     """What a value is that may be JSON text of one."""
     if isinstance(value, str) and value.lstrip()[:1] in {"{", "[", '"'}:
         try:
-            return sound(json.loads(value))
+            return read_json(value)
         except (ValueError, RecursionError):
             return value
     return value

@@ -77,6 +77,7 @@ class Journal:
         Raises:
             JournalUnusable: There is nothing to join, and it could not be remembered.
             HistoryNeeded: There is nothing to join, and a budget, and what counts in it is not all here.
+            PricesNeeded: There is nothing to join, and a budget, and the price of what counts in it is not known.
             PriceNeeded: There is nothing to join, and a budget but no price.
             OverBudget: There is nothing to join, and the budget has no room for the price.
         """

@@ -10,7 +10,15 @@ from uuid import uuid4
 
 from atlascloud_video_mcp.bodies import duration_of
 from atlascloud_video_mcp.errors import JournalUnusable
-from atlascloud_video_mcp.journal.books import HistoryNeeded, PriceNeeded, Spending, Terms, require_room, since
+from atlascloud_video_mcp.journal.books import (
+    HistoryNeeded,
+    PriceNeeded,
+    PricesNeeded,
+    Spending,
+    Terms,
+    require_room,
+    since,
+)
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
 from atlascloud_video_mcp.journal.schema import NewerJournal, OutOfReach
 from atlascloud_video_mcp.money import from_millionths
@@ -46,6 +54,10 @@ _SUM = """
         SELECT SUM(spent) FROM entries
         WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :span || ':'
     ), 0)
+"""
+_WITHOUT_A_PRICE = """
+    SELECT * FROM entries INDEXED BY entries_without_a_price WHERE quote IS NULL AND spent = 0 AND key <> ''
+    AND created_at > ? AND stage IN ('sending', 'unknown', 'submitted')
 """
 _MADE = """
     SELECT * FROM entries WHERE stage = 'submitted' AND (? IS NULL OR account IN (?, ''))
@@ -132,6 +144,8 @@ class Ledger:
         anew = self.begun_anew(since())
         if anew and anew != terms.history_counted:
             raise HistoryNeeded(anew)
+        if unpriced := [each for each in self._entries(_WITHOUT_A_PRICE, as_text(since())) if each.lacks_a_price]:
+            raise PricesNeeded(unpriced)
         if terms.price is None:
             raise PriceNeeded
         if self.spent(since()) + terms.price > budget:

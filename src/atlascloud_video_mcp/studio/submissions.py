@@ -13,14 +13,14 @@ import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud import ASK_FIRST
 from atlascloud_video_mcp.errors import AtlasError, OverBudget, PredictionNotFound, SubmissionUnknown
-from atlascloud_video_mcp.journal import HistoryNeeded, PriceNeeded, Stage, Terms
+from atlascloud_video_mcp.journal import HistoryNeeded, PriceNeeded, PricesNeeded, Stage, Terms
 from atlascloud_video_mcp.predictions import KEPT_FOR, Report
 from atlascloud_video_mcp.studio.budgets import count_history, look_at_orphans
 from atlascloud_video_mcp.studio.jobs import News
 from atlascloud_video_mcp.studio.matching import Matches, matches, may_be
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from decimal import Decimal
 
     from atlascloud_video_mcp.cloud import Cloud
@@ -180,6 +180,9 @@ class Submissions:
                 job.tell(News("Counting what the account's history shows", 0.015))
                 await self._count_history(needed.begun_anew)
                 counted = needed.begun_anew
+            except PricesNeeded as needed:
+                job.tell(News("Asking for the price of earlier requests", 0.015))
+                await self._price(needed.entries)
             except PriceNeeded as error:
                 if quote:
                     raise OverBudget(
@@ -204,6 +207,16 @@ class Submissions:
                 "hours, and the account's history, which has to be counted in the place of what was lost, cannot be "
                 f"counted: {error}"
             ) from error
+
+    async def _price(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            quote = await self._cloud.quote(entry.request)
+            if quote.price is None:
+                raise OverBudget(
+                    "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and what the request of "
+                    f"{entry.at:%Y-%m-%d %H:%M} UTC cost, which counts in it, is not known: {quote.reason}"
+                )
+            await self._journal.quoted(entry.intent_id, quote.price)
 
     async def _is_known_to_be_ours(self, job: Job, entry: Entry, not_ours: set[str]) -> bool:
         """Whether an entry is known to be of this account; if not, the API is asked, and the journal knows next time.

@@ -132,6 +132,13 @@ class Journal:
         """The API took the request: its first report, and when."""
         await self._run(lambda ledger: ledger.submitted(intent_id, report, at))
 
+    async def found(self, intent_id: str, report: Report, at: datetime) -> bool:
+        """A row of the account's history looks like the request, whose answer was lost: it is taken for it.
+
+        Returns False where it is another request's, or may become one's: another take is just being sent.
+        """
+        return await self._run(lambda ledger: ledger.found(intent_id, report, at))
+
     async def unknown(self, intent_id: str) -> None:
         """The answer was lost; without effect when the id is known by now."""
         await self._run(lambda ledger: ledger.ended(intent_id, Stage.UNKNOWN))

@@ -67,6 +67,11 @@ _LOST = """
     SELECT * FROM entries WHERE stage IN ('sending', 'unknown') AND (? IS NULL OR account IN (?, ''))
     AND COALESCE(submitted_at, created_at) > ? ORDER BY seq DESC
 """
+# What has a row of the account's history, or may be about to have it.
+_RIVALS = """
+    SELECT * FROM entries WHERE intent_id <> ? AND key <> ''
+    AND (prediction_id = ? OR (key = ? AND stage = 'sending'))
+"""
 _INSERT = """
     INSERT OR IGNORE INTO entries (
         intent_id, key, take, owner, stage, request, notes, created_at, submitted_at, prediction_id, report,
@@ -240,6 +245,15 @@ class Ledger:
             known = self._absorbed(prediction_id)
             self._change(entry, stage=Stage.SUBMITTED, prediction_id=prediction_id, submitted_at=at, **known)
         self.reported(prediction_id, report)
+
+    def found(self, intent_id: str, report: Report, at: datetime) -> bool:
+        """See Journal.found."""
+        entry = self.entry(intent_id)
+        rivals = self._entries(_RIVALS, intent_id, report.prediction_id, entry.key if entry else _NOBODYS_KEY)
+        if any(rival.prediction_id or rival.owner_alive for rival in rivals):
+            return False
+        self.submitted(intent_id, report, at)
+        return True
 
     def _absorbed(self, prediction_id: str) -> dict[str, Any]:
         """What was noted about a prediction before it was known whose it is."""

@@ -121,7 +121,8 @@ class Submissions:
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
                     raise _naming(found.probable, unknown)
-                await self._journal.submitted(entry.intent_id, _report_of(found.ours), entry.created_at)
+                if not await self._journal.found(entry.intent_id, _report_of(found.ours), entry.created_at):
+                    await anyio.sleep(_LOOK_AT_ANOTHERS)
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
@@ -136,9 +137,9 @@ class Submissions:
         except BaseException:  # whoever asks next need not wait for what nobody sends
             await self._journal.abandoned(entry.intent_id)
             raise
-        if found:
-            await self._journal.submitted(entry.intent_id, _report_of(found), found.created_at or now)
-        return found is not None
+        return found is not None and await self._journal.found(
+            entry.intent_id, _report_of(found), found.created_at or now
+        )
 
     async def earlier(self, job: Job, wanted: RequestKey) -> Entry | None:
         """The entry that a claim would give without winning.
@@ -267,9 +268,10 @@ class Submissions:
             await self._journal.unknown(intent_id)
             job.tell(News("The answer was lost; looking for the submission in the account's history", 0.04))
             found = await self._found(job, request, since=job.facts.submitted_at, patience=self._patience)
-            if found.ours is None:
+            row = _report_of(found.ours) if found.ours else None
+            if row is None or not await self._journal.found(intent_id, row, job.facts.submitted_at):
                 raise _naming(found.probable, error) from error
-            report, job.facts.notes = _report_of(found.ours), (*job.facts.notes, _FOUND)
+            report, job.facts.notes = row, (*job.facts.notes, _FOUND)
         except AtlasError:
             await self._journal.refused(intent_id)
             raise

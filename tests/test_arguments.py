@@ -186,7 +186,7 @@ async def test_a_parameter_of_any_model_whose_rules_were_read_counts_as_one(tmp_
                 parameter["name"]
                 for model in listed.structured_content["models"]
                 for parameter in model.get("parameters", ())
-                if parameter["name"] not in {"prompt", "duration", "enable_prompt_expansion"}
+                if parameter["name"] not in {"image", "prompt", "duration", "enable_prompt_expansion"}
             ]
             refused = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0, name: 7})
 

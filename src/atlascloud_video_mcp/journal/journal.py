@@ -121,12 +121,16 @@ class Journal:
         """A prediction that the account's history has and the books have not: who paid for it, and its price."""
         await self._run(lambda ledger: ledger.recounted(report, request, at, terms), lasting=False)
 
-    async def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> bool:
+    async def sending(
+        self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str], picture: str | None = None
+    ) -> bool:
         """From now on the request may have been paid for; `request` is its body, without picture bytes.
+
+        `picture` is the name of the uploaded picture, by which the clip will be named.
 
         Returns whether it may be sent: it may not where the claim to it was lost, and is to be claimed again.
         """
-        return await self._run(lambda ledger: ledger.sending(intent_id, request, notes))
+        return await self._run(lambda ledger: ledger.sending(intent_id, request, notes, picture))
 
     async def submitted(self, intent_id: str, report: Report, at: datetime) -> None:
         """The API took the request: its first report, and when."""

@@ -75,10 +75,10 @@ _RIVALS = """
 _INSERT = """
     INSERT OR IGNORE INTO entries (
         intent_id, key, take, owner, stage, request, notes, created_at, submitted_at, prediction_id, report,
-        save_to, saved_path, account, quote, spent
+        save_to, saved_path, account, quote, spent, picture
     ) VALUES (
         :intent_id, :key, :take, :owner, :stage, :request, :notes, :created_at, :submitted_at, :prediction_id, :report,
-        :save_to, :saved_path, :account, :quote, :spent
+        :save_to, :saved_path, :account, :quote, :spent, :picture
     )
 """
 _COUNTED_ELSEWHERE = "SELECT 1 FROM entries WHERE prediction_id = ? AND intent_id <> ? AND spent <> 0"
@@ -87,7 +87,7 @@ _SENDING = "UPDATE entries SET stage = 'sending' WHERE intent_id = ? AND stage =
 _UPDATE = """
     UPDATE entries SET stage = :stage, request = :request, notes = :notes, submitted_at = :submitted_at,
         prediction_id = :prediction_id, report = :report, save_to = :save_to, saved_path = :saved_path,
-        account = :account, quote = :quote, spent = :spent
+        account = :account, quote = :quote, spent = :spent, picture = :picture
     WHERE intent_id = :intent_id
 """
 
@@ -225,11 +225,12 @@ class Ledger:
         left = (entry for entry in entries if entry.is_unfinished and not entry.owner_alive)
         return [entry.prediction_id for entry in left if entry.prediction_id]
 
-    def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str]) -> bool:
+    def sending(self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str], picture: str | None) -> bool:
         """See Journal.sending."""
         claimed = self._db.execute(_SENDING, (intent_id, self._me)).rowcount == 1
         for entry in self._entries(_BY_INTENT, intent_id) if claimed else ():
-            self._change(entry, request=dict(request), notes=tuple(notes))
+            sent = {"submitted_at": datetime.now(UTC), "picture": picture}
+            self._change(entry, request=dict(request), notes=tuple(notes), **sent)
         return claimed
 
     def ended(self, intent_id: str, stage: Stage) -> None:
@@ -267,21 +268,22 @@ class Ledger:
     def reported(self, prediction_id: str, report: Report) -> None:
         """See Journal.reported; a late answer that it still runs does not undo its end."""
         for entry in self._about(prediction_id, report.created_at):
-            before = entry.report
-            late = before and before.status is not Status.PROCESSING and report.status is Status.PROCESSING
-            if late or before == report:
+            before, now = entry.report, report.after(entry.report, datetime.now(UTC))
+            late = before and before.status is not Status.PROCESSING and now.status is Status.PROCESSING
+            if late or before == now:
                 continue
-            self._change(entry, report=report)
-            if report.status is Status.COMPLETED and not (before and before.status is Status.COMPLETED):
-                self._observe(entry, report)
+            self._change(entry, report=now)
+            if now.status is Status.COMPLETED and not (before and before.status is Status.COMPLETED):
+                self._observe(entry, now)
 
     def _observe(self, entry: Entry, report: Report) -> None:
         model = entry.request.get("model")
         begun, ended = report.created_at, report.completed_at
         if not (begun and ended):
             begun, ended = entry.submitted_at, datetime.now(UTC)
-        # What was not asked for here says nothing about how long its like takes, nor do clocks that disagree.
-        if isinstance(model, str) and begun and ended > begun:
+        # What was not asked for here says nothing about how long its like takes, nor do clocks that disagree, nor does
+        # a clip that was named only some time after it was done.
+        if isinstance(model, str) and begun and ended > begun and not report.no_clip_since:
             kind = (model, duration_of(entry.request))
             seconds = (ended - begun).total_seconds()
             self._db.execute("INSERT INTO durations (model, duration, seconds) VALUES (?, ?, ?)", (*kind, seconds))

@@ -139,6 +139,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         # When this file was begun in the place of one that was damaged or deleted.
         "CREATE TABLE begun_anew (at TEXT NOT NULL)",
     ),
+    ("ALTER TABLE entries ADD COLUMN picture TEXT NOT NULL DEFAULT 'null'",),  # its name, as JSON
 )
 
 BUSY_SECONDS = 10.0

@@ -121,7 +121,7 @@ class Submissions:
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
                     raise _naming(found.probable, unknown)
-                if not await self._journal.found(entry.intent_id, _report_of(found.ours), entry.created_at):
+                if not await self._journal.found(entry.intent_id, _report_of(found.ours), entry.at):
                     await anyio.sleep(_LOOK_AT_ANOTHERS)
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
@@ -257,8 +257,8 @@ class Submissions:
             SubmissionUnknown: It may be running and paid, and cannot be found.
             AtlasError: It was not accepted, nothing was paid.
         """
-        request = job.facts.request
-        if not await self._journal.sending(intent_id, self._cloud.mask(request), job.facts.notes):
+        request, facts = job.facts.request, job.facts
+        if not await self._journal.sending(intent_id, self._cloud.mask(request), facts.notes, facts.picture):
             return None
         await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
         job.committed, job.stands, job.facts.submitted_at = True, _SENT, datetime.now(UTC)

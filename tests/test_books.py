@@ -8,14 +8,14 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import anyio
 import pytest
 
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
-from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, Spending, Stage, Terms, schema
+from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, PricesNeeded, Spending, Stage, Terms, schema
 from atlascloud_video_mcp.journal.ledger import Ledger
 from atlascloud_video_mcp.journal.schema import STEPS
 from atlascloud_video_mcp.predictions import Report
@@ -150,7 +150,7 @@ async def test_what_was_refused_or_given_up_or_failed_frees_its_room(journal: Jo
         ("0.30", {"status": "completed"}, "0.30"),
         ("0.30", {"status": "completed", "price": -1}, "0.30"),
         (None, {"status": "completed", "price": "0.28"}, "0.28"),
-        (None, {}, "0"),
+        (None, {"status": "failed"}, "0"),
     ],
 )
 async def test_a_price_that_is_reported_later_corrects_the_books(
@@ -160,6 +160,21 @@ async def test_a_price_that_is_reported_later_corrects_the_books(
     await journal.reported("a", report("a", **fields))
 
     assert await spent(journal) == Decimal(counts)
+
+
+@pytest.mark.parametrize("fields", [{}, {"status": "completed"}, {"status": "completed", "clip_missing": True}])
+async def test_what_counts_and_has_no_price_lets_nothing_be_claimed_with_a_budget(
+    journal: Journal, fields: dict[str, Any]
+) -> None:
+    intent_id = await paid(journal, "a", None)
+    await journal.reported("a", report("a", **fields))
+    for budget in ("1.00", "999"):
+        with pytest.raises(PricesNeeded) as caught:
+            await journal.claim("b", terms=terms("0.10", budget))
+        assert [entry.intent_id for entry in caught.value.entries] == [intent_id]
+    await journal.quoted(intent_id, Decimal("0.95"))
+    with pytest.raises(OverBudget):
+        await journal.claim("b", terms=terms("0.10"))
 
 
 async def test_a_price_that_is_told_after_the_submission_counts(journal: Journal) -> None:
@@ -354,7 +369,12 @@ async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: P
         assert await journal.durations("minimax/hailuo-2.3/i2v-standard", None if step == 2 else 6)
         assert await journal.upload("digest", within=timedelta(days=9999), host=OLD_ACCOUNT if step == 2 else "account")
         # the failed, the refused, what names no clip, and what was only looked at cost nothing
-        assert await spent(journal) == Decimal(counts)
+        assert (await journal.spending()).total == Decimal(counts)
+        if step == 1:  # of a time without prices
+            with pytest.raises(PricesNeeded, match="3 without a price"):
+                await spent(journal)
+        else:
+            assert await spent(journal) == Decimal(counts)
         assert journal.warnings == ()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
         assert database.execute(KEPT).fetchall() == before

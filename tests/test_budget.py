@@ -18,7 +18,7 @@ import pytest
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget, RequestRefused, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import DryRun, Prediction
-from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, result_of, studio_at, until
+from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, requests_to, result_of, studio_at, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -132,6 +132,22 @@ async def test_without_a_price_a_budget_lets_nothing_be_sent(
 
     assert {request.endpoint for request in sandbox.received} == {"calculate"}
     assert await spent(tmp_path) == 0
+
+
+async def test_what_was_submitted_without_a_price_counts_with_the_one_that_is_had_later(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    sandbox.script(NO_PRICES.model_copy(update={"times": 2}))
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        await last_of(studio.animate_image(REMOTE, prompt="one", deadline=NOW))
+        await until(lambda: requests_to(sandbox, "calculate"))
+    async with studio_at(base_url, directory=tmp_path, budget="0.50") as studio:
+        with pytest.raises(OverBudget, match=r"what the request of .* UTC cost, which counts in it, is not known"):
+            await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
+        with pytest.raises(OverBudget, match=r"\$0\.30 of the \$0\.50 .* are spent"):
+            await last_of(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
+
+    assert len(sandbox.submissions) == 1
 
 
 async def test_an_identical_request_is_joined_though_no_price_can_be_had(

@@ -220,6 +220,22 @@ async def test_the_right_to_send_is_lost_with_the_claim(ours: Journal, theirs: J
     assert not await ours.sending("nothing", REQUEST, [])
 
 
+async def test_a_row_of_the_history_is_taken_by_one_take_and_not_while_another_is_being_sent(
+    ours: Journal, theirs: Journal
+) -> None:
+    lost = [(await journal.claim("key", take)).entry.intent_id for take, journal in ((1, ours), (2, theirs))]
+    for intent_id, journal in zip(lost, (ours, theirs), strict=True):
+        await journal.sending(intent_id, {}, [])
+    await ours.unknown(lost[0])
+    assert not await ours.found(lost[0], report("p1"), NOW)  # it may be take 2, whose answer is on its way
+    await theirs.unknown(lost[1])
+    assert await ours.found(lost[0], report("p1"), NOW)
+    assert not await theirs.found(lost[1], report("p1"), NOW)
+    assert await theirs.found(lost[1], report("p2"), NOW)
+    claims = [await ours.claim("key", take) for take in (1, 2)]
+    assert [claim.entry.prediction_id for claim in claims] == ["p1", "p2"]
+
+
 async def test_an_id_that_was_found_outlasts_a_late_verdict(ours: Journal, theirs: Journal) -> None:
     intent_id = await sent(ours)
     await theirs.submitted(intent_id, report(), NOW)

@@ -12,7 +12,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -388,6 +388,51 @@ async def test_who_is_taken_for_dead_while_he_uploads_sends_nothing_and_joins(
     assert len(sandbox.submissions) == 1
     assert told[0].prediction_id == other["prediction_id"] == sandbox.accepted[0][0]
     assert (told[0].reused, other["reused"]) == (True, False)
+
+
+async def test_takes_whose_answers_are_lost_at_the_same_moment_are_found_each(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    sandbox.script(*(Fault(endpoint="generate", action="reset_after") for _ in range(3)))
+    told: dict[int, str] = {}
+
+    async def ask(take: int) -> None:
+        async with studio_at(base_url, directory=tmp_path) as studio:
+            for _ in range(5):
+                with suppress(SubmissionUnknown):
+                    told[take] = (await last_of(studio.animate_image(REMOTE, take=take, deadline=NOW))).prediction_id
+                    return
+
+    async with anyio.create_task_group() as tasks:
+        for take in (1, 2, 3):
+            tasks.start_soon(ask, take)
+
+    assert sorted(told.values()) == sorted(prediction_id for prediction_id, _ in sandbox.accepted)
+    assert len(told) == len(sandbox.submissions) == 3
+
+
+async def test_a_take_that_never_arrived_is_not_given_the_clip_of_another_that_is_just_being_sent(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    sandbox.script(Fault(endpoint="generate", action="reset_before"))
+    sandbox.script(Fault(endpoint="generate", action="delay_after", seconds=1).model_copy(update={"after": 1}))
+    told: list[Prediction] = []
+
+    async with studio_at(base_url, directory=tmp_path, history_patience=0) as studio:
+        with pytest.raises(SubmissionUnknown):
+            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+        async def second() -> None:
+            told.append(await last_of(studio.animate_image(REMOTE, take=2, deadline=NOW)))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(second)
+            await until(lambda: sandbox.accepted)
+            with pytest.raises(SubmissionUnknown):
+                await last_of(studio.animate_image(REMOTE, deadline=NOW))
+
+    assert [(each.take, each.prediction_id) for each in told] == [(2, sandbox.accepted[0][0])]
+    assert len(sandbox.accepted) == 1
 
 
 async def test_a_failed_generation_is_made_anew_for_the_same_call(sandbox: Sandbox, base_url: str) -> None:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import OverBudget
 from atlascloud_video_mcp.money import in_dollars
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlascloud_video_mcp.journal.entries import Entry
 
 SPAN = timedelta(hours=24)
 """How far back spending counts."""
@@ -27,6 +33,14 @@ class HistoryNeeded(Exception):
 
 class PriceNeeded(Exception):
     """There is a budget, and nothing to hold against it: the price of the request is not known."""
+
+
+class PricesNeeded(Exception):
+    """There is a budget, and of earlier requests that count in it the price is not known; those are `entries`."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        super().__init__(f"{len(entries)} without a price")
+        self.entries = entries
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,12 @@ class Entry:
         return (self.report.cost(self.quote) if self.report else self.quote) or Decimal(0)
 
     @property
+    def lacks_a_price(self) -> bool:
+        """Whether it counts in the books, and nobody knows with how much."""
+        failed = self.report is not None and self.report.status is Status.FAILED and not self.report.clip_missing
+        return self.quote is None and not failed and (self.report is None or self.report.cost(None) is None)
+
+    @property
     def is_open(self) -> bool:
         """Whether an identical request is given it: it runs, may run, or its clip still exists."""
         if self.stage is not Stage.SUBMITTED:

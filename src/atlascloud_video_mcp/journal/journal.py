@@ -77,6 +77,7 @@ class Journal:
         Raises:
             JournalUnusable: There is nothing to join, and it could not be remembered.
             HistoryNeeded: There is nothing to join, and a budget, and what counts in it is not all here.
+            PricesNeeded: There is nothing to join, and a budget, and the price of what counts in it is not known.
             PriceNeeded: There is nothing to join, and a budget but no price.
             OverBudget: There is nothing to join, and the budget has no room for the price.
         """
@@ -134,6 +135,13 @@ class Journal:
     async def submitted(self, intent_id: str, report: Report, at: datetime) -> None:
         """The API took the request: its first report, and when."""
         await self._run(lambda ledger: ledger.submitted(intent_id, report, at))
+
+    async def found(self, intent_id: str, report: Report, at: datetime) -> bool:
+        """A row of the account's history looks like the request, whose answer was lost: it is taken for it.
+
+        Returns False where it is another request's, or may become one's: another take is just being sent.
+        """
+        return await self._run(lambda ledger: ledger.found(intent_id, report, at))
 
     async def unknown(self, intent_id: str) -> None:
         """The answer was lost; without effect when the id is known by now."""

@@ -10,7 +10,15 @@ from uuid import uuid4
 
 from atlascloud_video_mcp.bodies import duration_of
 from atlascloud_video_mcp.errors import JournalUnusable
-from atlascloud_video_mcp.journal.books import HistoryNeeded, PriceNeeded, Spending, Terms, require_room, since
+from atlascloud_video_mcp.journal.books import (
+    HistoryNeeded,
+    PriceNeeded,
+    PricesNeeded,
+    Spending,
+    Terms,
+    require_room,
+    since,
+)
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
 from atlascloud_video_mcp.journal.schema import NewerJournal, OutOfReach
 from atlascloud_video_mcp.money import from_millionths
@@ -47,6 +55,10 @@ _SUM = """
         WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :span || ':'
     ), 0)
 """
+_WITHOUT_A_PRICE = """
+    SELECT * FROM entries INDEXED BY entries_without_a_price WHERE quote IS NULL AND spent = 0 AND key <> ''
+    AND created_at > ? AND stage IN ('sending', 'unknown', 'submitted')
+"""
 _MADE = """
     SELECT * FROM entries WHERE stage = 'submitted' AND (? IS NULL OR account IN (?, ''))
     ORDER BY COALESCE(submitted_at, created_at) DESC LIMIT ?
@@ -54,6 +66,11 @@ _MADE = """
 _LOST = """
     SELECT * FROM entries WHERE stage IN ('sending', 'unknown') AND (? IS NULL OR account IN (?, ''))
     AND COALESCE(submitted_at, created_at) > ? ORDER BY seq DESC
+"""
+# What has a row of the account's history, or may be about to have it.
+_RIVALS = """
+    SELECT * FROM entries WHERE intent_id <> ? AND key <> ''
+    AND (prediction_id = ? OR (key = ? AND stage = 'sending'))
 """
 _INSERT = """
     INSERT OR IGNORE INTO entries (
@@ -132,6 +149,8 @@ class Ledger:
         anew = self.begun_anew(since())
         if anew and anew != terms.history_counted:
             raise HistoryNeeded(anew)
+        if unpriced := [each for each in self._entries(_WITHOUT_A_PRICE, as_text(since())) if each.lacks_a_price]:
+            raise PricesNeeded(unpriced)
         if terms.price is None:
             raise PriceNeeded
         if self.spent(since()) + terms.price > budget:
@@ -227,6 +246,15 @@ class Ledger:
             known = self._absorbed(prediction_id)
             self._change(entry, stage=Stage.SUBMITTED, prediction_id=prediction_id, submitted_at=at, **known)
         self.reported(prediction_id, report)
+
+    def found(self, intent_id: str, report: Report, at: datetime) -> bool:
+        """See Journal.found."""
+        entry = self.entry(intent_id)
+        rivals = self._entries(_RIVALS, intent_id, report.prediction_id, entry.key if entry else _NOBODYS_KEY)
+        if any(rival.prediction_id or rival.owner_alive for rival in rivals):
+            return False
+        self.submitted(intent_id, report, at)
+        return True
 
     def _absorbed(self, prediction_id: str) -> dict[str, Any]:
         """What was noted about a prediction before it was known whose it is."""

@@ -13,14 +13,14 @@ import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud import ASK_FIRST
 from atlascloud_video_mcp.errors import AtlasError, OverBudget, PredictionNotFound, SubmissionUnknown
-from atlascloud_video_mcp.journal import HistoryNeeded, PriceNeeded, Stage, Terms
+from atlascloud_video_mcp.journal import HistoryNeeded, PriceNeeded, PricesNeeded, Stage, Terms
 from atlascloud_video_mcp.predictions import KEPT_FOR, Report
 from atlascloud_video_mcp.studio.budgets import count_history, look_at_orphans
 from atlascloud_video_mcp.studio.jobs import News
 from atlascloud_video_mcp.studio.matching import Matches, matches, may_be
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
     from decimal import Decimal
 
     from atlascloud_video_mcp.cloud import Cloud
@@ -121,7 +121,8 @@ class Submissions:
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
                     raise _naming(found.probable, unknown)
-                await self._journal.submitted(entry.intent_id, _report_of(found.ours), entry.at)
+                if not await self._journal.found(entry.intent_id, _report_of(found.ours), entry.at):
+                    await anyio.sleep(_LOOK_AT_ANOTHERS)
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
@@ -136,9 +137,9 @@ class Submissions:
         except BaseException:  # whoever asks next need not wait for what nobody sends
             await self._journal.abandoned(entry.intent_id)
             raise
-        if found:
-            await self._journal.submitted(entry.intent_id, _report_of(found), found.created_at or now)
-        return found is not None
+        return found is not None and await self._journal.found(
+            entry.intent_id, _report_of(found), found.created_at or now
+        )
 
     async def earlier(self, job: Job, wanted: RequestKey) -> Entry | None:
         """The entry that a claim would give without winning.
@@ -180,6 +181,9 @@ class Submissions:
                 job.tell(News("Counting what the account's history shows", 0.015))
                 await self._count_history(needed.begun_anew)
                 counted = needed.begun_anew
+            except PricesNeeded as needed:
+                job.tell(News("Asking for the price of earlier requests", 0.015))
+                await self._price(needed.entries)
             except PriceNeeded as error:
                 if quote:
                     raise OverBudget(
@@ -204,6 +208,16 @@ class Submissions:
                 "hours, and the account's history, which has to be counted in the place of what was lost, cannot be "
                 f"counted: {error}"
             ) from error
+
+    async def _price(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            quote = await self._cloud.quote(entry.request)
+            if quote.price is None:
+                raise OverBudget(
+                    "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and what the request of "
+                    f"{entry.at:%Y-%m-%d %H:%M} UTC cost, which counts in it, is not known: {quote.reason}"
+                )
+            await self._journal.quoted(entry.intent_id, quote.price)
 
     async def _is_known_to_be_ours(self, job: Job, entry: Entry, not_ours: set[str]) -> bool:
         """Whether an entry is known to be of this account; if not, the API is asked, and the journal knows next time.
@@ -254,9 +268,10 @@ class Submissions:
             await self._journal.unknown(intent_id)
             job.tell(News("The answer was lost; looking for the submission in the account's history", 0.04))
             found = await self._found(job, request, since=job.facts.submitted_at, patience=self._patience)
-            if found.ours is None:
+            row = _report_of(found.ours) if found.ours else None
+            if row is None or not await self._journal.found(intent_id, row, job.facts.submitted_at):
                 raise _naming(found.probable, error) from error
-            report, job.facts.notes = _report_of(found.ours), (*job.facts.notes, _FOUND)
+            report, job.facts.notes = row, (*job.facts.notes, _FOUND)
         except AtlasError:
             await self._journal.refused(intent_id)
             raise

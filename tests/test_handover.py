@@ -21,8 +21,8 @@ from mcp.types import version
 from atlascloud_video_mcp.server import build_server
 from atlascloud_video_mcp.server.recording import main, record, shared
 from atlascloud_video_mcp.server.sessions import run_session
-from atlascloud_video_mcp.stdio import Line, Opening
-from atlascloud_video_mcp.stdio.opening import FILE, HANDSHAKES, MODERN, call_arrived, recorded
+from atlascloud_video_mcp.stdio.opening import FILE, HANDSHAKES, MODERN, Opening, call_arrived, recorded
+from atlascloud_video_mcp.stdio.pipe import Line
 from kit import CANARY, REMOTE, handed_on, until
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from atlascloud_video_mcp.predictions import Report
 from atlascloud_video_mcp.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
 from atlascloud_video_mcp.server.tasks import TASKS
-from atlascloud_video_mcp.stdio import Line
 from atlascloud_video_mcp.stdio.opening import recorded
+from atlascloud_video_mcp.stdio.pipe import Line
 from kit import REMOTE, ROCKET, polls, studio_at, until
 from scripted_sandbox import Fault, Sandbox
 

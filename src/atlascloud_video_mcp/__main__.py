@@ -12,10 +12,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from atlascloud_video_mcp import __version__, stdio
+from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected, SettingsError
 from atlascloud_video_mcp.exits import Exit
 from atlascloud_video_mcp.settings import KEY_VARIABLE, Settings, bare, read_settings
+from atlascloud_video_mcp.stdio.pipe import Handover, serve
 from atlascloud_video_mcp.wiring import (
     leave_threads_behind,
     log_to_stderr,
@@ -216,12 +217,12 @@ def _serve(settings: Settings, speed: float) -> int:
     open_studio = studio_opener(settings, sandbox=settings.sandbox, speed=speed)
     # Reading stdin waits in a thread that no KeyboardInterrupt ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    stdio.serve(lambda handover: _take_over(handover, settings, open_studio))
+    serve(lambda handover: _take_over(handover, settings, open_studio))
     return Exit.DONE
 
 
 def _take_over(
-    handover: stdio.Handover, settings: Settings, open_studio: Callable[[], AbstractAsyncContextManager[Studio]]
+    handover: Handover, settings: Settings, open_studio: Callable[[], AbstractAsyncContextManager[Studio]]
 ) -> None:
     """Serve with the SDK from here on: at the first call of a tool, or what else needs more than was recorded."""
     log_to_stderr(settings)

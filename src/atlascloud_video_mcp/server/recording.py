@@ -13,8 +13,8 @@ import anyio
 
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
-from atlascloud_video_mcp.stdio import Line
 from atlascloud_video_mcp.stdio.opening import ANOTHER, DISCOVER, FILE, HANDSHAKES, LISTEN, LISTS, MODERN
+from atlascloud_video_mcp.stdio.pipe import Line
 from atlascloud_video_mcp.stdio.usual import CAPABILITIES, CLIENT, VERSION
 
 if TYPE_CHECKING:

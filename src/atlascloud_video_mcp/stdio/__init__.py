@@ -8,10 +8,3 @@ client made it.
 opening   what is answered, and what the SDK is told   usual   which messages hold nothing unusual
 pipe      stdin and stdout                              answers.json   the recorded answers (`make recorded-answers`)
 """
-
-from __future__ import annotations
-
-from atlascloud_video_mcp.stdio.opening import Opening
-from atlascloud_video_mcp.stdio.pipe import Handover, Line, Pipe, serve
-
-__all__ = ["Handover", "Line", "Opening", "Pipe", "serve"]

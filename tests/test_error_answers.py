@@ -82,7 +82,7 @@ CASES = {
     "404": Case(
         LOOK,
         no("prediction", 404),
-        ("knows no prediction 'p1' for this key. Check the id: list_predictions shows what there is.",),
+        ("knows no prediction 'p1' for this key. Next: list_predictions shows the ids there are.",),
     ),
     "413": Case(UPLOAD, no("upload", 413), ("too large for Atlas Cloud", "Give a smaller one")),
     "422": Case(ANIMATE, no("generate", 422), ("Change it before calling again. Nothing was paid.",)),

@@ -162,6 +162,14 @@ async def test_from_a_call_whose_answer_never_came(
     assert len(sandbox.submissions) == 1
 
 
+async def test_from_a_list_that_does_not_have_the_lost_call_yet(sandbox: Sandbox, base_url: str, videos: Path) -> None:
+    async with model_at(sandbox, base_url, asked={"image": ROCKET}) as model:
+        text = await model.go_on(await model.call("list_predictions"))
+
+    assert "The clip is saved" in text
+    assert len(saved(videos)) == 1
+
+
 async def lost_call(model: LiteralModel) -> None:
     await model.client.call_tool("animate_image", {"image": ROCKET})
 
@@ -208,7 +216,7 @@ async def test_from_a_budget_that_is_spent_once_its_owner_raises_it(
 ) -> None:
     async with model_at(sandbox, base_url, budget="0.10", directory=tmp_path) as model:
         refused = await model.call("animate_image", image=ROCKET)
-    assert "ask the user to wait, or to raise ATLASCLOUD_BUDGET_USD and restart the server" in text_of(refused)
+    assert "Ask the user to wait, or to raise ATLASCLOUD_BUDGET_USD and restart the server" in text_of(refused)
     async with model_at(sandbox, base_url, budget="9", directory=tmp_path, asked={"image": ROCKET}) as model:
         text = await model.go_on(refused)
 

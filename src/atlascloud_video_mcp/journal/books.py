@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SPAN = timedelta(hours=24)
 """How far back spending counts."""
 _NEXT = (
-    "Next: ask the user to wait, or to raise ATLASCLOUD_BUDGET_USD and restart the server; then animate_image with the "
-    "same arguments."
+    "Ask the user to wait, or to raise ATLASCLOUD_BUDGET_USD and restart the server. Next: animate_image with the same "
+    "arguments."
 )
 
 

@@ -71,16 +71,14 @@ def _links(value: object, levels: int) -> Iterator[Link]:
 
 def reason(payload: dict[str, object], envelope: str = "") -> Quoted | None:
     """Why there is no clip, from wherever it stands: in the payload, else in what its `envelope` says."""
-    told = (payload[name] for name in _REASONS if payload.get(name))
-    words = next((found for each in told if (found := _sentence(each, _DEEPEST))), None)
-    words, code = words or _sentence(envelope, 1), _sentence(payload.get("error_code"), 1)
-    told = Quoted(words or "", _LONGEST_REASON)
+    given = (payload[name] for name in _REASONS if payload.get(name))
+    words = next((found for each in given if (found := _sentence(each, _DEEPEST))), None)
+    told = Quoted(words or _sentence(envelope, 1) or "", _LONGEST_REASON)
+    code = _sentence(payload.get("error_code"), 1)
     if code == _MODERATION and "moderat" not in told.lower():
         code = f"{_MODERATION}: refused by moderation"
-    elif told:
-        return told
-    if code is None:
-        return None
+    elif told or code is None:
+        return told or None
     return Quoted(f"{told} (error code {code})" if told else f"error code {code}", _LONGEST_REASON + _LONGEST_CODE)
 
 

@@ -5,6 +5,7 @@ The facts that an answer stands on are named in its file.
 
 from __future__ import annotations
 
+import io
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -154,8 +155,8 @@ async def ask(cloud: Cloud, endpoint: FaultEndpoint) -> object:
         case "balance":
             return await cloud.balance()
         case _:
-            with open_picture(ROCKET) as picture:
-                return await cloud.upload(picture)
+            picture = open_picture(ROCKET)
+            return await cloud.upload(io.BytesIO(picture.data), picture.content_type)
 
 
 READS: tuple[FaultEndpoint, ...] = ("prediction", "history", "balance", "upload")

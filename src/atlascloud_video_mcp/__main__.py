@@ -6,7 +6,6 @@ Hosts start the server in every session, called or not: what is slow to load is 
 from __future__ import annotations
 
 import io
-import math
 import os
 import sys
 from types import SimpleNamespace
@@ -53,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options, str(error), Exit.USAGE if isinstance(error, (SettingsError, KeyRejected)) else Exit.FAILED
         )
     except OSError as error:  # this machine's, and not ours: a folder that is gone, a disk that is full
-        place = f": {error.filename}" if error.filename else ""
-        return _told(options, f"{error.strerror or type(error).__name__}{place}", Exit.FAILED)
+        said = (error.strerror or type(error).__name__, error.filename)
+        return _told(options, ": ".join(str(part) for part in said if part), Exit.FAILED)
     return status
 
 
@@ -231,8 +230,7 @@ def _take_over(
         from atlascloud_video_mcp.server import build_server, take_over  # noqa: PLC0415
 
         local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
-        max_wait = math.inf if settings.max_wait is None else settings.max_wait
-        server = build_server(open_studio, max_wait=max_wait, local=local)
+        server = build_server(open_studio, max_wait=settings.max_wait, local=local)
     take_over(server, handover)
     leave_conversions_behind(Exit.DONE)
 

@@ -6,6 +6,7 @@ The seconds are chosen so that the answer arrives before the client gives the ca
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -14,9 +15,11 @@ class Client:
     """What to do for one client."""
 
     wait_seconds: float
-    """How long a call may block unless it says otherwise."""
+    """How long a call may block at most."""
     resource_link: bool = False
     """Whether the client takes a `resource_link` beside the text."""
+    image: bool = True
+    """Whether its model sees an image; else that would be handed to it as text."""
 
 
 _ROWS = (
@@ -24,24 +27,38 @@ _ROWS = (
     ("Visual Studio Code", Client(240, resource_link=True)),
     ("goose", Client(240)),
     ("fastmcp", Client(240, resource_link=True)),
+    ("copilot-cli", Client(240)),
     ("gemini-cli", Client(500, resource_link=True)),
-    ("codex", Client(50)),
     ("JetBrains", Client(25)),
+    ("@cline/core", Client(45, image=False)),
 )
-_PYTHON_HOST = "mcp"
-_PATIENT_PYTHON_HOST = Client(240)
-_PYTHON_HOST_OF_UNKNOWN_PATIENCE = Client(0)
 _ANY_OTHER = Client(45)
+_WHERE_PROGRESS_PROLONGS_THE_CALL = Client(240)
+_OF_UNKNOWN_PATIENCE = Client(0)
+_CODEX_BEFORE_0_169, _CODEX = Client(50), Client(240)
 
 AT_LEAST = 4.0
 """Seconds any call may take, one that must not wait too: the least patient host known gives up after 5."""
 
 
-def client_called(name: str, *, shows_progress: bool) -> Client:
-    """The row for a client's `clientInfo.name`; `shows_progress` says whether its call carried a progress token."""
-    if name == _PYTHON_HOST:
-        return _PATIENT_PYTHON_HOST if shows_progress else _PYTHON_HOST_OF_UNKNOWN_PATIENCE
-    for prefix, client in _ROWS:
-        if name.startswith(prefix):
-            return client
-    return _ANY_OTHER
+def client_called(name: str, version: str = "", *, shows_progress: bool = False) -> Client:
+    """The row for a client.
+
+    Args:
+        name: Its `clientInfo.name`.
+        version: Its `clientInfo.version`.
+        shows_progress: Whether its call carried a progress token.
+    """
+    if name == "mcp":
+        return _WHERE_PROGRESS_PROLONGS_THE_CALL if shows_progress else _OF_UNKNOWN_PATIENCE
+    if name.startswith("opencode") and shows_progress:
+        return _WHERE_PROGRESS_PROLONGS_THE_CALL
+    if name.startswith("codex"):
+        return _CODEX if _numbers(version) >= (0, 169) else _CODEX_BEFORE_0_169
+    return next((client for prefix, client in _ROWS if name.startswith(prefix)), _ANY_OTHER)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers of a version; none where it does not begin with numbers."""
+    found = re.match(r"v?(\d{1,9}(?:\.\d{1,9})*)(?![\d.])", version.strip(), re.ASCII)
+    return tuple(map(int, found[1].split("."))) if found else ()

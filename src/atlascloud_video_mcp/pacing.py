@@ -23,6 +23,7 @@ _STANDARD = NormalDist()
 _POLLS_A_SECOND, _POLLS_ON_TOP = 0.51, 3.0
 _SLICES, _REACH = 40, 3.5  # of the integral, and how far it goes in both directions on the scale of logarithms
 _LONGEST_PAUSE = 10.0
+_SUBMITTED, _AT_THE_USUAL_TIME, _NEVER = 0.05, 0.9, 0.95  # how much of the whole is done
 _BEGINNING = 5  # observations that the numbers below are worth
 _NARROWEST = 0.1
 
@@ -66,11 +67,14 @@ class Durations:
             (self.wide_share, self.median * self.wide_median, self.wide_sigma),
         )
 
-    def done_by(self, seconds: float) -> float:
-        """The share of generations, 0 to 1, that are finished after so many seconds."""
-        if seconds <= 0:
-            return 0.0
-        return sum(share * _STANDARD.cdf(math.log(seconds / median) / sigma) for share, median, sigma in self._parts)
+    def fraction(self, seconds: float) -> float:
+        """How much of a generation, 0 to 1, is told to be done after so many seconds.
+
+        It goes with the seconds, so that both say the same: nine tenths at the usual time, and slower after it.
+        """
+        if seconds <= self.median:
+            return _SUBMITTED + (_AT_THE_USUAL_TIME - _SUBMITTED) * max(seconds, 0) / self.median
+        return _AT_THE_USUAL_TIME + (_NEVER - _AT_THE_USUAL_TIME) * (1 - self.median / seconds)
 
     def hazard(self, seconds: float) -> float:
         """The rate per second at which generations still running after so many seconds (above 0) end."""

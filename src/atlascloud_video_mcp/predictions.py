@@ -215,21 +215,23 @@ class Outcome(BaseModel):
 
     prediction_id: PredictionId | None = None
     status: Literal["processing", "completed", "failed", "dry_run"]
-    provider_status: Quoted
+    provider_status: Quoted | None = None
     """The API's own word."""
-    elapsed_seconds: float
+    elapsed_seconds: float | None = None
     """From submission to the end, or to now."""
-    reused: bool
+    reused: bool | None = None
     """An identical earlier request was joined, nothing new was paid."""
     take: int | None = None
     """Which take of its request it is."""
     sandbox: bool
     """Made by the built-in emulator, not by Atlas Cloud."""
-    outputs: tuple[Link, ...]
+    outputs: tuple[Link, ...] | None = None
     video_url: Link | None = None
     expires_at: datetime | None = None
     """When the API will have deleted the clip."""
     saved_path: str | None = None
+    saving: bool | None = None
+    """True while the clip is being put on disk."""
     error: Quoted | None = None
     expected_seconds: float | None = None
     """How long such a clip usually takes; while processing."""
@@ -252,8 +254,25 @@ class Prediction(Outcome):
 
     prediction_id: PredictionId
     status: Literal["processing", "completed", "failed"]
+    provider_status: Quoted
+    elapsed_seconds: float
+    reused: bool
+    outputs: tuple[Link, ...]
+    # What is told depends on these, which are not told themselves.
     may_be_charged: SkipJsonSchema[bool] = Field(default=False, exclude=True)
-    """It counts as failed, but only since it names no clip; not told, but what is told depends on it."""
+    """It counts as failed, but only since it names no clip."""
+    fraction: SkipJsonSchema[float | None] = Field(default=None, exclude=True)
+    """How much of the work is probably done, below 1; while processing."""
+    look_again_in: SkipJsonSchema[float | None] = Field(default=None, exclude=True)
+    """Seconds until another look can tell more; None where none can."""
+
+    @property
+    def so_far(self) -> str:
+        """How long it has been at work, in words for a person; while processing."""
+        age, expected = self.elapsed_seconds, self.expected_seconds or 0
+        if age <= expected:
+            return f"{age:.0f} s of about {expected:.0f} s"
+        return f"{age:.0f} s, longer than usual ({expected:.0f} s)"
 
 
 class DryRun(Outcome):

@@ -100,6 +100,11 @@ class Quoted(_Told):
         return super().__new__(cls, harmless(words, most))
 
 
+def is_of_a_sandbox(prediction_id: str) -> bool:
+    """Whether a sandbox gave an id, which is gone with its process; Atlas Cloud's own begin otherwise."""
+    return prediction_id.startswith("sandbox-")
+
+
 class PredictionId(_Told):
     """An id of the API's: letters, digits and `._:-`, at most 128, not dots alone.
 
@@ -198,6 +203,10 @@ class Mask:
         coded = (encode(secret.encode()).decode().rstrip("=") for encode in (b64encode, urlsafe_b64encode))
         self._spellings = (secret, quote(secret, safe=""), *coded) if secret else ()
         self._shortest = min(map(len, self._spellings), default=0)
+
+    def hides(self, content: bytes) -> bool:
+        """Whether the secret stands in a document."""
+        return any(spelling.encode() in content for spelling in self._spellings)
 
     def text(self, words: str) -> str:
         """The words without the secret."""

@@ -2,7 +2,9 @@
 
 const LONGEST_TEXT = 4000; // characters that are shown of anything
 const MOST_NOTES = 20;
-const STILL_SAVING = "still being saved to disk"; // part of a note of the server's
+const SHORTEST_PAUSE = 1; // seconds, whatever an answer says
+const FRACTION = "atlascloud-video/fraction"; // both in _meta of the server's answers
+const POLL_INTERVAL = "atlascloud-video/pollIntervalMs";
 const STATUSES = ["processing", "completed", "failed", "dry_run"] as const;
 
 export type Status = (typeof STATUSES)[number];
@@ -23,6 +25,10 @@ export interface Facts {
   /** Seconds since submission, and how many it usually takes. */
   elapsed?: number | undefined;
   expected?: number | undefined;
+  /** How much of the work is probably done, 0 to 1. */
+  fraction?: number | undefined;
+  /** Seconds until another look can tell more; absent when none can. */
+  lookAgainIn?: number | undefined;
   /** US dollars. */
   cost?: number | undefined;
   expiresAt?: Date | undefined;
@@ -33,11 +39,13 @@ export interface Facts {
   request: string[];
 }
 
-/** The facts in a tool's structured content; nothing where it is not about a prediction. */
-export function readFacts(content: unknown): Facts | undefined {
+/** The facts in a tool's structured content and its `_meta`; nothing where it is not about a prediction. */
+export function readFacts(content: unknown, meta?: unknown): Facts | undefined {
   if (!isRecord(content)) return undefined;
   const status = STATUSES.find((known) => known === content["status"]);
   if (!status) return undefined;
+  const about = isRecord(meta) ? meta : {};
+  const milliseconds = amount(about[POLL_INTERVAL]);
   return {
     status,
     id: text(content["prediction_id"]),
@@ -51,10 +59,12 @@ export function readFacts(content: unknown): Facts | undefined {
     duration: amount(content["duration"]),
     elapsed: amount(content["elapsed_seconds"]),
     expected: amount(content["expected_seconds"]),
+    fraction: amount(about[FRACTION]),
+    lookAgainIn: milliseconds === undefined ? undefined : Math.max(SHORTEST_PAUSE, milliseconds / 1000),
     cost: amount(content["cost_usd"]),
     expiresAt: moment(content["expires_at"]),
     notes: texts(content["notes"]),
-    saving: texts(content["notes"]).some((note) => note.includes(STILL_SAVING)),
+    saving: content["saving"] === true,
     request: request(content["request"]),
   };
 }

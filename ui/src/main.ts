@@ -8,7 +8,6 @@ import {
   applyDocumentTheme,
   applyHostStyleVariables,
 } from "@modelcontextprotocol/ext-apps";
-import { pause } from "./estimate.ts";
 import { readArgument, readFacts, readText } from "./facts.ts";
 import { Format } from "./format.ts";
 import { type Situation, sceneOf } from "./scenes.ts";
@@ -21,7 +20,7 @@ const TICK = 1000; // milliseconds
 const FIRST_QUESTION = 2; // seconds: the answer to the call itself may be quicker
 const QUESTION_TIMEOUT = 60_000; // milliseconds: the server tries for up to 20 seconds to reach the API
 const TROUBLE = [5, 10, 20, 40, 60]; // seconds until the next question after 1, 2, ... that had no good answer
-const SAVING = 3; // seconds until it is asked whether the clip is on disk
+const UNTOLD = 5; // seconds, where an answer does not say when the next question makes sense
 const ROOM_FOR_WORDS = 220; // CSS pixels
 
 const app = new App({ name: "atlascloud-video", version: "1.0.0" }, { availableDisplayModes: ["inline"] });
@@ -77,16 +76,17 @@ function hear(answer: Answer | Error): number | undefined {
 }
 
 function learn(answer: Answer | Error): number | undefined {
-  const facts = answer instanceof Error ? undefined : readFacts(answer.structuredContent);
+  const meta = answer instanceof Error ? undefined : answer._meta;
+  const facts = answer instanceof Error ? undefined : readFacts(answer.structuredContent, meta);
   if (facts) {
     const { id, duration } = situation.facts ?? {};
     situation.facts = { ...facts, id: facts.id ?? id ?? situation.asked.id, duration: facts.duration ?? duration };
     situation.heard = Date.now();
     situation.trouble = undefined;
     failures = 0;
-    const { elapsed: age = 0, expected = 0 } = facts;
-    if (facts.status === "processing") return pause(age, expected);
-    return facts.saving ? SAVING : undefined;
+    // A host may leave _meta out; then it is asked at a steady pace.
+    const goesOn = facts.status === "processing" || facts.saving;
+    return facts.lookAgainIn ?? (goesOn && !meta ? UNTOLD : undefined);
   }
   const text = answer instanceof Error ? undefined : readText(answer.content);
   const isError = answer instanceof Error || answer.isError === true;

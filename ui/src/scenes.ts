@@ -1,6 +1,5 @@
 /** What the player shows: one scene for each way things can stand, in words and addresses only. */
 
-import { shareDone } from "./estimate.ts";
 import type { Facts } from "./facts.ts";
 import type { Format } from "./format.ts";
 import { link } from "./links.ts";
@@ -55,7 +54,6 @@ export interface Scene {
   ring?: { share?: number } | undefined;
 }
 
-const SLOW = 2; // times the expected seconds
 const NOT_LOST = "The clip is not lost: it goes on being made.";
 const FREE = "Atlas Cloud does not charge for a failed generation.";
 
@@ -109,11 +107,11 @@ function working(situation: Situation, facts: Facts, format: Format, now: number
       : age === undefined
         ? "It usually takes between 30 seconds and 5 minutes."
         : `${format.seconds(age)} so far`,
-    said: known && age > SLOW * expected ? ["It takes longer than usual, and is still being made."] : [],
+    said: known && age > expected ? ["It takes longer than usual, and is still being made."] : [],
     rows: rows(facts, format),
     notes: facts.notes,
     picture: link(situation.facts?.imageUrl),
-    ring: known ? { share: shareDone(age, expected) } : {},
+    ring: facts.fraction === undefined ? {} : { share: facts.fraction },
   };
 }
 

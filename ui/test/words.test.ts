@@ -1,9 +1,7 @@
 /** What the player makes of data, without a browser. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { pause, shareDone } from "../src/estimate.ts";
 import { readFacts, readText } from "../src/facts.ts";
 import { Format } from "../src/format.ts";
 import { link } from "../src/links.ts";
@@ -13,16 +11,16 @@ import { Watch } from "../src/watch.ts";
 const NOW = Date.parse("2026-11-25T12:00:00Z");
 const ENGLISH = new Format("en-US", "UTC");
 
-test("progress and pauses are the server's", () => {
-  const table = JSON.parse(readFileSync("test/pacing.json", "utf8")) as [number, number, number, number][];
-  for (const [elapsed, expected, share, seconds] of table) {
-    assert.ok(Math.abs(shareDone(elapsed, expected) - share) < 1e-6, `share of ${elapsed} in ${expected}`);
-    assert.ok(Math.abs(pause(elapsed, expected) - seconds) < 1e-4, `pause at ${elapsed} in ${expected}`);
-  }
-});
-
-test("progress never says that all is done", () => {
-  for (const elapsed of [1e3, 1e6, 1e9]) assert.ok(shareDone(elapsed, 1) < 0.981);
+test("progress, pauses and whether the clip is being saved are what the server says", () => {
+  const running = { status: "processing", prediction_id: "p1", elapsed_seconds: 76, expected_seconds: 184 };
+  const meta = { "atlascloud-video/fraction": 0.4, "atlascloud-video/pollIntervalMs": 2500 };
+  const facts = readFacts(running, meta);
+  assert.deepEqual([facts?.fraction, facts?.lookAgainIn, facts?.saving], [0.4, 2.5, false]);
+  assert.deepEqual(sceneOf({ begun: NOW, asked: {}, facts, heard: NOW }, ENGLISH, NOW).ring, { share: 0.4 });
+  assert.equal(readFacts({ status: "completed", saving: true })?.saving, true);
+  const untold = readFacts(running, { "atlascloud-video/fraction": "40 %", "atlascloud-video/pollIntervalMs": -1 });
+  assert.deepEqual([untold?.fraction, untold?.lookAgainIn], [undefined, undefined]);
+  assert.equal(readFacts(running, { "atlascloud-video/pollIntervalMs": 0 })?.lookAgainIn, 1);
 });
 
 test("only https, and http to this machine, is an address", () => {

@@ -25,15 +25,17 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.money import Quote, dollars, says_yes
 from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.predictions import Report, Status
-from atlascloud_video_mcp.quoting import Link, PredictionId
+from atlascloud_video_mcp.quoting import Link, PredictionId, is_of_a_sandbox
 from atlascloud_video_mcp.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
+    from typing import BinaryIO
 
-    from atlascloud_video_mcp.pictures import Picture
 
+# Of ours: what people call their files is no part of the picture.
+_FILENAMES = {"image/jpeg": "picture.jpg", "image/png": "picture.png"}
 _PAGE = 50  # rows of the history, the most that the API gives at once
 _NOT_YET_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # Right after submission an id can be answered with 400 as well as 404; an id that is gone, with 404 or 410.
@@ -41,13 +43,14 @@ _ABSENT = frozenset({400, 404, 410})
 # After these a submission may be running all the same: a time-out, a code that means success elsewhere, and "see what
 # became of it over there".
 _NO_VERDICT = frozenset({1, 303, 408})
+_ASK = "Ask the user first."
 
 
 class Cloud(Connection):
     """The endpoints that we use; see Connection."""
 
-    async def upload(self, picture: Picture) -> Link:
-        """Store a picture where the models can read it, streamed from its open file; returns its URL.
+    async def upload(self, file: BinaryIO, content_type: str) -> Link:
+        """Store a picture where the models can read it, streamed from an open file; returns its URL.
 
         Raises:
             ServiceUnavailable: Among others: there was no link in the answer, so nothing may be made of it.
@@ -56,8 +59,8 @@ class Cloud(Connection):
         """
 
         async def once() -> Answer:
-            picture.file.seek(0)
-            files = {"file": (picture.filename, picture.file, picture.content_type)}
+            file.seek(0)
+            files = {"file": (_FILENAMES[content_type], file, content_type)}
             return await self._request("POST", "/model/uploadMedia", files=files, limit=self._patience.upload)
 
         reply = (await self._tried(once, limit=self._patience.upload)).payload
@@ -108,15 +111,20 @@ class Cloud(Connection):
         Raises:
             PredictionNotFound: The API does not know the id (in the first seconds after submission: not yet).
         """
+        of_a_sandbox = is_of_a_sandbox(prediction_id)
+        if of_a_sandbox and not self._is_local:
+            raise PredictionNotFound(f"{_of_an_ended_sandbox(prediction_id)}; on Atlas Cloud it costs money. {_ASK}")
         path = f"/model/prediction/{quote(prediction_id, safe='')}"
         try:
             answer = await self._tried(lambda: self._request("GET", path))
         except RequestRefused as error:
             if error.status not in _ABSENT:
                 raise
+            if of_a_sandbox:
+                raise PredictionNotFound(f"{_of_an_ended_sandbox(prediction_id)}, free of charge.") from error
             raise PredictionNotFound(
-                f"Atlas Cloud knows no prediction {prediction_id!r} for this key. Check the id: list_predictions shows "
-                "what there is."
+                f"Atlas Cloud knows no prediction {prediction_id!r} for this key. Next: list_predictions shows the ids "
+                "there are."
             ) from error
         return self._report(answer, id=prediction_id)
 
@@ -172,6 +180,13 @@ class Cloud(Connection):
     def _report(self, answer: Answer, **known: object) -> Report:
         wire = {"envelope": answer.words, "local": self._is_local}
         return self.mask(Report.model_validate({**answer.payload, **known}, context=wire))
+
+
+def _of_an_ended_sandbox(prediction_id: str) -> str:
+    return (
+        f"Prediction {prediction_id} was made by a built-in sandbox that has ended, and its clip ended with it. Next: "
+        "animate_image with the same picture and prompt makes it anew"
+    )
 
 
 def _unknown(reason: str, request_id: PredictionId | None) -> SubmissionUnknown:

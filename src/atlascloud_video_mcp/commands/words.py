@@ -76,9 +76,7 @@ def _headline(prediction: Prediction) -> str:
     age = f"{prediction.elapsed_seconds:.0f} s"
     match prediction.status:
         case "processing":
-            return (
-                f'Still rendering: {age} of about {prediction.expected_seconds:.0f} s ("{prediction.provider_status}").'
-            )
+            return f'Still rendering: {prediction.so_far} (the API says "{prediction.provider_status}").'
         case "completed":
             return f"The clip is ready after {age}."
         case "failed":
@@ -91,7 +89,7 @@ def _facts(prediction: Prediction, *, lasts: bool) -> list[str]:
     """One fact a line."""
     facts = [
         f"Prediction: {prediction.prediction_id}",
-        prediction.cost_usd is not None and f"Cost: {in_dollars(prediction.cost_usd)}",
+        prediction.cost_usd is not None and _cost(prediction, prediction.cost_usd),
         prediction.saved_path and lasts and f"URL: {prediction.video_url}",
         *(f"Further output: {url}" for url in prediction.outputs[1:]),
         prediction.status == "failed"
@@ -106,3 +104,7 @@ def _facts(prediction: Prediction, *, lasts: bool) -> list[str]:
         prediction.next_step,
     ]
     return [fact for fact in facts if fact]
+
+
+def _cost(prediction: Prediction, usd: float) -> str:
+    return f"Cost: nothing; it would have cost {in_dollars(usd)}" if prediction.sandbox else f"Cost: {in_dollars(usd)}"

@@ -11,6 +11,10 @@ from atlascloud_video_mcp.money import in_dollars
 
 SPAN = timedelta(hours=24)
 """How far back spending counts."""
+_NEXT = (
+    "Next: ask the user to wait, or to raise ATLASCLOUD_BUDGET_USD and restart the server; then animate_image with the "
+    "same arguments."
+)
 
 
 class HistoryNeeded(Exception):
@@ -97,4 +101,4 @@ def require_room(spending: Spending, terms: Terms) -> None:
         OverBudget: It does not fit.
     """
     if objection := spending.objection(terms):
-        raise OverBudget(f"Nothing was sent or paid. {objection}. Wait, or ask the user to raise the budget.")
+        raise OverBudget(f"Nothing was sent or paid. {objection}. {_NEXT}")

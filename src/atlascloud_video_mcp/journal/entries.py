@@ -64,6 +64,8 @@ class Entry:
     """What the API said beforehand that it would cost, in US dollars."""
     take: int = 1
     """Which take of the request it is."""
+    picture: str | None = None
+    """The name of the picture that was uploaded, which is the clip's too."""
 
     @property
     def at(self) -> datetime:
@@ -124,6 +126,7 @@ def to_row(entry: Entry, owner: str) -> dict[str, object]:
         "account": entry.account,
         "quote": None if entry.quote is None else to_millionths(entry.quote),
         "take": entry.take,
+        "picture": json.dumps(entry.picture),
         "spent": to_millionths(entry.spent),
     }
 
@@ -152,6 +155,7 @@ def from_row(row: sqlite3.Row, *, mine: bool, owner_alive: bool) -> Entry:
             account=row["account"],
             quote=None if row["quote"] is None else from_millionths(row["quote"]),
             take=row["take"],
+            picture=json.loads(row["picture"]),
         )
     except (ValueError, TypeError) as error:
         raise Damaged("an entry cannot be read") from error

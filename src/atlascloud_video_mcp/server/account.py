@@ -27,6 +27,7 @@ _FORMS: tuple[tuple[int, frozenset[str]], ...] = (
 )
 """How many characters a prompt may have, and what is left out of each: tried in turn until the answer fits."""
 _CUT = "Long prompts are cut. get_prediction tells all of one."
+_NEXT = "Next: get_prediction with the prediction_id of the one that is wanted; it tells what to do about it."
 _BRIEF = "So that the answer stays short, only the most important is told of each. get_prediction tells all of one."
 
 
@@ -54,6 +55,8 @@ def _list_answer(listed: PredictionList, prompt_limit: int, left_out: frozenset[
     told = [_shortened(each, prompt_limit, left_out) for each in listed.predictions]
     cut = any(each.prompt != whole.prompt for each, whole in zip(told, listed.predictions, strict=True))
     notes = (*listed.notes, *((_CUT,) if cut else ()), *((_BRIEF,) if left_out else ()))
+    # Not each with a next step of its own: what there is room for is their names.
+    notes = (*notes, *((_NEXT,) if told else ()))
     lines = [
         "Predictions, the newest first:" if told else "There are no such predictions.",
         *map(_paragraph, told),

@@ -6,7 +6,7 @@ Some clients show a model only the one, some only the other.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
@@ -17,13 +17,16 @@ from atlascloud_video_mcp.quoting import in_marks
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from atlascloud_video_mcp.clients import Client
     from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
-    from atlascloud_video_mcp.server.calls import Call
 
 _LONGEST_NAME = 255  # characters
-_EMULATED = "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid."
+FRACTION, POLL_INTERVAL = "atlascloud-video/fraction", "atlascloud-video/pollIntervalMs"
+"""In `_meta` of an answer: how much is probably done, 0 to 1, and when another look can tell more; else absent."""
+_EMULATED = (
+    "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid, and cost_usd is what it would have cost."
+)
 _FREE_OF_CHARGE = "Atlas Cloud does not charge for a failed generation."
-_ASK_FIRST = "A new attempt is a new paid clip: change the picture or the prompt, and ask the user first."
 
 
 def upload_answer(upload: Upload) -> CallToolResult:
@@ -34,7 +37,7 @@ def upload_answer(upload: Upload) -> CallToolResult:
         f"url: {upload.url}",
         f"{name}: {upload.content_type}, {upload.width} x {upload.height} pixels, {upload.size_bytes} bytes",
         *upload.notes,
-        "Next: animate_image with this url as image.",
+        f"Next: animate_image with image {upload.url} makes a clip of it, which costs money.",
     ]
     return _answer(upload, lines)
 
@@ -49,25 +52,37 @@ def saved_answer(video: SavedVideo) -> CallToolResult:
     return _answer(video, lines)
 
 
-def prediction_answer(prediction: Prediction, call: Call, *, is_error: bool = False) -> CallToolResult:
-    """The answer of every tool that gives a prediction, with what to do next."""
+def prediction_answer(
+    prediction: Prediction, client: Client, *, preview: bytes | None = None, is_error: bool = False
+) -> CallToolResult:
+    """The answer of every tool that gives a prediction, with what to do next.
+
+    Args:
+        prediction: What there is to tell.
+        client: Who is told.
+        preview: Frames of the clip, a JPEG.
+        is_error: Whether the call could not do what it is for.
+    """
     next_step: str | None
     match prediction.status:
         case "processing":
-            head, next_step = _still_rendering(prediction), _wait_for(prediction, call)
+            head, next_step = _still_rendering(prediction), _wait_for(prediction)
+        case "completed" if prediction.saving:
+            head, next_step = "The clip is ready, and is being saved to disk.", _wait_for(prediction)
         case "completed":
             head, next_step = f"The clip is ready: {prediction.video_url}", _keep(prediction)
         case "failed":
             head = f'The generation failed. The reason given: "{prediction.error}"'
-            next_step = _look_again(prediction) if prediction.may_be_charged else _ASK_FIRST
+            next_step = _look_again(prediction) if prediction.may_be_charged else _try_again(prediction)
         case _:
             assert_never(prediction.status)
     result = prediction.model_copy(update={"next_step": next_step, "notes": _notes(prediction)})
     answer = _answer(result, [head, *_facts(result)], is_error=is_error)
-    if call.preview:
-        data = b64encode(call.preview).decode()
+    answer.meta = _for_programs(prediction)
+    if preview and client.image:
+        data = b64encode(preview).decode()
         answer.content.append(ImageContent(type="image", data=data, mime_type="image/jpeg"))
-    if prediction.video_url and call.takes_links:
+    if prediction.video_url and client.resource_link:
         name = f"{prediction.prediction_id}.mp4"
         answer.content.append(
             ResourceLink(type="resource_link", name=name, uri=prediction.video_url, mime_type="video/mp4")
@@ -86,38 +101,44 @@ def _notes(prediction: Prediction) -> tuple[str, ...] | None:
 
 
 def _still_rendering(prediction: Prediction) -> str:
-    age, expected = prediction.elapsed_seconds, prediction.expected_seconds or 0
-    so_far = f"{age:.0f} s of about {expected:.0f} s" if age <= expected else f"{age:.0f} s, usually {expected:.0f} s"
-    says = f' (Atlas Cloud says "{prediction.provider_status}")' if prediction.provider_status != NO_WORD else ""
-    return f"Still rendering: {so_far}{says}."
+    says = f' (the API says "{prediction.provider_status}")' if prediction.provider_status != NO_WORD else ""
+    return f"Still rendering: {prediction.so_far}{says}."
 
 
-def _wait_for(prediction: Prediction, call: Call) -> str:
-    how = (
-        f"and wait_seconds {call.wait_seconds:.0f}"
-        if call.wait_seconds >= 1
-        else "in about 10 seconds, and again until it is finished"
-    )
-    return (
-        f"Not finished; do not submit again. Next: get_prediction with prediction_id {prediction.prediction_id} {how}."
-    )
+def _wait_for(prediction: Prediction) -> str:
+    # Without wait_seconds the next call waits as long as its client allows, whatever this one asked for.
+    return f"Not finished; do not submit again. Next: get_prediction with prediction_id {prediction.prediction_id}."
 
 
 def _look_again(prediction: Prediction) -> str:
     return (
         "It may have been charged, and may still name its clip; do not submit again. Next: get_prediction with "
-        f"prediction_id {prediction.prediction_id} in some minutes."
+        f"prediction_id {prediction.prediction_id}."
     )
+
+
+def _try_again(prediction: Prediction) -> str:
+    costs = "It costs nothing here." if prediction.sandbox else "It is a new paid clip: ask the user first."
+    picture = prediction.image_url
+    same = f"image {picture} and the same prompt, model and duration" if picture else "the same arguments"
+    return f"Next: animate_image with {same} tries again; change what the reason names. {costs}"
+
+
+def _for_programs(prediction: Prediction) -> dict[str, Any] | None:
+    look_again = prediction.look_again_in
+    told = {FRACTION: prediction.fraction, POLL_INTERVAL: look_again and round(look_again * 1000)}
+    return {name: value for name, value in told.items() if value is not None} or None
 
 
 def _keep(prediction: Prediction) -> str | None:
     """What is left to do for a finished clip; nothing once it is on disk."""
     if prediction.saved_path:
         return None
+    how = f"save_video with prediction_id {prediction.prediction_id}."
+    if prediction.sandbox:
+        return f"The clip ends with this server: save it now. Next: {how}"
     deleted = f" at {prediction.expires_at:%Y-%m-%d %H:%M} UTC" if prediction.expires_at else " after 14 days"
-    return (
-        f"Atlas Cloud deletes the clip{deleted}. To keep it: save_video with prediction_id {prediction.prediction_id}."
-    )
+    return f"Atlas Cloud deletes the clip{deleted}. To keep it: {how}"
 
 
 def _facts(prediction: Prediction) -> list[str]:
@@ -128,6 +149,7 @@ def _facts(prediction: Prediction) -> list[str]:
         prediction.duration and f"duration: {prediction.duration} s",
         prediction.prompt and f'prompt: "{prediction.prompt}"',
         prediction.image_url and f"picture: {prediction.image_url}",
+        prediction.saving and f"video_url: {prediction.video_url}",
         *(f"further output: {url}" for url in prediction.outputs[1:]),
         prediction.status != "processing" and f"took: {prediction.elapsed_seconds:.0f} s",
         _cost(prediction),
@@ -139,6 +161,8 @@ def _facts(prediction: Prediction) -> list[str]:
 
 
 def _cost(prediction: Prediction) -> str | None:
+    if prediction.sandbox:
+        return f"cost: nothing; it would have cost {in_dollars(prediction.cost_usd)}" if prediction.cost_usd else None
     if prediction.cost_usd is not None:
         return f"cost: {in_dollars(prediction.cost_usd)}{', paid earlier' if prediction.reused else ''}"
     match prediction.status:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 from mcp.types.version import is_version_at_least
 
-from atlascloud_video_mcp.clients import client_called
+from atlascloud_video_mcp.clients import Client, client_called
 from atlascloud_video_mcp.server.sessions import READ_AT
 
 if TYPE_CHECKING:
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from anyio.abc import TaskGroup, TaskStatus
+    from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
 
     from atlascloud_video_mcp.studio import Step, Studio
 
 _MOST_A_SECOND = 4
-_NUDGE = 0.001  # of what is left: progress must rise even where there is nothing new to say
+_NUDGE = 0.01  # progress must rise even where there is nothing new to say
+_NOT_QUITE = 99.99  # only the clip itself is all of it
 
 ResultT = TypeVar("ResultT")
 
@@ -34,7 +37,7 @@ class Desk:
         self,
         open_studio: Callable[[], AbstractAsyncContextManager[Studio]],
         tasks: TaskGroup,
-        max_wait: float,
+        max_wait: float | None,
         at_least: float,
     ) -> None:
         self.max_wait = max_wait
@@ -74,23 +77,15 @@ class Call:
         arrived = READ_AT.get(anyio.current_time())
         self._ctx = ctx
         self._desk = ctx.request_context.lifespan_context
-        params = ctx.session.client_params
-        meta = ctx.request_context.meta
-        self._shows_progress = meta is not None and "progress_token" in meta
-        self.client = client_called(params.client_info.name if params else "", shows_progress=self._shows_progress)
-        wanted = self.client.wait_seconds if wait_seconds is None else wait_seconds
-        self.wait_seconds = min(wanted, self._desk.max_wait)
-        """How long this call may wait; the next one may wait as long."""
-        self.deadline = arrived + self.wait_seconds
+        self._shows_progress = _shows_progress(ctx.request_context)
+        self.client = caller(ctx.request_context)
+        # A model does not know its client's patience; the person who set the variable does.
+        allowed = self.client.wait_seconds if self._desk.max_wait is None else self._desk.max_wait
+        self.deadline = arrived + (allowed if wait_seconds is None else min(wait_seconds, allowed))
         """Until when it may wait, on the clock of `anyio.current_time`."""
         # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
-        self.answer_by = arrived + max(
-            self.wait_seconds, min(self.client.wait_seconds, self._desk.max_wait), self._desk.at_least
-        )
+        self.answer_by = arrived + max(allowed, self._desk.at_least)
         """By when it answers even where there is nothing to hand over yet, on the same clock."""
-        # The content type came with this version, and the schemas of the older ones do not allow it.
-        self.takes_links = self.client.resource_link and is_version_at_least(ctx.session.protocol_version, "2025-06-18")
-        """Whether a `resource_link` may stand beside the text."""
         self.preview: bytes | None = None
         """Frames of the finished clip, a JPEG, where they were asked for."""
         self._progress = 0.0
@@ -114,6 +109,22 @@ class Call:
         """Send one progress notification: always a higher value, 100 only with the clip, at most four a second."""
         await anyio.sleep_until(self._sent[0] + 1)
         self._sent.append(anyio.current_time())
-        value = round(step.share * 100, 2)
-        self._progress = value if value > self._progress else self._progress + (100 - self._progress) * _NUDGE
+        value = max(round(step.share * 100, 2), round(self._progress + _NUDGE, 2))
+        if step.share < 1 and value > _NOT_QUITE:
+            return
+        self._progress = value
         await self._ctx.report_progress(self._progress, 100, step.message)
+
+
+def caller(request: ServerRequestContext[Desk]) -> Client:
+    """The client that sent a request, so far as its version of the protocol lets it be treated so."""
+    params = request.session.client_params
+    name, version = (params.client_info.name, params.client_info.version) if params else ("", "")
+    client = client_called(name, version, shows_progress=_shows_progress(request))
+    # The content type came with this version, and the schemas of the older ones do not allow it.
+    links = client.resource_link and is_version_at_least(request.protocol_version, "2025-06-18")
+    return replace(client, resource_link=links)
+
+
+def _shows_progress(request: ServerRequestContext[Desk]) -> bool:
+    return request.meta is not None and "progress_token" in request.meta

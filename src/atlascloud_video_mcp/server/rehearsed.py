@@ -12,21 +12,22 @@ from atlascloud_video_mcp.money import in_dollars
 if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import DryRun
 
-_NEXT = "To make it: ask the user, then call animate_image again with the same arguments but dry_run."
-_NEXT_TO_NOTHING = "To have that clip: call animate_image again with the same arguments but dry_run. It costs nothing."
+_NOTHING = "Dry run: nothing was uploaded, submitted or paid."
+_AGAIN = "animate_image with the same arguments, without dry_run"
+_NEXT = f"To make it: ask the user, for it costs money. Next: {_AGAIN}."
+_NEXT_FREE = f"To have that clip, which costs nothing. Next: {_AGAIN}."
 
 
 def dry_run_answer(rehearsed: DryRun) -> CallToolResult:
     """The answer of animate_image with dry_run."""
-    next_step = _NEXT_TO_NOTHING if rehearsed.reused else _NEXT
-    told = rehearsed.model_copy(update={"next_step": next_step})
+    next_step = _NEXT_FREE if rehearsed.reused or rehearsed.sandbox else _NEXT
+    told = rehearsed.model_copy(update={"next_step": next_step, "notes": (_NOTHING, *(rehearsed.notes or ()))})
     cost = "at a price not known" if told.cost_usd is None else f"for {in_dollars(told.cost_usd)}"
     would = f"was made before, {cost}, and would cost nothing" if told.reused else f"would be made, {cost}"
     lines = [
-        f"Dry run: nothing was uploaded, submitted or paid. This request {would}:",
+        f"{_NOTHING} This request {would}:",
         json.dumps(told.request, ensure_ascii=False),
-        *(["The price is the built-in sandbox's, not Atlas Cloud's."] if told.sandbox else []),
-        *(told.notes or ()),
+        *(rehearsed.notes or ()),
         next_step,
     ]
     structured = told.model_dump(mode="json", exclude_none=True)

@@ -28,7 +28,7 @@ async def prediction(ctx: Context[Desk], prediction_id: str) -> str:
         known = await studio.recall(prediction_id)
     except PredictionNotFound as error:
         raise ResourceNotFoundError(str(error)) from error
-    return json.dumps(prediction_answer(known, call).structured_content, ensure_ascii=False)
+    return json.dumps(prediction_answer(known, call.client).structured_content, ensure_ascii=False)
 
 
 def add_predictions(server: MCPServer[Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,6 +22,7 @@ from atlascloud_video_mcp.server.guide import GUIDE_URI, add_guide
 from atlascloud_video_mcp.server.model_list import ModelList, model_list_answer
 from atlascloud_video_mcp.server.rehearsed import dry_run_answer
 from atlascloud_video_mcp.server.resources import add_predictions
+from atlascloud_video_mcp.server.tasks import Tasks
 from atlascloud_video_mcp.server.tools import Tool
 
 if TYPE_CHECKING:
@@ -34,13 +34,15 @@ if TYPE_CHECKING:
 _INSTRUCTIONS = (
     "Turns still pictures into video clips on Atlas Cloud. animate_image takes a local path or an https URL and does "
     "it all: checks, uploads, submits, waits. EVERY CLIP COSTS REAL MONEY: call animate_image once per clip the user "
-    'asked for. When it answers "Still rendering", call get_prediction with the id it gave. Words like "continue" or '
-    '"retry", a time-out or an error are no leave to pay again: call get_prediction, or do what the answer says. '
-    "All other tools are free: list_predictions finds what was made, from any process, save_video keeps it, "
-    "list_models finds other models, get_balance tells the money left; dry_run shows what a clip would cost. A picture "
-    "attached to the chat is no file: ask the user for its path. "
+    'asked for. When it answers "Still rendering", call get_prediction with the id it gave. If an answer was lost, '
+    'call list_predictions: it has the id. Words like "continue" or "retry", a time-out or an error do not authorise '
+    "another payment: do what the last answer says. All other tools are free: save_video keeps a clip on disk, "
+    "list_models finds other models, get_balance tells the money left, upload_image only uploads; dry_run shows what a "
+    "clip would cost. A chat attachment is not a file on disk: ask the user for its path. "
     f"The resource {GUIDE_URI} tells how to write a good prompt."
 )
+
+_ALWAYS = {"anthropic/alwaysLoad": True}  # Claude Code hides a tool behind its tool search without it
 
 
 def _without_unit(value: object) -> object:
@@ -56,7 +58,7 @@ Duration = Annotated[
 ]
 WaitSeconds = Annotated[
     float | None,
-    Field(ge=0, allow_inf_nan=False, description="0 or more; default: what this client allows"),
+    Field(ge=0, allow_inf_nan=False, description="0: do not wait; default, and most: what this client allows"),
     BeforeValidator(_without_unit),
 ]
 
@@ -88,15 +90,21 @@ async def animate_image(
     wait_seconds: WaitSeconds = None,
     save_to: Annotated[str, Field(description="Directory or .mp4 file: absolute or ~ path")] = "",
     take: Annotated[
-        int, Field(ge=1, description="1 or more; default 1. Another number is another variation, which is paid")
+        int,
+        Field(
+            ge=1,
+            le=10**12,
+            description="1 or more, to 10^12; default 1. Another number is another variation, which is paid",
+        ),
     ] = 1,
-    dry_run: Annotated[bool, Field(description="Only show request and price; free")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, Field(description="Only check all, and show the request and its price; free")] = False,  # noqa: FBT002
     unlisted: dict[str, Any] | None = None,
 ) -> Annotated[CallToolResult, DryRun]:
     """Make a video clip from a picture and wait for it. COSTS MONEY.
 
-    Takes 30 s to 5 min. While it renders, call get_prediction with its id. The same call again gives the same clip,
-    paid once; another take is another clip, paid again. list_predictions finds what was made.
+    Takes 30 s to 5 min. If it answers that it is still rendering, call get_prediction with the id it gave. If its
+    answer was lost (a time-out, a cancelled call), do not start over: list_predictions has the id. The same call again
+    gives the same clip, paid once; another take is another clip, paid again.
     """
     from atlascloud_video_mcp.pictures import Fit  # noqa: PLC0415 - with Pillow, and only a call needs it
 
@@ -120,7 +128,7 @@ async def animate_image(
     result: Prediction | DryRun = await call.finish(steps)
     if isinstance(result, DryRun):
         return dry_run_answer(result)
-    return prediction_answer(result, call, is_error=result.status == "failed")
+    return prediction_answer(result, call.client, is_error=result.status == "failed")
 
 
 async def list_models(
@@ -139,12 +147,12 @@ async def get_prediction(
     wait_seconds: WaitSeconds = None,
     preview: Annotated[bool, Field(description="Add three frames as an image")] = False,  # noqa: FBT002 - arguments of a tool are always named
 ) -> Annotated[CallToolResult, Prediction]:
-    """Look at a prediction or wait for it: status, clip URL. Free."""
+    """Wait for a clip that animate_image began, or look at it: status, clip URL, what to do next. Free."""
     call = Call(ctx, wait_seconds)
     studio = await call.studio()
     steps = studio.get_prediction(prediction_id, deadline=call.deadline, answer_by=call.answer_by, preview=preview)
     prediction: Prediction = await call.finish(steps)
-    return prediction_answer(prediction, call)
+    return prediction_answer(prediction, call.client, preview=call.preview)
 
 
 async def save_video(
@@ -157,7 +165,7 @@ async def save_video(
         ),
     ] = "",
 ) -> Annotated[CallToolResult, SavedVideo]:
-    """Save a finished clip to disk; overwrites nothing. Free."""
+    """Save a finished clip to disk, before it is deleted. Overwrites nothing. Free."""
     call = Call(ctx)
     studio = await call.studio()
     steps = studio.save_video(prediction_id, save_to or None, answer_by=call.answer_by)
@@ -169,7 +177,7 @@ async def list_predictions(
     limit: Annotated[int, Field(ge=1, le=50, description="1 to 50; default 10")] = 10,
     status: Literal["processing", "completed", "failed"] | None = None,
 ) -> Annotated[CallToolResult, Predictions]:
-    """What was made, newest first. Free."""
+    """What was made and what is being made, newest first. Finds the id of a call whose answer was lost. Free."""
     call = Call(ctx)
     studio = await call.studio()
     wanted = Status(status) if status else None
@@ -178,7 +186,7 @@ async def list_predictions(
 
 
 async def get_balance(ctx: Context[Desk]) -> Annotated[CallToolResult, Balance]:
-    """Money left, and spent in 24 hours. Free."""
+    """Money left on the account, and spent in the last 24 hours. Free."""
     call = Call(ctx)
     studio = await call.studio()
     return balance_answer(await call.finish(studio.get_balance(answer_by=call.answer_by)))
@@ -192,9 +200,9 @@ def _tools() -> list[tools.Tool]:
     return [
         Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
         # Not for the player to call: it spends nothing, and a host that keeps to this does not let it.
-        Tool.of(animate_image, DryRun, title="Animate a picture", annotations=saves, meta=shown_in("model")),
+        Tool.of(animate_image, DryRun, title="Animate a picture", annotations=saves, meta=_ALWAYS | shown_in("model")),
         Tool.of(list_models, ModelList, title="List models", annotations=looks),
-        Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=shown_in()),
+        Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=_ALWAYS | shown_in()),
         Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),
         Tool.of(list_predictions, Predictions, title="List predictions", annotations=looks),
         Tool.of(get_balance, Balance, title="Balance", annotations=looks),
@@ -204,7 +212,7 @@ def _tools() -> list[tools.Tool]:
 def build_server(
     open_studio: Callable[[], AbstractAsyncContextManager[Studio]],
     *,
-    max_wait: float = math.inf,
+    max_wait: float | None = None,
     at_least: float = AT_LEAST,
     local: bool = False,
 ) -> MCPServer[Desk]:
@@ -212,7 +220,7 @@ def build_server(
 
     Args:
         open_studio: Opens the studio, at the first call that needs it.
-        max_wait: Seconds a call may block at most, whatever it asks for.
+        max_wait: Seconds a call may block at most, whatever it asks for; None: what suits its client.
         at_least: Seconds any call may take, one that must not wait too.
         local: Whether the API is on this machine: the player may then load pictures and clips from there.
     """
@@ -234,7 +242,7 @@ def build_server(
         instructions=_INSTRUCTIONS,
         lifespan=lifespan,
         tools=_tools(),
-        extensions=[apps],
+        extensions=[apps, Tasks()],
         log_level="WARNING",
     )
     add_guide(server)

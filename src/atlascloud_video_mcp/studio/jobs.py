@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Report
 
 
-SAVING = "Saving the clip"
-IN_TROUBLE = "Atlas Cloud does not answer at the moment, asking on"
+IN_TROUBLE = "Can't reach Atlas Cloud; retrying"
 NOTHING_PAID = "Nothing was submitted or paid by this call so far."
 
 
@@ -65,6 +64,8 @@ class News:
     result: object = None
     preview: bytes | None = None
     """Frames of the finished clip, a JPEG."""
+    saving: bool = False
+    """Whether the clip is being put on disk."""
 
 
 @dataclass
@@ -98,6 +99,7 @@ def facts_of(entry: Entry) -> Facts:
         notes=entry.notes,
         submitted_at=entry.submitted_at,
         quote=entry.quote,
+        picture=entry.picture,
         save_to=entry.save_to,
         saved_path=entry.saved_path,
         take=entry.take if entry.key else None,
@@ -243,8 +245,8 @@ class Job:
             return
         doing = self.log[-1].doing if self.log else "Starting"
         raise OutOfTime(
-            f"Time is up for this call, not for the work. {doing}: no result yet. {self.stands} "
-            "Call again with the same arguments; it goes on from there."
+            f"Still working; this call reached its time limit. {doing}: no result yet. {self.stands} "
+            "Next: the same call with the same arguments; it goes on from there."
         )
 
     def _wake(self) -> None:

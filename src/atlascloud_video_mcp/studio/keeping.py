@@ -30,7 +30,7 @@ class Keeping:
         self._journal = journal
         self._under_way: dict[tuple[str, str], Job] = {}
 
-    async def keep(self, job: Job, *, of: Job, looks: int, target: str) -> None:
+    async def keep(self, job: Job, *, prediction_id: str, of: Job, looks: int, target: str) -> None:
         """Save the clip of a prediction that another job watches; the result is a SavedVideo.
 
         Raises:
@@ -43,8 +43,8 @@ class Keeping:
             report = [news.report async for news in log][-1]
         if report is None or report.status is not Status.COMPLETED:
             raise InvalidInput(
-                "There is no clip to save: the prediction is "
-                f"{report.status.value if report else 'unknown'}. Look at it with get_prediction."
+                f"There is no clip to save: the prediction is {report.status.value if report else 'unknown'}. Next: "
+                f"get_prediction with prediction_id {prediction_id}."
             )
         if other := self._under_way.get((report.prediction_id, target)):
             async with aclosing(other.follow(deadline=math.inf, heartbeat=math.inf)) as log:

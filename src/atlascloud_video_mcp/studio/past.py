@@ -30,6 +30,10 @@ _LOST_OF_LATE = timedelta(days=14)
 _LOST_TOLD = 3
 _PROMPT_OF_A_LOST_ONE = 80  # characters
 _NOT_IN_TIME = "The account's history did not answer in time; the journal of this machine did."
+_OF_THE_SANDBOX = (
+    "These are the built-in sandbox's: nothing was paid for them. Each server has a sandbox of its own, and its clips "
+    "and this list end with it."
+)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -67,6 +71,8 @@ class Past:
         wanted = [prediction for prediction in told if status in {None, prediction.status}]
         wanted.sort(key=lambda prediction: prediction.created_at or _LONG_AGO, reverse=True)
         notes += _of_lost(await self._journal.lost(account, within=_LOST_OF_LATE))
+        if self._cloud.sandbox:
+            notes = [_OF_THE_SANDBOX, *notes]
         listed = PredictionList(predictions=tuple(wanted[:limit]), notes=(*self._journal.warnings, *notes))
         job.tell(News("Listed", 0.99, result=listed))
 

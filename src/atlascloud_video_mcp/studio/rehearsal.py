@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.submissions import Submissions
     from atlascloud_video_mcp.studio.uploads import Uploads
 
+_OF_THE_SANDBOX = "The price is what Atlas Cloud would ask: in the built-in sandbox nothing is paid."
+
 
 @dataclass(frozen=True)
 class Rehearsal:
@@ -53,23 +54,23 @@ class Rehearsal:
         facts = job.facts
         if facts.save_to:
             await to_thread.run_sync(self.saver.check_target, facts.save_to)
-        online = order.is_online
-        picture, digest = (
-            (None, order.image)
-            if online
-            else await self.uploads.check(job, order.image, order.model.pictures, order.fit)
-        )
-        with picture or nullcontext(), FurtherPictures(self.uploads) as further:
-            await further.check(job, order.further)
-            url = order.image if online else await self.uploads.url_of(digest)
-            wanted = RequestKey.of(self.cloud, further.identity(facts.request), digest, order.take)
-            unsent_request = await further.unsent(facts.request)
+        url: str | None = order.image
+        digest = source = order.image
+        if not order.is_online:
+            picture = await self.uploads.check(job, order.image, order.model.pictures, order.fit)
+            digest, source = picture.digest, picture.source_digest
+            url = await self.uploads.url_of(digest)
+        further = FurtherPictures(self.uploads)
+        await further.check(job, order.further)
+        wanted = RequestKey.of(self.cloud, further.identity(facts.request), digest, source, order.take)
+        unsent_request = await further.unsent(facts.request)
         job.tell(News("Asking for the price", 0.5))
         quote = await self.cloud.quote(order.model.with_picture(facts.request, url or ANY_PICTURE))
         earlier = await self.submissions.earlier(job, wanted)
         unsent = f"(upload of {facts.picture})"
         request = order.model.with_picture(unsent_request, url or unsent)
-        notes = [*job.notes, *facts.notes, *filter(None, [facts.doubt]), *self.journal.warnings]
+        notes = [_OF_THE_SANDBOX] if self.cloud.sandbox else []
+        notes += [*job.notes, *facts.notes, *filter(None, [facts.doubt]), *self.journal.warnings]
         if url is None:
             notes.append(
                 f"The picture is uploaded when the request is made: its URL then stands where {unsent} stands."
@@ -81,12 +82,9 @@ class Rehearsal:
             notes += await self._of_budget(job, quote)
         rehearsed = DryRun(
             status="dry_run",
-            provider_status=Quoted("not submitted"),
-            elapsed_seconds=0.0,
-            reused=earlier is not None,
+            reused=True if earlier else None,
             take=order.take,
             sandbox=self.cloud.sandbox,
-            outputs=(),
             request=request,
             cost_usd=None if quote.price is None else float(quote.price),
             model=Quoted(order.model.id),

@@ -42,10 +42,15 @@ class Running:
         """Know a job as the one that watches a prediction."""
         self._jobs[prediction_id] = job
 
-    def looking_at(self, prediction_id: str) -> tuple[Job, int]:
-        """The job that watches a prediction, and how many looks will be over when one is that begins only now."""
+    def looking_at(self, prediction_id: str, *, now: bool = True) -> tuple[Job, int]:
+        """The job that watches a prediction, and how many looks will be over when one is that begins only now.
+
+        Without `now` the last look of a watch that goes on will do.
+        """
         old = self._jobs.get(prediction_id)
         if old and not old.gave_up and not old.may_change:
+            if not now:
+                return old, 0
             old.nudge()
             return old, old.asked + 1
         # Where a job failed to look, what it knew of the submission stays known.

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from atlascloud_video_mcp.bodies import animated_in, duration_of, prompt_of
-from atlascloud_video_mcp.predictions import Prediction, Report, Status
+from atlascloud_video_mcp.predictions import NO_WORD, Prediction, Report, Status
 from atlascloud_video_mcp.quoting import Quoted, printable
-from atlascloud_video_mcp.studio.jobs import SAVING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 
 
 _LONGEST_MODEL = 120  # characters
-_STILL_SAVING = "The clip is still being saved to disk; get_prediction tells when that is done."
+_LOOK_AT_MOST_EVERY = 2.0  # seconds, for whoever looks on; the watch itself looks more often near the end
+_UNTIL_SAVED = 3.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,16 @@ def step(job: Job, news: News, *, sandbox: bool, own: Sequence[str] = (), warnin
     """What a job's news are at this moment, for whoever waits for it; `own` are notes for the call that began it."""
     if news.report is None:
         return Step(printable(news.doing), news.share, news.result)
-    # A call whose time is up before the clip is on disk is told its URL all the same.
-    notes = (*warnings, _STILL_SAVING) if news.doing == SAVING else warnings
-    prediction = describe(job, news.report, sandbox=sandbox, own=own, notes=notes)
-    age, expected, share = prediction.elapsed_seconds, job.durations.median, news.share
+    prediction = describe(job, news.report, sandbox=sandbox, own=own, notes=warnings)
+    if news.saving:
+        # A call whose time is up before the clip is on disk is told its URL all the same.
+        prediction = prediction.model_copy(update={"saving": True, "look_again_in": _UNTIL_SAVED})
+    age, share = prediction.elapsed_seconds, news.share
     match news.report.status:
         case Status.PROCESSING:
-            share += (0.98 - share) * job.durations.done_by(age)
-            doing = f'{news.doing}: {age:.0f} s of about {expected:.0f} s ("{news.report.word}")'
+            share = max(share, job.durations.fraction(age))
+            says = f', API: "{news.report.word}"' if news.report.word != NO_WORD else ""
+            doing = f"{news.doing}: {prediction.so_far}{says}"
         case Status.COMPLETED:
             doing = f"{news.doing} after {age:.0f} s"
         case Status.FAILED:
@@ -64,6 +66,7 @@ def describe(
     created = report.created_at or facts.submitted_at
     cost = report.cost(facts.quote)
     error, model, prompt = report.error, facts.request.get("model"), prompt_of(facts.request)
+    look_again = running and job.ended_at is None
     return Prediction(
         prediction_id=report.prediction_id,
         status=report.status.value,
@@ -73,10 +76,12 @@ def describe(
         sandbox=sandbox,
         outputs=report.outputs,
         video_url=report.outputs[0] if report.status is Status.COMPLETED else None,
-        expires_at=None if failed else report.expires_at(facts.submitted_at),
+        expires_at=None if failed or sandbox else report.expires_at(facts.submitted_at),
         error=Quoted(error) if error else None,
         may_be_charged=report.clip_missing,
         expected_seconds=round(job.durations.median, 1) if running else None,
+        fraction=round(job.durations.fraction(job.age), 4) if running else None,
+        look_again_in=job.durations.pause(job.age, shortest=_LOOK_AT_MOST_EVERY) if look_again else None,
         predict_time_seconds=report.predict_time_seconds,
         cost_usd=None if cost is None else float(cost),
         model=Quoted(model, _LONGEST_MODEL) if isinstance(model, str) else report.model,

@@ -16,7 +16,7 @@ import anyio
 
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.pacing import Durations
-from atlascloud_video_mcp.quoting import PredictionId, Quoted
+from atlascloud_video_mcp.quoting import PredictionId, Quoted, is_of_a_sandbox
 from atlascloud_video_mcp.studio.animation import Animation
 from atlascloud_video_mcp.studio.jobs import Facts, Job, nothing_paid_yet
 from atlascloud_video_mcp.studio.keeping import Keeping
@@ -202,7 +202,13 @@ class Studio:
         return self._telling.follow(Job(), answer_by=answer_by, work=work)
 
     def get_prediction(
-        self, prediction_id: str, *, deadline: float, answer_by: float = math.inf, preview: bool = False
+        self,
+        prediction_id: str,
+        *,
+        deadline: float,
+        answer_by: float = math.inf,
+        preview: bool = False,
+        now: bool = True,
     ) -> AsyncGenerator[Step, None]:
         """Look at a prediction, or wait for it; the last step holds the Prediction.
 
@@ -211,13 +217,14 @@ class Studio:
             deadline: Until when to wait, on the clock of `anyio.current_time`; one look is always taken.
             answer_by: When to answer at the latest, on the same clock.
             preview: Whether the last step is to hold frames of the finished clip too.
+            now: Whether to ask the API at once; else the last look of a watch that goes on here will do.
 
         Raises:
             PredictionNotFound: No such id for this key.
             OutOfTime: The look took longer, and nothing is known of the prediction.
             AtlasError: The API cannot be reached, or refuses the key.
         """
-        job, looks = self._looked_at(prediction_id)
+        job, looks = self._looked_at(prediction_id, now=now)
         if preview:
             work = partial(self._previewing.show, of=job, looks=looks, deadline=deadline)
             return self._telling.follow(Job(), deadline=math.inf, answer_by=answer_by, work=work)
@@ -244,7 +251,7 @@ class Studio:
 
         target = save_to or self._download_dir or f"{platformdirs.user_videos_path()}{os.sep}"
         of, looks = self._looked_at(prediction_id)
-        work = partial(self._keeping.keep, of=of, looks=looks, target=target)
+        work = partial(self._keeping.keep, prediction_id=prediction_id.strip(), of=of, looks=looks, target=target)
         return self._telling.follow(Job(), answer_by=answer_by, work=work)
 
     def list_predictions(
@@ -283,15 +290,16 @@ class Studio:
         self._cloud.require_key()
         return self._telling.follow(Job(), answer_by=answer_by, work=self._telling.balance)
 
-    def _looked_at(self, prediction_id: str) -> tuple[Job, int]:
+    def _looked_at(self, prediction_id: str, *, now: bool = True) -> tuple[Job, int]:
         """The job that watches a prediction, and how many looks will be over when one is that begins only now."""
-        self._cloud.require_key()
         known = PredictionId.of(prediction_id.strip())
         if known is None:
             raise InvalidInput(
-                f'"{Quoted(prediction_id, 40)}" is no prediction_id: pass the id that animate_image gave.'
+                f'"{Quoted(prediction_id, 40)}" is no prediction_id. Next: list_predictions shows the ids there are.'
             )
-        return self._running.looking_at(known)
+        if not is_of_a_sandbox(known):  # what became of those can be told without
+            self._cloud.require_key()
+        return self._running.looking_at(known, now=now)
 
     async def _animate(self, job: Job, *, wish: Wish, answer_by: float) -> None:
         with nothing_paid_yet(job):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.studio.jobs import Job
     from atlascloud_video_mcp.studio.running import Running
 
+_NO_MONEY = "This is the account of the built-in sandbox: none of it is real money."
+
 
 @dataclass(frozen=True)
 class Telling:
@@ -70,6 +72,6 @@ class Telling:
             available_usd=float(available),
             spent_24h_usd=float(spent),
             budget_usd=None if self.budget is None else float(self.budget),
-            notes=self.journal.warnings or None,
+            notes=(*self.journal.warnings, *((_NO_MONEY,) if self.cloud.sandbox else ())) or None,
         )
-        job.tell(News("Told the balance", 0.99, result=balance))
+        job.tell(News("Balance read", 0.99, result=balance))

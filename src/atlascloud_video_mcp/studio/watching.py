@@ -11,7 +11,7 @@ from atlascloud_video_mcp.bodies import animated_in
 from atlascloud_video_mcp.clips import CannotSave, clip_name
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.predictions import Status
-from atlascloud_video_mcp.studio.jobs import SAVING, News, facts_of
+from atlascloud_video_mcp.studio.jobs import News, facts_of
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.clips import ClipSaver, SavedClip
@@ -122,7 +122,7 @@ class Watching:
         if report.status is not Status.COMPLETED or target is None or job.facts.saved_path:
             return report
         job.looks += 1
-        job.tell(News(SAVING, 0.99, report))
+        job.tell(News("Saving the clip", 0.99, report, saving=True))
         try:
             report, saved = await self.fetch(job, report, target)
         except (CannotSave, InvalidInput) as error:

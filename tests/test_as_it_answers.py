@@ -93,6 +93,14 @@ async def test_an_id_inside_an_outage_is_the_submission(sandbox: Sandbox, base_u
             {"code": 200, "data": {"status": "failed", "error_code": 1039}},
             "error code 1039: refused by moderation",
         ),
+        (
+            200,
+            {"data": {"status": "failed", "message": "not possible", "error_code": 1039}},
+            "not possible (error code 1039: refused by moderation)",
+        ),
+        (200, {"data": {"status": "failed", "message": "no moderation", "error_code": 1039}}, "no moderation"),
+        (200, {"data": {"status": "failed", "message": "too dark", "error_code": 7}}, "too dark"),
+        (200, {"data": {"status": "failed", "error": {"details": {"text": "too dark"}}}}, "too dark"),
     ],
 )
 async def test_the_reason_of_a_failure_is_found_wherever_it_stands(

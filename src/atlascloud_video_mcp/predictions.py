@@ -117,11 +117,11 @@ class Report(BaseModel):
         wire = info.context or {}
         found = {name: value for name, value in payload.items() if value is not None and not (wire and name in _OURS)}
         ids = (PredictionId.of(found.get(name)) for name in _IDS)
-        read: dict[str, object] = {"id": next((each for each in ids if each), None), "outputs": links(found)}
-        read["error"] = reason(found, wire.get("envelope", ""))
+        outputs = links(found)
         if not wire.get("local", True):
-            read["outputs"] = tuple(link for link in links(found) if link.startswith("https:"))
-        return found | read
+            outputs = tuple(link for link in outputs if link.startswith("https:"))
+        said = reason(found, wire.get("envelope", ""))
+        return found | {"id": next((each for each in ids if each), None), "outputs": outputs, "error": said}
 
     @property
     def status(self) -> Status:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from pydantic import BaseModel
 from pydantic_core import core_schema
 
-from atlascloud_video_mcp.network import is_loopback
+from atlascloud_video_mcp.network import is_loopback, read_json
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -28,6 +28,7 @@ _MARKUP_OR_LINK = re.compile(
     r"|\b(?:javascript|vbscript|data|mailto|file):\S+|`+|(?<!\*)\*\*(?!\*)",
     re.IGNORECASE,
 )
+_HARMLESS = re.compile(r"(?!.*www\.)[\w,()'+-]+(?:[ ./][\w,()'+-]+)*\.?", re.ASCII | re.IGNORECASE)
 # Printable by Unicode's account and seen by no reader: fillers, and selectors that can spell whole texts.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -54,12 +55,17 @@ _T = TypeVar("_T")
 
 def printable(words: str) -> str:
     """The words on one line, without what is invisible or would be obeyed by a terminal."""
-    seen = _UNSEEN.sub(" ", words)
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in seen).split())
+    if not words.isascii():
+        words = _UNSEEN.sub(" ", words)
+    if not words.isprintable():
+        words = "".join(letter if letter.isprintable() else " " for letter in words)
+    return " ".join(words.split())
 
 
 def harmless(words: str, most: int) -> str:
     """The words on one line, at most so many characters, without markup, links, double quotes and what is invisible."""
+    if len(words) <= most and _HARMLESS.fullmatch(words):
+        return words  # as most are, many times over
     words = printable(html.unescape(words[: _READ * most]))
     words = _MARKUP_OR_LINK.sub(" ", words).replace('"', "'").replace("](", "] (")
     words = " ".join(words.split())
@@ -78,7 +84,10 @@ class _Told(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+        def made(value: object, check: core_schema.ValidatorFunctionWrapHandler) -> object:
+            return value if type(value) is cls else cls(check(value))
+
+        return core_schema.no_info_wrap_validator_function(made, core_schema.str_schema())
 
 
 class Quoted(_Told):
@@ -193,6 +202,7 @@ class Mask:
         secret = secret if secret and len(secret) >= _SHORTEST_SECRET and not secret.isalpha() else ""
         coded = (encode(secret.encode()).decode().rstrip("=") for encode in (b64encode, urlsafe_b64encode))
         self._spellings = (secret, quote(secret, safe=""), *coded) if secret else ()
+        self._shortest = min(map(len, self._spellings), default=0)
 
     def hides(self, content: bytes) -> bool:
         """Whether the secret stands in a document."""
@@ -200,6 +210,8 @@ class Mask:
 
     def text(self, words: str) -> str:
         """The words without the secret."""
+        if len(words) < self._shortest:
+            return words
         plain = words
         for _ in range(3):  # what is escaped may hold it, too
             if any(spelling in plain for spelling in self._spellings):
@@ -211,22 +223,38 @@ class Mask:
             plain = unquote(html.unescape(plain))
         return words
 
+    def json(self, text: str) -> Any:  # noqa: ANN401 - JSON is of any type
+        """The value of JSON without the secret.
+
+        Raises:
+            ValueError: It is none.
+        """
+        found = read_json(text)
+        # Without an escape what is in a string stands in the text as it is.
+        escaped = any(sign in text for sign in ("\\", "%", "&"))
+        return self(found) if escaped or self.text(text) != text else found
+
     def __call__(self, value: _T) -> _T:
         """The same value without the secret, whatever it is made of."""
         return self._whole(value) if self._spellings else value
 
     def _whole(self, value: Any) -> Any:  # noqa: ANN401 - JSON, models and dataclasses
-        match value:
-            case str():
-                masked = self.text(value)
-                return value if masked == value else masked
-            case dict():
-                return {self._whole(name): self._whole(each) for name, each in value.items()}
-            case list() | tuple():
-                return type(value)(self._whole(each) for each in value)
-            case BaseModel():
-                return value.model_copy(update={name: self._whole(each) for name, each in value})
-            case _ if is_dataclass(value) and not isinstance(value, type):
-                return replace(value, **{each.name: self._whole(getattr(value, each.name)) for each in fields(value)})
-            case _:
-                return value
+        if isinstance(value, str):
+            masked = self.text(value)
+            return value if masked == value else masked
+        if isinstance(value, dict):
+            return {self._whole(name): self._whole(each) for name, each in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self._whole(each) for each in value)
+        if isinstance(value, BaseModel):
+            changed = self._changed(vars(value))
+            return value.model_copy(update=changed) if changed else value
+        if is_dataclass(value) and not isinstance(value, type):
+            changed = self._changed({each.name: getattr(value, each.name) for each in fields(value)})
+            return replace(value, **changed) if changed else value
+        return value
+
+    def _changed(self, named: dict[str, Any]) -> dict[str, Any]:
+        """Those of the values that held the secret."""
+        masked = ((name, each, self._whole(each)) for name, each in named.items() if each)
+        return {name: new for name, old, new in masked if new is not old and new != old}

@@ -52,7 +52,7 @@ def opened(value: object) -> object:
 def links(payload: dict[str, object]) -> tuple[Link, ...]:
     """The outputs: alone or in lists, as strings or in objects, as JSON text of either."""
     for name in _OUTPUTS:
-        if found := tuple(dict.fromkeys(_links(payload.get(name), _DEEPEST)))[:_MOST_OUTPUTS]:
+        if payload.get(name) and (found := tuple(dict.fromkeys(_links(payload[name], _DEEPEST)))[:_MOST_OUTPUTS]):
             return found
     return ()
 
@@ -71,12 +71,15 @@ def _links(value: object, levels: int) -> Iterator[Link]:
 
 def reason(payload: dict[str, object], envelope: str = "") -> Quoted | None:
     """Why there is no clip, from wherever it stands: in the payload, else in what its `envelope` says."""
-    words = next((found for name in _REASONS if (found := _sentence(payload.get(name), _DEEPEST))), None)
-    words, code = words or _sentence(envelope, 1), _sentence(payload.get("error_code"), 1)
-    if code is not None and code not in (words or ""):
-        meant = f"error code {code}{': refused by moderation' if code == _MODERATION else ''}"
-        words = f"{Quoted(words, _LONGEST_REASON)} ({meant})" if words else meant
-    return Quoted(words, _LONGEST_REASON + _LONGEST_CODE) if words else None
+    given = (payload[name] for name in _REASONS if payload.get(name))
+    words = next((found for each in given if (found := _sentence(each, _DEEPEST))), None)
+    told = Quoted(words or _sentence(envelope, 1) or "", _LONGEST_REASON)
+    code = _sentence(payload.get("error_code"), 1)
+    if code == _MODERATION and "moderat" not in told.lower():
+        code = f"{_MODERATION}: refused by moderation"
+    elif told or code is None:
+        return told or None
+    return Quoted(f"{told} (error code {code})" if told else f"error code {code}", _LONGEST_REASON + _LONGEST_CODE)
 
 
 def _sentence(value: object, levels: int) -> str | None:

@@ -22,7 +22,7 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
 )
 from atlascloud_video_mcp.http import Refused
-from atlascloud_video_mcp.network import read_json, retry_after
+from atlascloud_video_mcp.network import retry_after
 from atlascloud_video_mcp.predictions import Report, Status
 from atlascloud_video_mcp.quoting import PredictionId, Quoted
 from atlascloud_video_mcp.settings import KEYS_PAGE
@@ -124,7 +124,7 @@ def read_answer(response: httpx.Response, content: bytes, mask: Mask) -> Answer:
     try:
         # A byte that is no UTF-8 or a line break inside a string is no reason to throw an id away.
         text = content.decode(json.detect_encoding(content), "replace")
-        body = mask(read_json(text))
+        body = mask.json(text)
         body = {"data": body} if isinstance(body, list) else body
         payload = _payload(body)
         code = _code(body.get("code"), status, payload)

@@ -117,7 +117,7 @@ def main() -> None:
             )
             seconds, peak = map(float, done.stderr.split()[-2:])
             answer = done.stdout
-            told = json.loads(answer[-4 - int.from_bytes(answer[-4:]) : -4]) if answer else {"refused": "ended"}
+            told = json.loads(answer[answer.rindex(b"\n") :]) if answer else {"refused": "ended"}
             outcome = told.get("refused") or " ".join(told["notes"]) or "as it is"
             print(f"| {name} | {len(data) / 1e6:.2f} MB | {seconds:.2f} s | {peak:.0f} MB | {outcome[:90]} |")
 

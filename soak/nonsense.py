@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import random
 import traceback
@@ -161,30 +162,30 @@ async def feed(root: Path, *, answers: int, seed: int, key: str) -> tuple[Counte
     path = root / "small.jpg"
     Image.linear_gradient("L").resize((320, 320)).convert("RGB").save(path)
     async with _served(nonsense) as base_url, Cloud(base_url, SecretStr(key), patience=ONE_TRY) as cloud:
-        with open_picture(str(path), rules=PictureRules()) as picture:
-            asks: dict[str, Callable[[], Awaitable[object]]] = {
-                "prediction": lambda: cloud.prediction("p-1"),
-                "generate": lambda: cloud.generate({"model": "m", "image": "https://a.example/b.jpg"}),
-                "upload": lambda: cloud.upload(picture),
-                "history": cloud.history,
-            }
-            for number in range(answers):
-                name = list(asks)[number % 4]
-                try:
-                    with anyio.fail_after(15):
-                        result = await asks[name]()
-                    said = _told(result)
-                except AtlasError as error:
-                    said = str(error)
-                    said.encode()
-                    became[f"{name}: {type(error).__name__}"] += 1
-                except Exception:  # noqa: BLE001 - this is what is looked for
-                    wrong.append(f"{name}: {traceback.format_exc(limit=-3)} after {nonsense.last[:600]!r}")
-                    continue
-                else:
-                    became[f"{name}: {type(result).__name__}"] += 1
-                if key in said:
-                    wrong.append(f"{name}: the key is told")
+        picture = open_picture(str(path), rules=PictureRules())
+        asks: dict[str, Callable[[], Awaitable[object]]] = {
+            "prediction": lambda: cloud.prediction("p-1"),
+            "generate": lambda: cloud.generate({"model": "m", "image": "https://a.example/b.jpg"}),
+            "upload": lambda: cloud.upload(io.BytesIO(picture.data), picture.content_type),
+            "history": cloud.history,
+        }
+        for number in range(answers):
+            name = list(asks)[number % 4]
+            try:
+                with anyio.fail_after(15):
+                    result = await asks[name]()
+                said = _told(result)
+            except AtlasError as error:
+                said = str(error)
+                said.encode()
+                became[f"{name}: {type(error).__name__}"] += 1
+            except Exception:  # noqa: BLE001 - this is what is looked for
+                wrong.append(f"{name}: {traceback.format_exc(limit=-3)} after {nonsense.last[:600]!r}")
+                continue
+            else:
+                became[f"{name}: {type(result).__name__}"] += 1
+            if key in said:
+                wrong.append(f"{name}: the key is told")
     return became, wrong
 
 

@@ -17,7 +17,7 @@ from mcp import Client
 
 from atlascloud_video_mcp.pacing import Durations
 from atlascloud_video_mcp.server import build_server
-from kit import PHOTOS, REMOTE, ROCKET, studio_at, text_of, until
+from kit import REMOTE, ROCKET, TINY, studio_at, text_of, until
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ async def unknown_before(sandbox: Sandbox, client: Client) -> CallToolResult:
 
 
 async def refused_by_us(_: Sandbox, client: Client) -> CallToolResult:
-    return await client.call_tool("animate_image", {"image": str(PHOTOS / "chelsea.png")})
+    return await client.call_tool("animate_image", {"image": TINY})
 
 
 async def refused_by_the_api(sandbox: Sandbox, client: Client) -> CallToolResult:
@@ -177,14 +177,14 @@ OUTCOMES = [
         failed,
         is_error=True,
         text=(
-            '^The generation failed. The reason given: "Content moderation refused the prompt"$',
+            '^The generation failed. The reason given: "Generation failed: Content moderation refused the prompt"$',
             "^Atlas Cloud does not charge for a failed generation",
             f"^Next: animate_image with image {REMOTE} and the same prompt, model and duration tries again",
             "It is a new paid clip: ask the user first.$",
         ),
         data={
             "status": "failed",
-            "error": "Content moderation refused the prompt",
+            "error": "Generation failed: Content moderation refused the prompt",
             "notes": "does not charge for a failed generation",
             "next_step": "It is a new paid clip: ask the user first",
             "cost_usd": None,

@@ -78,6 +78,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"image": ROCKET, "wait_seconds": "x" * 5000}, f'{{wait_seconds}} takes a number, not "{"x" * 79}...'),
     ({"image": ROCKET, "dry_run": "perhaps"}, '{dry_run} takes true or false, not "perhaps"'),
     ({"image": ROCKET, "take": 0}, "{take} takes a whole number, not 0"),
+    ({"image": ROCKET, "take": 2**63}, f"{{take}} takes a whole number, not {2**63}"),
     ({"image": ROCKET, "take": "another"}, '{take} takes a whole number, not "another"'),
     ({"image": ROCKET, "prompt": ["wind"]}, '{prompt} takes text, not ["wind"]'),
     ({}, "{image} is missing"),
@@ -185,7 +186,7 @@ async def test_a_parameter_of_any_model_whose_rules_were_read_counts_as_one(tmp_
                 parameter["name"]
                 for model in listed.structured_content["models"]
                 for parameter in model.get("parameters", ())
-                if parameter["name"] not in {"prompt", "duration", "enable_prompt_expansion"}
+                if parameter["name"] not in {"image", "prompt", "duration", "enable_prompt_expansion"}
             ]
             refused = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0, name: 7})
 

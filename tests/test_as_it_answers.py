@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
-from contextlib import aclosing
-from datetime import UTC, datetime
+from contextlib import aclosing, closing
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,7 @@ import anyio
 import pytest
 
 from atlascloud_video_mcp.bodies import animated_in, in_our_order
-from atlascloud_video_mcp.clips import CannotSave
+from atlascloud_video_mcp.clips import CannotSave, ClipSaver
 from atlascloud_video_mcp.errors import (
     AtlasError,
     NotAllowed,
@@ -22,9 +23,11 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
 )
+from atlascloud_video_mcp.http import clip_hosts
 from atlascloud_video_mcp.network import retry_after
 from atlascloud_video_mcp.predictions import Prediction, Report, SavedVideo, Status
 from atlascloud_video_mcp.quoting import Link
+from atlascloud_video_mcp.records import Record
 from atlascloud_video_mcp.studio.jobs import IN_TROUBLE
 from kit import REMOTE, ROCKET, STANDARD, cloud_at, polls, requests_to, result_of, studio_at
 from scripted_sandbox import Fault, Sandbox
@@ -58,6 +61,10 @@ def at(seconds_ago: float) -> str:
         {"code": 200, "data": [{"id": "p1"}]},
         {"code": 200, "data": {"task_id": "p1"}},
         {"code": "all is well", "data": {"prediction_id": "p1", "id": "no id\n"}},
+        {"code": 200, "data": {"data": {"id": "p1"}}},
+        {"code": 200, "result": {"id": "p1"}},
+        [{"id": "p1"}],
+        '{"data": {"id": "p1", "model": "two\nlines"}}',
     ],
     ids=str,
 )
@@ -364,3 +371,43 @@ async def test_done_without_a_clip_is_never_final(sandbox: Sandbox, base_url: st
         "can be looked at again."
     )
     assert given_up.may_change(None, None, datetime.now(UTC))
+
+
+async def test_a_row_of_the_minutes_that_an_upload_took_is_not_the_lost_submission(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    """The intent is older than the sending, and only of the latter the history can tell."""
+    row = {"ID": "anothers", "createdAt": at(300), "requestBody": json.dumps(BODY)}
+    sandbox.script(Fault(endpoint="generate", action="reset_before"))
+    async with studio_at(base_url, directory=tmp_path, history_patience=0) as studio:
+        with pytest.raises(SubmissionUnknown):
+            await result_of(studio.animate_image(REMOTE, deadline=NOW))
+    begun = (datetime.now(UTC) - timedelta(minutes=10)).isoformat(timespec="microseconds")
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
+        db.execute("UPDATE entries SET created_at = ?", (begun,))
+    sandbox.script(says("history", {"data": {"items": [row]}}, times=99))
+
+    async with studio_at(base_url, directory=tmp_path, history_patience=0) as studio:
+        with pytest.raises(SubmissionUnknown, match="does not show it"):
+            await result_of(studio.animate_image(REMOTE, deadline=NOW))
+
+
+async def test_a_link_to_this_machine_in_a_row_of_the_live_api_is_no_picture_of_ours() -> None:
+    row = {
+        "ID": "p1",
+        "requestBody": {"image": "http://127.0.0.1:8080/a.jpg", "images": ["http://[::1]/"], "prompt": "x"},
+    }
+
+    there = Record.model_validate(row, context={"local": False})
+    here = Record.model_validate(row, context={"local": True})
+
+    assert (animated_in(there.request), there.request) == (None, {"prompt": "x"})
+    assert animated_in(here.request) == "http://[::1]/"
+
+
+async def test_a_clip_at_an_address_that_is_not_asked_is_not_said_to_be_good_there(tmp_path: Path) -> None:
+    async with ClipSaver(hosts=clip_hosts((), "https://api.atlascloud.ai/api/v1")) as saver:
+        with pytest.raises(CannotSave, match="ATLASCLOUD_CLIP_HOSTS") as caught:
+            await saver.save("https://169.254.169.254/a.mp4", str(tmp_path / "a.mp4"), name="a")
+
+    assert "good" not in str(caught.value)

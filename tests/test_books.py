@@ -15,8 +15,8 @@ import anyio
 import pytest
 
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
-from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, Spending, Stage, Terms
-from atlascloud_video_mcp.journal.schema import STEPS
+from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, Spending, Stage, Terms, schema
+from atlascloud_video_mcp.journal.ledger import Ledger
 from atlascloud_video_mcp.predictions import Report
 
 if TYPE_CHECKING:
@@ -235,26 +235,26 @@ async def test_of_many_tasks_of_two_processes_exactly_as_many_win_as_the_budget_
     assert sums == [Decimal("0.98")] * 2
 
 
-async def test_with_a_file_that_fails_later_a_budget_lets_nothing_through(tmp_path: Path) -> None:
+async def test_beside_a_file_that_fails_later_nothing_is_paid_with_a_budget_or_without(tmp_path: Path) -> None:
     async with Journal(tmp_path) as journal:
         await paid(journal, "a", "0.70")
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as onlooker:
             onlooker.execute("ALTER TABLE entries RENAME TO elsewhere")
-        with pytest.raises(JournalUnusable, match=r"the journal cannot be written \(no such table: .*entries\)\. Mend"):
-            await journal.claim("b", terms=terms("0.10"))
+        for budget in ("1.00", None):
+            with pytest.raises(JournalUnusable, match=r"cannot be used \(no such table: .*entries\): it may hold any"):
+                await journal.claim("b", terms=terms("0.10", budget))
         assert (await journal.claim("a", terms=terms("0.10"))).entry.prediction_id == "a"
-        assert (await journal.claim("b", terms=terms("0.10", None))).won
         assert journal.warnings
-        assert (await journal.spending()).total == Decimal("0.80")
+        assert (await journal.spending()).total == Decimal("0.70")
 
 
 async def test_what_the_history_shows_is_entered_once_and_belongs_to_nobodys_request(journal: Journal) -> None:
     await paid(journal, "known", "0.10")
-    await journal.reported("looked at", report("looked at"))
-    for prediction_id in ("looked at", "new", "new", "known"):
+    await journal.reported("looked-at", report("looked-at"))
+    for prediction_id in ("looked-at", "new", "new", "known"):
         await journal.recounted(report(prediction_id), {"model": "m"}, NOW, terms("0.30"))
 
-    assert await journal.uncounted(["known", "looked at", "new", "other"]) == {"other"}
+    assert await journal.uncounted(["known", "looked-at", "new", "other"]) == {"other"}
     assert await spent(journal) == Decimal("0.70")
     entry = await journal.prediction("new")
     assert entry
@@ -290,6 +290,19 @@ async def filled(directory: Path, entries: int) -> Journal:
             database.execute(insert, row | new)
         database.commit()
     return journal
+
+
+async def test_what_is_summed_is_what_is_listed_whenever_the_day_begins(tmp_path: Path) -> None:
+    async with await filled(tmp_path, 200):
+        pass
+    with closing(schema.connect(tmp_path / "journal.sqlite3")) as database:
+        database.execute("UPDATE entries SET spent = seq")
+        database.execute("DELETE FROM entries WHERE seq % 7 = 0")
+        ledger = Ledger(database, "me", None)
+        for number in range(500):
+            begin = NOW - timedelta(seconds=173.7 * number)
+            assert ledger.spent(begin) == ledger.spending(begin).total
+        assert ledger.spent(begin) > 0
 
 
 async def processor_time_of_a_claim(journal: Journal) -> float:
@@ -344,7 +357,7 @@ async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: P
         assert journal.warnings == ()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
         assert database.execute(KEPT).fetchall() == before
-        assert database.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+        assert database.execute("PRAGMA user_version").fetchone() == (len(schema.STEPS),)
         takes = {take for (take,) in database.execute("SELECT take FROM entries")}
         assert takes == ({1} if step < 3 else {1, 2})
         assert {name for (name,) in database.execute("SELECT picture FROM entries")} == {"null"}

@@ -333,7 +333,7 @@ async def test_a_history_is_counted_row_by_row_and_not_at_all_where_that_cannot_
         {"ID": "priced", "status": "completed", "result": done, **young},
         {"ID": "failed", "status": "failed", **young},
         {"ID": "whenever", "status": "processing", "requestBody": asked},
-        {"ID": "says nothing", **young},
+        {"ID": "says-nothing", **young},
         {"ID": "old", "requestBody": asked, "createdAt": (now - timedelta(hours=25)).isoformat()},
     )
     endless = [

@@ -319,7 +319,7 @@ def test_when_the_time_is_up_the_same_command_joins_and_does_not_pay_again(
     assert first["prediction_id"] == again["prediction_id"]
     assert len(sandbox.submissions) == 1
 
-    assert main([*asked, "--force-new"]) == Exit.UNFINISHED
+    assert main([*asked, "--take", "2"]) == Exit.UNFINISHED
     assert len(sandbox.submissions) == 2
 
 
@@ -328,7 +328,7 @@ def test_a_failed_generation_is_a_failure_and_says_why(capsys: pytest.CaptureFix
     assert main(["animate", REMOTE, "--prompt", "sandbox:fail"]) == Exit.FAILED
     out, err = capsys.readouterr()
     assert out == ""
-    assert 'The generation failed after 0 s: "Content moderation refused the prompt"' in err
+    assert 'The generation failed after 0 s: "Generation failed: Content moderation refused the prompt"' in err
     assert "Atlas Cloud does not charge for a failed generation." in lines(err)
 
     assert main(["animate", REMOTE, "--prompt", "sandbox:fail", "--json"]) == Exit.FAILED
@@ -389,6 +389,7 @@ def test_settings_that_do_not_do_are_told_apart(
         ["animate"],
         ["get"],
         ["animate", REMOTE, "--take", "0"],
+        ["animate", REMOTE, "--take", str(2**63)],
         ["animate", REMOTE, "--force-new"],
         ["animate", REMOTE, "--timeout", "-1"],
         ["animate", REMOTE, "--timeout", "inf"],

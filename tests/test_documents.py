@@ -9,6 +9,7 @@ import pytest
 
 from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.network import Document, Unreadable
+from atlascloud_video_mcp.quoting import Mask
 from kit import CANARY, HASTY, cloud_at
 from scripted_sandbox import Fault, Sandbox
 
@@ -35,7 +36,7 @@ async def answer(handler: Callable[[httpx.Request], httpx.Response], url: str, a
     """What a reader of this API gets from servers that answer like this."""
     headers = {"User-Agent": "test"}
     async with httpx.AsyncClient(base_url=api, headers=headers, transport=httpx.MockTransport(handler)) as http:
-        document = await Documents(http, HASTY).get(url, known=None, largest=100)
+        document = await Documents(http, HASTY, Mask(None)).get(url, known=None, largest=100)
     return document.content if document else b""
 
 
@@ -188,6 +189,6 @@ async def test_a_date_names_a_version_where_there_is_no_tag() -> None:
         )
 
     async with httpx.AsyncClient(base_url=API, transport=httpx.MockTransport(handler)) as http:
-        document = await Documents(http, HASTY).get(SCHEMA, known=None, largest=100)
+        document = await Documents(http, HASTY, Mask(None)).get(SCHEMA, known=None, largest=100)
 
     assert document == Document(b"{}", "Tue, 1 Jan 2030 00:00:00 GMT")

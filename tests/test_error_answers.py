@@ -160,7 +160,8 @@ async def test_without_a_key_each_tool_says_how_to_get_and_set_one(
         result = await client.call_tool(*call)
 
     is_plain(result)
-    assert f"No API key is set. Create one at {KEYS}, put it into this server's environment as" in text_of(result)
+    assert f"No API key is set. Create one at {KEYS} and put it into the environment as" in text_of(result)
+    assert "restart it" in text_of(result)
 
 
 @pytest.mark.parametrize(

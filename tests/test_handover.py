@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,15 @@ from mcp.types import version
 from atlascloud_video_mcp.server import build_server
 from atlascloud_video_mcp.server.recording import main, record, shared
 from atlascloud_video_mcp.server.sessions import run_session
-from atlascloud_video_mcp.stdio import Line
+from atlascloud_video_mcp.stdio import Line, Opening
 from atlascloud_video_mcp.stdio.opening import FILE, HANDSHAKES, MODERN, call_arrived, recorded
 from kit import CANARY, REMOTE, handed_on, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
     from pathlib import Path
+
+    from mcp.server.mcpserver import MCPServer
 
     from scripted_sandbox import Sandbox
 
@@ -74,13 +77,18 @@ async def sdk(lines: Iterable[str]) -> tuple[list[Any], list[Any]]:
 
     send, receive = anyio.create_memory_object_stream[Line](1000)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(run_session, build_server(nothing), receive, hear)
+        tasks.start_soon(run_session, server(), receive, hear)
         for each in lines:
             await send.send(Line(f"{each}\n", 0))
             await anyio.wait_all_tasks_blocked()
         before = len(said)
         send.close()
     return said[:before], said[before:]
+
+
+@cache
+def server() -> MCPServer[Any]:
+    return build_server(nothing)
 
 
 def nothing() -> Any:  # noqa: ANN401 - never called
@@ -337,6 +345,55 @@ async def test_each_answer_is_what_the_sdk_itself_would_have_given(
 
     assert in_order(heard) == in_order(before)
     assert in_order(rest) == in_order(after)
+
+
+PREFIXES = {
+    "at first": [],
+    "after a handshake and a list": [*GREETED, line("tools/list", "list")],
+    "after a list in the modern era": [modern("tools/list", "list")],
+}
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+async def test_what_is_answered_without_the_sdk_is_answered_as_it_would_line_by_line(prefix: str) -> None:
+    answered = 0
+    for each in dict.fromkeys(each for lines in CONVERSATIONS.values() for each in lines[:60]):
+        opening = Opening()
+        answers = [opening.answer(f"{one}\n") for one in (*PREFIXES[prefix], each)]
+        if answers[-1] is not None:
+            answered += 1
+            ours = [json.loads(text) for answer in answers for text in (answer or "").splitlines()]
+            before, after = await sdk([*PREFIXES[prefix], each])
+            assert in_order(ours) == in_order(before), each
+            assert in_order(map(json.loads, opening.closing().splitlines())) == in_order(after), each
+    assert answered > 10
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        line("ping", "\ud800"),
+        line("ping", 2**60),
+        line("ping", 1, x=1),
+        '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":null}}',
+        '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":NaN}}',
+        '{"jsonrpc":"2.0","id":1.0,"method":"ping"}',
+        "[" * 5000,
+        line("closed", 1),
+        line("tools/list", 1, cursor="x"),
+        modern("tools/list", 1, {**ENVELOPE, "io.modelcontextprotocol/protocolVersion": "2030-01-01"}),
+        modern("tools/list", 1, {**ENVELOPE, "io.modelcontextprotocol/clientCapabilities": []}),
+        modern("tools/list", 1, {**ENVELOPE, "io.modelcontextprotocol/clientInfo": {"name": "x"}}),
+        modern("tools/list", 1, {**ENVELOPE, "io.modelcontextprotocol/logLevel": "debug"}),
+        modern("server/discover", 1, {"io.modelcontextprotocol/protocolVersion": MODERN}),
+        modern("subscriptions/listen", 1, notifications={"of.vendor": True}),
+        hello(1, capabilities=[]),
+        hello(1, clientInfo={}),
+        hello(1, spoken=None),
+    ],
+)
+def test_what_is_unusual_is_left_to_the_sdk(unusual: str) -> None:
+    assert Opening().answer(f"{unusual}\n") is None
 
 
 def test_the_command_writes_the_file_that_is_there(tmp_path: Path) -> None:

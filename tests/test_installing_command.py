@@ -163,6 +163,15 @@ def test_what_lies_in_a_temporary_directory_is_warned_of_when_it_is_installed(tm
     assert "lies in a temporary directory" in somebody.warnings[0]
 
 
+def test_a_folder_that_is_gone_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    assert Machine.this_one({}).folder is None
+
+
 def test_this_machine_is_the_one_we_run_on() -> None:
     machine = Machine.this_one({"A": "b"})
 

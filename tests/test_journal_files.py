@@ -165,20 +165,79 @@ async def test_a_file_in_place_of_the_directory_costs_the_memory_only(tmp_path: 
         assert FORGETS in await works_without_a_file(journal)
 
 
-async def test_a_file_in_place_of_the_owners_costs_the_memory_only(tmp_path: Path) -> None:
+async def refused_beside_the_file(journal: Journal, key: str) -> str:
+    """The one warning, once it was shown that nothing is paid, and what is heard of is remembered all the same."""
+    with pytest.raises(
+        JournalUnusable, match=r"^Nothing was sent or paid\. The journal .* is there and cannot be used"
+    ):
+        await journal.claim(key)
+    await journal.reported("p1", RUNNING)
+    assert await journal.knows(["p1"]) == {"p1"}
+    (warning,) = journal.warnings
+    return warning
+
+
+async def test_without_a_place_for_its_locks_nothing_is_paid(tmp_path: Path) -> None:
     (tmp_path / "owners").touch()
     async with Journal(tmp_path) as journal:
-        assert FORGETS in await works_without_a_file(journal)
+        assert FORGETS in await refused_beside_the_file(journal, "key")
+        (tmp_path / "owners").unlink()
+        assert (await journal.claim("key")).won
 
 
-async def test_entries_that_nobody_can_read_cost_the_memory_only(tmp_path: Path) -> None:
+async def test_beside_entries_that_nobody_can_read_nothing_is_paid(tmp_path: Path) -> None:
     file = await fill(tmp_path)
     with sqlite3.connect(file) as onlooker:
         onlooker.execute("UPDATE entries SET stage = 'nonsense'")
     onlooker.close()
     async with Journal(tmp_path) as journal:
-        assert (await journal.claim("key 7")).won
-        assert FORGETS in await works_without_a_file(journal)
+        assert FORGETS in await refused_beside_the_file(journal, "key 7")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its names have other limits")
+async def test_where_it_cannot_be_known_whether_there_is_a_journal_nothing_is_paid(tmp_path: Path) -> None:
+    async with Journal(tmp_path / (300 * "x")) as journal:
+        with pytest.raises(JournalUnusable, match=r"Nothing was sent or paid\. .*name too long"):
+            await journal.claim("key")
+
+
+FULL_DISK = """
+import resource, signal, sys, anyio
+from pathlib import Path
+from atlascloud_video_mcp.errors import JournalUnusable
+from atlascloud_video_mcp.journal import Journal
+
+async def main():
+    async with Journal(Path(sys.argv[1])) as journal:
+        try:
+            print("won" if (await journal.claim("key 7")).won else "joined")
+        except JournalUnusable as error:
+            print(error)
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+anyio.run(main)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
+async def test_on_a_full_disk_another_process_does_not_pay_for_what_the_journal_holds(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    done = await anyio.run_process(command)
+    assert done.stdout.decode().startswith("Nothing was sent or paid. The journal ")
+
+
+async def test_what_was_given_up_by_others_meanwhile_is_not_taken_up_again(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as ours, Journal(tmp_path) as theirs:
+        claimed = (await ours.claim("key")).entry.intent_id
+        for lock in (tmp_path / "owners").iterdir():
+            lock.unlink()  # as on a network file system that forgets locks
+        assert (await theirs.claim("key")).won
+        (tmp_path / "journal.sqlite3").rename(tmp_path / "elsewhere")
+        assert await ours.knows([]) == set()
+        (tmp_path / "elsewhere").rename(tmp_path / "journal.sqlite3")
+        assert not await ours.sending(claimed, {}, [])
 
 
 def make_newer(file: Path, by: int) -> None:
@@ -239,7 +298,7 @@ async def test_a_file_that_fails_later_costs_none_of_its_own_entries(tmp_path: P
         assert FORGETS in warning
 
 
-async def test_a_file_that_another_program_never_lets_go_costs_the_memory_only(
+async def test_beside_a_file_that_another_program_never_lets_go_nothing_is_paid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
@@ -247,8 +306,10 @@ async def test_a_file_that_another_program_never_lets_go_costs_the_memory_only(
         assert await journal.knows([]) == set()
         onlooker = sqlite3.connect(tmp_path / "journal.sqlite3")
         onlooker.execute("BEGIN IMMEDIATE")
-        assert "locked" in await works_without_a_file(journal)
+        assert "locked" in await refused_beside_the_file(journal, "key")
         onlooker.close()
+        assert (await journal.claim("key")).won
+        assert journal.warnings == ()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
@@ -334,6 +395,17 @@ async def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypat
         ):
             await journal.claim("key")
     assert not (tmp_path / "journal.sqlite3").exists()
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", int)() != 0 or sys.platform == "win32", reason="only root gives files away")
+@pytest.mark.parametrize("name", ["journal.sqlite3", "journal.sqlite3-wal", "journal.lock", "owners"])
+async def test_a_file_that_somebody_else_put_there_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    os.chown(tmp_path / name, os.geteuid() + 1, -1)
+    async with Journal(tmp_path) as journal:
+        with pytest.raises(JournalUnusable, match=rf"holds {name}, which belongs to another user\. .* sudo chown -R"):
+            await journal.claim("key")
+    assert (tmp_path / name).stat().st_size == 0
 
 
 @POSIX_ONLY

@@ -190,7 +190,8 @@ async def test_a_query_that_fits_only_in_part_says_so(base_url: str) -> None:
     assert "No model matches all of 'meridian xyz'; these match a part of it." in part["notes"]
     assert none["models"] == []
     assert "No image-to-video model matches 'xyz'." in none["notes"]
-    assert "0 image-to-video models for 'xyz'." in text
+    assert text.splitlines()[0] == "No image-to-video model matches 'xyz'."
+    assert "0 image-to-video models" not in text
 
 
 async def test_a_model_whose_schema_cannot_be_read_is_listed_without_parameters(
@@ -207,7 +208,7 @@ async def test_a_model_whose_schema_cannot_be_read_is_listed_without_parameters(
     assert unsure["models"] == []
 
 
-@pytest.mark.parametrize(("parameters", "shown"), [(10, 5), (22, 3), (60, 1), (400, 0)])
+@pytest.mark.parametrize(("parameters", "shown"), [(10, 5), (22, 3), (60, 1), (190, 0)])
 async def test_long_schemas_are_cut_to_what_fits(sandbox: Sandbox, base_url: str, parameters: int, shown: int) -> None:
     rule = {"type": "string", "description": "very \n long. " * 50, "default": "x" * 100, "enum": ["a", "b"]}
     schema = {"properties": {"image": {"type": "string"}} | {f"parameter_{n}": rule for n in range(parameters)}}

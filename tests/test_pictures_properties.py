@@ -28,8 +28,8 @@ payloads = st.binary(max_size=60).map(lambda noise: WORD + noise)
 
 
 def sent(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    with open_picture("data:;base64," + base64.b64encode(data).decode()) as picture:
-        return picture.file.read(), picture.notes
+    picture = open_picture("data:;base64," + base64.b64encode(data).decode())
+    return picture.data, picture.notes
 
 
 def pixels(data: bytes) -> bytes:

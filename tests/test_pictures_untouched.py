@@ -40,10 +40,10 @@ def refusal(data: bytes) -> str:
 
 def stripped(data: bytes) -> bytes:
     """Give what goes up in place of `data`, having seen that the pixels are the same and nothing was told."""
-    with opened(data) as picture:
-        assert picture.notes == ()
-        sent = picture.file.read()
-        assert len(sent) == picture.size_bytes
+    picture = opened(data)
+    assert picture.notes == ()
+    sent = picture.data
+    assert len(sent) == picture.size_bytes
     with warnings.catch_warnings(), Image.open(io.BytesIO(sent)) as after:
         warnings.simplefilter("ignore")  # what is planted is not sound
         before = Image.open(io.BytesIO(data))
@@ -125,14 +125,13 @@ def header(width: int = 400, height: int = 320, depth: int = 8, colour: int = 0,
 @pytest.mark.parametrize("name", ["rocket.jpg", "coffee.png", "hubble_deep_field.jpg"])
 def test_the_pixel_data_of_photographs_goes_up_bit_by_bit(name: str) -> None:
     path = PHOTOS / name
-    with open_picture(str(path)) as picture:
-        assert picture.file.tell() == 0
-        sent = picture.file.read()
-        assert pixel_data(sent) == pixel_data(path.read_bytes())
-        assert picture.notes == ()
-        assert picture.filename == name
-        with Image.open(path) as image:
-            assert (picture.width, picture.height) == image.size
+    picture = open_picture(str(path))
+    sent = picture.data
+    assert pixel_data(sent) == pixel_data(path.read_bytes())
+    assert picture.notes == ()
+    assert picture.filename == name
+    with Image.open(path) as image:
+        assert (picture.width, picture.height) == image.size
 
 
 def test_unusual_but_sound_pictures_go_up_as_they_are() -> None:
@@ -171,22 +170,23 @@ def test_a_name_decides_nothing(tmp_path: Path) -> None:
         (COFFEE, "b.txt", "image/png", "b.png"),
     ):
         (tmp_path / name).write_bytes(data)
-        with open_picture(str(tmp_path / name)) as picture:
-            assert (picture.content_type, picture.filename) == (kind, sent_as)
+        picture = open_picture(str(tmp_path / name))
+        assert (picture.content_type, picture.filename) == (kind, sent_as)
 
 
 def test_what_says_the_colours_goes_up_too() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for kind in ("JPEG", "PNG"):
-        with opened(saved(gradient(), kind, icc_profile=profile)) as picture, Image.open(picture.file) as image:
+        picture = opened(saved(gradient(), kind, icc_profile=profile))
+        with Image.open(io.BytesIO(picture.data)) as image:
             assert image.info["icc_profile"] == profile
     said = {b"cICP": bytes([12, 13, 0, 1]), b"gAMA": bytes(4), b"cHRM": bytes(32), b"sRGB": b"\0"}
     data = COFFEE
     for name, value in said.items():
         data = with_chunk(data, name, value)
-    with opened(data) as picture:
-        sent = picture.file.read()
-        assert picture.notes == ()
+    picture = opened(data)
+    sent = picture.data
+    assert picture.notes == ()
     assert all(chunk(name, value) in sent for name, value in said.items())
 
 
@@ -225,9 +225,9 @@ def test_nothing_but_the_picture_leaves_a_jpeg() -> None:
         segment(0xDD, b"\0\5" + word) + restart,
         segment(0xF7, word),
     ):
-        with opened(jpeg[:2] + planted + jpeg[2:] + word + jpeg) as picture:
-            sent = picture.file.read()
-            assert picture.notes == ()
+        picture = opened(jpeg[:2] + planted + jpeg[2:] + word + jpeg)
+        sent = picture.data
+        assert picture.notes == ()
         assert b"private" not in sent
         assert b"A maker of cameras" not in sent
         assert pixel_data(sent) == pixel_data(jpeg)
@@ -250,8 +250,8 @@ def test_nothing_but_the_picture_leaves_a_png() -> None:
         len(word).to_bytes(4) + b"tEXt" + word + b"\0\0\0\0",  # with a wrong check sum
     ):
         data = png_of(header(), planted, chunk(b"IDAT", pixels), chunk(b"fdAT", word), chunk(b"IEND", b"")) + word
-        with opened(data) as picture:
-            assert (picture.file.read(), picture.notes) == (bare, ())
+        picture = opened(data)
+        assert (picture.data, picture.notes) == (bare, ())
     for parts in ([pixels + word], [pixels, word], [pixels[:9], pixels[9:], b""]):
         sent = stripped(png_of(header(), *(chunk(b"IDAT", part) for part in parts), chunk(b"IEND", b"")))
         assert b"private" not in sent
@@ -266,9 +266,9 @@ def test_an_animated_png_becomes_its_first_frame_losslessly() -> None:
 
 def test_appended_data_above_the_limit_is_cut_off_before_any_pixel_is_touched() -> None:
     bare = stripped(ROCKET)
-    with opened(bare + bytes(1_000_000), PictureRules(max_bytes=200_000)) as picture:
-        assert picture.file.read() == bare
-        assert picture.notes == ()
+    picture = opened(bare + bytes(1_000_000), PictureRules(max_bytes=200_000))
+    assert picture.data == bare
+    assert picture.notes == ()
 
 
 # --- What is no picture does not leave
@@ -333,10 +333,10 @@ def test_a_jpeg_that_every_viewer_shows_is_saved_anew() -> None:
         (restarted[:gap] + restarted[restarted.index(b"\xff\xd4", gap) :], "a part of its pixels is missing"),
         (restarted[:gap] + b"\xff\xd5" + restarted[gap + 2 :], "a part of its pixels is missing"),
     ):
-        with opened(data) as picture:
-            assert picture.notes[0] == f"The JPEG was slightly damaged ({why}): what can be seen of it was saved anew."
-            assert picture.notes[-1] == "Compressed as JPEG at quality 95."
-            assert b"PRIVATE" not in picture.file.read()
+        picture = opened(data)
+        assert picture.notes[0] == f"The JPEG was slightly damaged ({why}): what can be seen of it was saved anew."
+        assert picture.notes[-1] == "Compressed as JPEG at quality 95."
+        assert b"PRIVATE" not in picture.data
 
 
 # --- Truncated and damaged
@@ -414,4 +414,4 @@ def test_random_damage_ends_in_a_verdict_never_in_a_crash() -> None:
             for _ in range(DICE.randrange(1, 6)):
                 data[DICE.randrange(len(data) // 3)] = DICE.randrange(256)
             with contextlib.suppress(InvalidPicture):
-                opened(bytes(data)).close()
+                opened(bytes(data))

@@ -26,6 +26,9 @@ def report(**fields: object) -> Report:
         *((word, Status.FAILED) for word in ("failed", "error", "timeout", "canceled", "cancelled")),
         *((word, Status.FAILED) for word in ("expired", "rejected", "fail", "failure", "blocked")),
         *((word, Status.FAILED) for word in ("timed_out", "Timed-Out", "not_found", "not found", "task_failed")),
+        *((word, Status.FAILED) for word in ("NotFound", "TimedOut", "TASK_STATUS_FAILED", "content_filtered")),
+        *((word, Status.COMPLETED) for word in ("TASK_STATUS_SUCCEED", "success!", "task-completed")),
+        *((word, Status.PROCESSING) for word in ("not_done", "canceling", "completing", "almost done soon")),
         ("a word of next year", Status.PROCESSING),
         (None, Status.PROCESSING),
         (["completed"], Status.PROCESSING),
@@ -53,6 +56,9 @@ def test_every_word_of_the_api_is_one_of_three_and_unknown_ones_are_running(word
         {"outputs": [{"uri": CLIP}]},
         {"outputs": json.dumps([CLIP])},
         {"outputs": f" {CLIP}\n"},
+        {"outputs": f"\ufeff{CLIP}\u200b"},
+        {"result": {"data": {"link": CLIP}}},
+        {"video_urls": [CLIP]},
         {"outputs": CLIP.removeprefix("https:")},
         {
             "outputs": [

@@ -81,7 +81,7 @@ async def test_a_refused_quote_is_none_with_the_reason(base_url: str) -> None:
         quote = await cloud.quote(BODY | {"duration": 7})
 
     assert quote.price is None
-    assert "duration must be one of 6, 10" in quote.reason
+    assert "duration must fit enum: [6, 10]" in quote.reason
 
 
 async def test_a_quote_is_asked_for_as_patiently_as_reads_are(sandbox: Sandbox, base_url: str) -> None:

@@ -188,6 +188,7 @@ def test_in_the_era_without_a_handshake_each_request_says_who_asks(
 ) -> None:
     with started([sys.executable, "-c", PATIENT], base_url, tmp_path) as process:
         talk = Conversation(process, version.LATEST_MODERN_VERSION)
+        talk.answer(talk.call("list_predictions"))  # loads all there is: a client called mcp is answered after 4 s
         made = talk.call("animate_image", client="mcp", image=REMOTE)
         prediction_id = talk.answer(made)["result"]["structuredContent"]["prediction_id"]
         sandbox.finish(prediction_id)

@@ -121,6 +121,10 @@ def test_of_what_was_uploaded_the_newest_128_megabytes_are_kept(monkeypatch: pyt
     assert [emulated.upload(name) is not None for name in (*names, last)] == [False] * 4 + [True]
 
 
+async def _ignore(progress: float, total: float | None, message: str | None) -> None:
+    """Take the progress."""
+
+
 async def test_the_sandbox_of_a_server_takes_the_key_of_its_own_process_only(tmp_path: Path) -> None:
     arguments = ["-m", "atlascloud_video_mcp", "--sandbox", "--speed", "1000"]
     server = StdioServerParameters(
@@ -128,7 +132,8 @@ async def test_the_sandbox_of_a_server_takes_the_key_of_its_own_process_only(tmp
     )
     with anyio.fail_after(60):
         async with Client(stdio_client(server)) as client:
-            result = await client.call_tool("upload_image", {"image": ROCKET})
+            # Who shows progress waits as long as it takes.
+            result = await client.call_tool("upload_image", {"image": ROCKET}, progress_callback=_ignore)
             link = (result.structured_content or {})["url"]
             [port] = re.findall(r":(\d+)/", link)
             async with httpx.AsyncClient(headers={"User-Agent": "another program"}, trust_env=False) as http:

@@ -235,7 +235,7 @@ async def test_a_failed_generation_is_a_result_with_its_reason() -> None:
 
     failed = steps[-1].result
     assert isinstance(failed, Prediction)
-    assert (failed.status, failed.error) == ("failed", "Content moderation refused the prompt")
+    assert (failed.status, failed.error) == ("failed", "Generation failed: Content moderation refused the prompt")
     assert failed.video_url is None
     assert failed.expires_at is None
     assert steps[-1].share < 1

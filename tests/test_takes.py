@@ -437,6 +437,23 @@ async def test_the_clips_of_version_1_0_0_are_had_again_for_nothing(
     assert [prediction_id for prediction_id, _ in sandbox.accepted] == [made.prediction_id, another.prediction_id]
 
 
+async def test_a_picture_that_version_1_0_0_sent_with_its_metadata_is_the_same_picture(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        made = await last_of(studio.animate_image(ROCKET, prompt="wind", deadline=NOW))
+    account = sha256(f"{base_url}/ {CANARY}".encode()).hexdigest()[:16]
+    whole_file = sha256(await anyio.Path(ROCKET).read_bytes()).hexdigest()
+    asked = json.dumps([account, whole_file, {"model": STANDARD, "prompt": "wind"}], sort_keys=True)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as database:
+        database.execute("UPDATE entries SET key = ?", (sha256(asked.encode()).hexdigest(),))
+    async with studio_at(base_url, directory=tmp_path) as studio:
+        again = await last_of(studio.animate_image(ROCKET, prompt="wind", deadline=NOW))
+
+    assert (again.prediction_id, again.reused) == (made.prediction_id, True)
+    assert len(sandbox.submissions) == 1
+
+
 def test_the_frozen_keys_of_version_1_0_0_are_found_for_the_default_address() -> None:
     frozen = (Path(HERE) / "journals" / "step-2.sql").read_text(encoding="utf-8")
     account = cloud_at("https://api.atlascloud.ai/api/v1").account

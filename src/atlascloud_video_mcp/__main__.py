@@ -52,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options, str(error), Exit.USAGE if isinstance(error, (SettingsError, KeyRejected)) else Exit.FAILED
         )
     except OSError as error:  # this machine's, and not ours: a folder that is gone, a disk that is full
-        place = f": {error.filename}" if error.filename else ""
-        return _told(options, f"{error.strerror or type(error).__name__}{place}", Exit.FAILED)
+        said = (error.strerror or type(error).__name__, error.filename)
+        return _told(options, ": ".join(str(part) for part in said if part), Exit.FAILED)
     return status
 
 

@@ -117,6 +117,11 @@ def seconds_in(value: object) -> float | None:
     return float(found[1]) if found else None
 
 
+def without_links_to_this_machine(body: Mapping[str, object]) -> dict[str, object]:
+    """A body of an API that is elsewhere: http links in it lead to nothing of ours."""
+    return {name: value for name, value in body.items() if (link := _link(value)) is None or link.startswith("https:")}
+
+
 def _link(value: object) -> Link | None:
     items = value if isinstance(value, list) else [value]
     return next((link for item in items if (link := Link.of(item))), None)

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import stat
+from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 from unicodedata import category, normalize
@@ -202,7 +203,7 @@ def make_private(directory: Path) -> None:
 
 
 def require_private(directory: Path, names: Iterable[str]) -> None:
-    """Let a directory pass that nobody else can have written to, and in which none of these names is a link.
+    """Let a directory pass that nobody else can have written to, and in which none of these names is a link or foreign.
 
     Raises:
         NotPrivate: Somebody else might say there what was paid; it names the command that mends it.
@@ -210,20 +211,25 @@ def require_private(directory: Path, names: Iterable[str]) -> None:
     """
     found = directory.stat()
     here = shlex.quote(str(directory))
-    if not _WINDOWS and found.st_uid != os.geteuid():
-        raise NotPrivate(
-            f"The state directory {shown(directory)} belongs to another user. Make it yours with: "
-            f'sudo chown -R "$(id -un)" {shown(here)} (or set ATLASCLOUD_STATE_DIR to a directory of your own). '
-            f"{_UNTIL_THEN}"
-        )
+    all_of_it = {directory: found}
+    for path in (directory / name for name in names):
+        with suppress(FileNotFoundError):
+            all_of_it[path] = path.lstat()
+    for path, status in all_of_it.items():
+        if stat.S_ISLNK(status.st_mode):
+            raise NotPrivate(
+                f"In the state directory, {shown(path)} is a symbolic link, which is not followed. Remove it with: "
+                f"rm {shown(shlex.quote(str(path)))} {_UNTIL_THEN}"
+            )
+        if not _WINDOWS and status.st_uid != os.geteuid():
+            what = "" if path == directory else f" holds {shown(path.name)}, which"
+            raise NotPrivate(
+                f"The state directory {shown(directory)}{what} belongs to another user. Make it yours with: "
+                f'sudo chown -R "$(id -un)" {shown(here)} (or set ATLASCLOUD_STATE_DIR to a directory of your own). '
+                f"{_UNTIL_THEN}"
+            )
     if not _WINDOWS and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise NotPrivate(
             f"Others can write to the state directory {shown(directory)}. Mend that with: chmod go-w {shown(here)} "
             f"{_UNTIL_THEN}"
         )
-    for link in (directory / name for name in names):
-        if link.is_symlink():
-            raise NotPrivate(
-                f"In the state directory, {shown(link)} is a symbolic link, which is not followed. Remove it with: "
-                f"rm {shown(shlex.quote(str(link)))} {_UNTIL_THEN}"
-            )

@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -42,14 +43,26 @@ NO_WORD = "unknown"
 _IDS = ("id", "prediction_id", "request_id", "predictionId", "task_id", "taskId")
 _OURS = frozenset({"no_clip_since", "clip_missing"})
 _LONGEST_WORD, _LONGEST_MODEL = 40, 120  # characters
-_LASTING = ("model", "created_at", "completed_at", "predict_time_seconds", "cost_usd")
+_LASTING = ("model", "created_at", "completed_at", "predict_time_seconds", "cost_usd", "no_clip_since")
 _DONE_WORDS = frozenset(
     {"completed", "complete", "succeeded", "succeed", "success", "successful", "done", "finished", "finish"}
 )
 _FAILED_WORDS = frozenset(
     {"failed", "fail", "failure", "error", "errored", "timeout", "timed_out", "time_out", "canceled", "cancelled"}
     | {"expired", "rejected", "refused", "denied", "blocked", "aborted", "terminated", "not_found", "moderated"}
+    | {"notfound", "timedout", "killed", "interrupted", "crashed", "invalid", "unsuccessful", "filtered", "flagged"}
 )
+
+
+@lru_cache(maxsize=100)
+def _state_of(word: str) -> Status:
+    """One of our three for the API's word, which may be longer than what decides: `TASK_STATUS_SUCCEED`."""
+    said = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", word).strip("_").lower()
+    last = said.rpartition("_")[2]
+    if said in _FAILED_WORDS or last in _FAILED_WORDS:
+        return Status.FAILED
+    is_done = said in _DONE_WORDS or (last in _DONE_WORDS and not said.startswith("not_"))
+    return Status.COMPLETED if is_done else Status.PROCESSING
 
 
 def _word(value: object) -> Quoted:
@@ -94,7 +107,7 @@ class Report(BaseModel):
     flagged: Annotated[bool, BeforeValidator(_flagged)] = Field(default=False, validation_alias="has_nsfw_contents")
     """Whether moderation found something in it."""
     no_clip_since: Moment = None
-    """Since when it was seen to be done without naming a clip."""
+    """When it was first seen to be done without naming a clip; it may name one since."""
     clip_missing: bool = False
     """Whether that has been so for too long."""
 
@@ -113,15 +126,14 @@ class Report(BaseModel):
     @property
     def status(self) -> Status:
         """The API's word in our three; one that we do not know counts as running."""
-        word = re.sub(r"[\s-]+", "_", self.word.lower())
-        if word in _FAILED_WORDS or word.endswith("_failed") or self.clip_missing:
+        if self.clip_missing:
             return Status.FAILED
-        return Status.COMPLETED if word in _DONE_WORDS and self.outputs else Status.PROCESSING
+        return Status.PROCESSING if self.names_no_clip else _state_of(self.word)
 
     @property
     def names_no_clip(self) -> bool:
         """Whether it is done, by its word, and not with what."""
-        return self.word.lower() in _DONE_WORDS and not self.outputs
+        return not self.outputs and _state_of(self.word) is Status.COMPLETED
 
     @property
     def error(self) -> str | None:
@@ -162,10 +174,11 @@ class Report(BaseModel):
 
     def after(self, earlier: Report | None, now: datetime) -> Self:
         """The same, with what is still true of an `earlier` report and this one leaves out."""
-        known = earlier.model_dump(exclude_none=True) if earlier else {}
-        lasting = {name: known[name] for name in _LASTING if name in known and getattr(self, name) is None}
+        # A price of zero is one that was not known yet.
+        missing = [name for name in _LASTING if getattr(self, name) is None]
+        lasting: dict[str, Any] = {name: getattr(earlier, name, None) or None for name in missing}
         if self.names_no_clip:
-            since = known.get("no_clip_since", now)
+            since = self.no_clip_since or lasting["no_clip_since"] or now
             lasting |= {"no_clip_since": since, "clip_missing": now - since >= CLIP_AWAITED_FOR}
         return self.model_copy(update=lasting)
 

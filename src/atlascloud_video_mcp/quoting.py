@@ -40,6 +40,7 @@ _LONGEST_LINK = 2000  # characters
 _PLACE = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
 _LAST_PORT = 65_535
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_AROUND_LINKS = " \t\r\n\v\f\x85\xa0\u200b\u2028\u2029\u2060\u3000\ufeff"
 _OF_A_LINK = "%/?:#@!$&'()*+,;=~"
 _SIGNERS = ("x-tos", "x-amz", "x-goog", "x-oss")
 _A_COUNT = re.compile(r"\d{1,10}", re.ASCII)
@@ -130,7 +131,7 @@ class Link(_Told):
 
     def __new__(cls, text: str) -> Self:
         """Repair the text and check it."""
-        text = text.strip()
+        text = text.strip(_AROUND_LINKS)
         scheme, _, rest = (f"https:{text}" if text.startswith("//") else text).partition("://")
         place = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
         link = f"{scheme.lower()}://{place}{quote(rest[len(place) :], safe=_OF_A_LINK)}"
@@ -192,6 +193,10 @@ class Mask:
         secret = secret if secret and len(secret) >= _SHORTEST_SECRET and not secret.isalpha() else ""
         coded = (encode(secret.encode()).decode().rstrip("=") for encode in (b64encode, urlsafe_b64encode))
         self._spellings = (secret, quote(secret, safe=""), *coded) if secret else ()
+
+    def hides(self, content: bytes) -> bool:
+        """Whether the secret stands in a document."""
+        return any(spelling.encode() in content for spelling in self._spellings)
 
     def text(self, words: str) -> str:
         """The words without the secret."""

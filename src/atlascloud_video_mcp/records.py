@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
+from atlascloud_video_mcp.bodies import without_links_to_this_machine
 from atlascloud_video_mcp.predictions import NO_WORD, Identifier, ModelName, Moment, Report
 from atlascloud_video_mcp.quoting import PredictionId
 from atlascloud_video_mcp.wire import moment, opened
@@ -23,11 +24,16 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _asked(value: object, info: ValidationInfo) -> dict[str, Any]:
+    body, wire = _body(value), info.context or {}
+    return body if wire.get("local", True) else without_links_to_this_machine(body)
+
+
 Body = Annotated[dict[str, Any], BeforeValidator(_body)]
 
 
 class Record(BaseModel):
-    """One row, read as leniently as a report.
+    """One row, read as leniently as a report, with the same validation context.
 
     Source: npm atlascloud-mcp 1.7.0, type HistoryItem (times are unix seconds as text), and the shapes that the
     vendor's other tools accept.
@@ -37,7 +43,9 @@ class Record(BaseModel):
 
     prediction_id: Identifier = Field(validation_alias="id")
     created_at: Moment = Field(None, validation_alias=AliasChoices("createdAt", "created_at"))
-    request: Body = Field(default_factory=dict, validation_alias=AliasChoices("requestBody", "request_body"))
+    request: Annotated[dict[str, Any], BeforeValidator(_asked)] = Field(
+        default_factory=dict, validation_alias=AliasChoices("requestBody", "request_body")
+    )
     model: ModelName = None
     word: Annotated[str | None, BeforeValidator(_text)] = Field(None, validation_alias="status")
     result: Body = Field(default_factory=dict)

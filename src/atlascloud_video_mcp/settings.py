@@ -214,8 +214,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         SettingsError: One line that names each bad variable, what it held (never for the key) and what it takes.
     """
     found = {name: environ[name] for name in VARIABLES if environ.get(name, "").strip()}
-    if key := bare(found.pop(KEY_VARIABLE, "")):
-        found[KEY_VARIABLE] = key
+    key = bare(found.get(KEY_VARIABLE, ""))
+    found = {name: key if name == KEY_VARIABLE else text for name, text in found.items() if key or name != KEY_VARIABLE}
     values: dict[str, Any] = {}
     bad = []
     for name, text in found.items():

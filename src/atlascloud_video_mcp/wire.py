@@ -19,11 +19,21 @@ if TYPE_CHECKING:
 _MOST_OUTPUTS = 20  # a model makes one, some a few
 _DEEPEST = 5  # levels of lists and objects around a link or a reason
 _LONGEST_REASON = 200  # characters
-_OUTPUTS = ("outputs", "output", "video_url", "video", "videos", "files")
-_URLS = ("url", "download_url", "video_url", "uri", "href", "video", "videos", "file", "files", "output", "outputs")
-_REASONS = ("error", "error_message", "reason", "failure_reason", "fail_reason", "message", "msg", "title", "detail")
-_INSIDE_REASONS = ("message", "msg", "reason", "detail", "description", "error", "errors", "title", "type", "code")
-_NO_REASONS = frozenset({"", "success", "succeeded", "successful", "ok", "completed", "none", "null"})
+_LONGEST_CODE = 60  # characters, with what we say of it
+_OUTPUTS = ("outputs", "output", "video_url", "video_urls", "video", "videos", "files", "output_url", "result")
+_URLS = (
+    *("url", "download_url", "video_url", "uri", "href", "link", "src", "urls", "video_urls"),
+    *("video", "videos", "file", "files", "output", "outputs", "result", "data", "content"),
+)
+_REASONS = (
+    *("error", "errors", "error_message", "error_msg", "reason", "failure_reason", "fail_reason", "failure"),
+    *("message", "msg", "title", "detail", "status_message", "status_msg"),
+)
+_INSIDE_REASONS = (
+    *("message", "msg", "error_message", "error_msg", "reason", "detail", "details", "description", "text"),
+    *("error", "errors", "title", "type", "code"),
+)
+_NO_REASONS = frozenset({"", "0", "success", "succeeded", "successful", "ok", "completed", "none", "null"})
 _MODERATION = "1039"
 _UNIX_TIME = re.compile(r"\d{9,20}(\.\d{1,9})?", re.ASCII)
 _LATE = 100_000_000_000  # in seconds the year 5138: a larger number counts in milliseconds, or in less
@@ -63,10 +73,11 @@ def _links(value: object, levels: int) -> Iterator[Link]:
 def reason(payload: dict[str, object], envelope: str = "") -> Quoted | None:
     """Why there is no clip, from wherever it stands: in the payload, else in what its `envelope` says."""
     words = next((found for name in _REASONS if (found := _sentence(payload.get(name), _DEEPEST))), None)
-    words = words or _sentence(envelope, 1)
-    if words is None and (code := _sentence(payload.get("error_code"), 1)):
-        words = f"error code {code}{': refused by moderation' if code == _MODERATION else ''}"
-    return Quoted(words, _LONGEST_REASON) if words else None
+    words, code = words or _sentence(envelope, 1), _sentence(payload.get("error_code"), 1)
+    if code is not None and code not in (words or ""):
+        meant = f"error code {code}{': refused by moderation' if code == _MODERATION else ''}"
+        words = f"{Quoted(words, _LONGEST_REASON)} ({meant})" if words else meant
+    return Quoted(words, _LONGEST_REASON + _LONGEST_CODE) if words else None
 
 
 def _sentence(value: object, levels: int) -> str | None:

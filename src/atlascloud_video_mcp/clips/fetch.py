@@ -95,7 +95,8 @@ class Download:
             except Elsewhere as error:
                 raise CannotSave(
                     f"The clip is not fetched: its URL {error}. Open it yourself, or name a public host that you trust "
-                    "in ATLASCLOUD_CLIP_HOSTS."
+                    "in ATLASCLOUD_CLIP_HOSTS.",
+                    url_good=False,
                 ) from error
             return
         raise CannotSave(f"The clip was not on disk within {patience.whole:g} seconds: save it later.")

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import httpx
 
@@ -56,6 +56,7 @@ _TURNED_AWAY = "1010"
 
 
 _IDS = ("id", "prediction_id", "predictionId", "task_id", "taskId")
+_WRAPPERS = ("data", "result", "prediction", "task")
 _YES = frozenset({"success", "succeeded", "ok", "true"})
 _LOWEST_STATUS = 100
 _GUARDED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
@@ -82,7 +83,7 @@ class Answer:
     @property
     def names_prediction(self) -> bool:
         """Whether a prediction's id is in it, whatever else it says."""
-        return self.enveloped and any(PredictionId.of(self.payload.get(name)) for name in _IDS)
+        return self.enveloped and _names_one(self.payload)
 
     @property
     def said(self) -> str:
@@ -121,8 +122,10 @@ def read_answer(response: httpx.Response, content: bytes, mask: Mask) -> Answer:
     wait = retry_after(headers.get("Retry-After", ""))
     request_id = PredictionId.of(mask(headers.get("X-Request-ID")))
     try:
-        # A byte that is no UTF-8 is no reason to throw an id away.
-        body = mask(sound(json.loads(content.decode(json.detect_encoding(content), "replace"))))
+        # A byte that is no UTF-8 or a line break inside a string is no reason to throw an id away.
+        text = content.decode(json.detect_encoding(content), "replace")
+        body = mask(sound(json.loads(text, strict=False)))
+        body = {"data": body} if isinstance(body, list) else body
         payload = _payload(body)
         code = _code(body.get("code"), status, payload)
     except (ValueError, AttributeError, RecursionError) as error:
@@ -155,7 +158,15 @@ def _payload(body: dict[str, Any]) -> dict[str, Any]:
     if isinstance(data, list):
         one = data[0] if len(data) == 1 and isinstance(data[0], dict) else {}
         return {"items": data, **one}
-    return data if isinstance(data, dict) else {}
+    if not isinstance(data, dict):
+        return {}
+    inside = (opened(data.get(name)) for name in _WRAPPERS)
+    return data if _names_one(data) else next((each for each in inside if _names_one(each)), data)
+
+
+def _names_one(payload: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a prediction's id is in it."""
+    return isinstance(payload, dict) and any(PredictionId.of(payload.get(name)) for name in _IDS)
 
 
 def _code(code: object, status: int, payload: dict[str, Any]) -> int:
@@ -172,7 +183,7 @@ def _code(code: object, status: int, payload: dict[str, Any]) -> int:
         number = math.nan
     if math.isfinite(number) and number >= _LOWEST_STATUS:
         return int(number)
-    if number == 0 or any(PredictionId.of(payload.get(name)) for name in _IDS):
+    if number == 0 or _names_one(payload):
         return status
     if math.isfinite(number):
         return int(number)
@@ -193,7 +204,7 @@ def is_verdict(answer: Answer) -> bool:
 
 def status_of(payload: Mapping[str, Any]) -> Status:
     """Where a prediction stands by a payload that need not name it."""
-    return Report.model_validate({**payload, "id": "any"}).status
+    return Report.model_validate({**payload, "id": "any"}, context={"local": False}).status
 
 
 def in_words(error: Exception) -> str:

@@ -31,9 +31,11 @@ from atlascloud_video_mcp.records import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
+    from typing import BinaryIO
 
-    from atlascloud_video_mcp.pictures import Picture
 
+# Of ours: what people call their files is no part of the picture.
+_FILENAMES = {"image/jpeg": "picture.jpg", "image/png": "picture.png"}
 _PAGE = 50  # rows of the history, the most that the API gives at once
 _NOT_YET_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # Right after submission an id can be answered with 400 as well as 404; an id that is gone, with 404 or 410.
@@ -47,8 +49,8 @@ _ASK = "Ask the user first."
 class Cloud(Connection):
     """The endpoints that we use; see Connection."""
 
-    async def upload(self, picture: Picture) -> Link:
-        """Store a picture where the models can read it, streamed from its open file; returns its URL.
+    async def upload(self, file: BinaryIO, content_type: str) -> Link:
+        """Store a picture where the models can read it, streamed from an open file; returns its URL.
 
         Raises:
             ServiceUnavailable: Among others: there was no link in the answer, so nothing may be made of it.
@@ -57,8 +59,8 @@ class Cloud(Connection):
         """
 
         async def once() -> Answer:
-            picture.file.seek(0)
-            files = {"file": (picture.filename, picture.file, picture.content_type)}
+            file.seek(0)
+            files = {"file": (_FILENAMES[content_type], file, content_type)}
             return await self._request("POST", "/model/uploadMedia", files=files, limit=self._patience.upload)
 
         reply = (await self._tried(once, limit=self._patience.upload)).payload
@@ -131,11 +133,17 @@ class Cloud(Connection):
         reply = (await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size={_PAGE}"))).payload
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
         # What was JSON text inside the answer may hold the key, too.
-        return [self.mask(record) for row in rows[:_PAGE] for record in _records(row)]
+        return [self.mask(record) for row in rows[:_PAGE] for record in self._records(row)]
 
     def report_in(self, record: Record) -> Report | None:
         """What a row of the history says of a prediction; None when that is too little."""
         return record.report({"local": self._is_local})
+
+    def _records(self, row: object) -> list[Record]:
+        try:
+            return [Record.model_validate(row, context={"local": self._is_local})]
+        except ValidationError:
+            return []
 
     async def quote(self, body: Mapping[str, Any]) -> Quote:
         """What a generation with this body would cost; asking is free, and no answer is an answer, too.
@@ -172,13 +180,6 @@ class Cloud(Connection):
     def _report(self, answer: Answer, **known: object) -> Report:
         wire = {"envelope": answer.words, "local": self._is_local}
         return self.mask(Report.model_validate({**answer.payload, **known}, context=wire))
-
-
-def _records(row: object) -> list[Record]:
-    try:
-        return [Record.model_validate(row)]
-    except ValidationError:
-        return []
 
 
 def _of_an_ended_sandbox(prediction_id: str) -> str:

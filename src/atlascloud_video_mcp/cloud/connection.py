@@ -82,7 +82,7 @@ class Connection:
         self._http = http.open_client(api, patience, accept="application/json", trust=self.trust, kept=patience.kept)
         self._http.event_hooks = {"response": [self._connections.note]}
         self._paying = http.open_client(api, patience, accept="application/json", trust=self.trust, kept=0)
-        self.documents = Documents(self._http, patience)
+        self.documents = Documents(self._http, patience, self.mask)
         """What can be read without a key."""
         self.sandbox = sandbox
         """Whether the answers come from the built-in emulator."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import replace
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import httpx
 
 from atlascloud_video_mcp.http import VENDORS_HOSTS, Elsewhere, Hosts, Patience, Refused, follow, read_body
 from atlascloud_video_mcp.network import Document, Unreadable, retry_after
+
+if TYPE_CHECKING:
+    from atlascloud_video_mcp.quoting import Mask
 
 _TRIES = 2  # what cannot be had is done without
 
@@ -23,10 +27,12 @@ class Documents:
     Args:
         http: The pool, whose base URL is the API's.
         patience: Pauses between tries.
+        mask: Knows the key: a document that holds it is not kept.
     """
 
-    def __init__(self, http: httpx.AsyncClient, patience: Patience) -> None:
+    def __init__(self, http: httpx.AsyncClient, patience: Patience, mask: Mask) -> None:
         self._http = http
+        self._mask = mask
         self._hosts = Hosts(VENDORS_HOSTS, own=http.base_url)
         self._patience = replace(patience, tries=_TRIES)
 
@@ -66,6 +72,8 @@ class Documents:
             if not response.is_success:
                 raise Refused(response.status_code, retry_after(headers.get("Retry-After", "")))
             content = await read_body(response, largest)
+        if self._mask.hides(content):
+            raise Unreadable("repeats the API key")
         return Document(content, headers.get("ETag") or headers.get("Last-Modified"))
 
 

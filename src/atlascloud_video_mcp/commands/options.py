@@ -154,7 +154,7 @@ def _count(text: str) -> int:
 
 def _take(text: str) -> int:
     number = int(text)
-    if number < 1:
+    if not 1 <= number <= 10**12:  # as the tool
         raise ValueError(text)
     return number
 

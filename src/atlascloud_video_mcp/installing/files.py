@@ -110,8 +110,8 @@ def _held(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise CannotInstall(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise CannotInstall(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _make_folder(folder: Path) -> None:
@@ -124,9 +124,8 @@ def _make_folder(folder: Path) -> None:
 
 def _own(path: Path, like: os.stat_result) -> None:
     """Give a file or folder to the owner of another; who is not root can give nothing away."""
-    if hasattr(os, "chown"):
-        with suppress(PermissionError):
-            os.chown(path, like.st_uid, like.st_gid)
+    with suppress(PermissionError, AttributeError):  # Windows has no owners of this kind
+        os.chown(path, like.st_uid, like.st_gid)
 
 
 def _backed_up(path: Path, held: bytes, like: os.stat_result, now: datetime) -> Path:

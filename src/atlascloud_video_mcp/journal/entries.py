@@ -52,6 +52,7 @@ class Entry:
     created_at: datetime
     """When it was intended."""
     submitted_at: datetime | None
+    """When it was submitted, or about to be: from SENDING on."""
     prediction_id: str | None
     report: Report | None
     """The last that the API gave."""

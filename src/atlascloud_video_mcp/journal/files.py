@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+import stat
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -51,6 +53,15 @@ def require_safe(path: Path) -> None:
     """
     beside = (path.name + companion for companion in _COMPANIONS)
     require_private(path.parent, (*beside, path.with_suffix(".lock").name, OWNERS))
+
+
+def may_hold_something(path: Path) -> bool:
+    """Whether there is a journal, or may be one: only of an empty place it is sure that nothing stands there."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        return error.errno not in {errno.ENOENT, errno.ENOTDIR}
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
 def identity(path: Path) -> tuple[tuple[int, int] | None, ...]:

@@ -57,7 +57,7 @@ class Journal:
         key: str,
         take: int = 1,
         *,
-        old_key: str = "",
+        old_keys: Collection[str] = (),
         not_ours: Collection[str] = (),
         terms: Terms = _NO_TERMS,
     ) -> Claim:
@@ -70,7 +70,7 @@ class Journal:
         Args:
             key: What makes requests identical, whoever pays.
             take: Which take of it.
-            old_key: The key that version 1.0.0 gave the same request; what has it is given the new one.
+            old_keys: Those that version 1.0.0 may have given the same request; what has one is given the new one.
             not_ours: Accounts that are known to be of somebody else.
             terms: Who pays how much of what budget.
 
@@ -82,22 +82,22 @@ class Journal:
         """
 
         def claim(ledger: Ledger) -> Claim:
-            return ledger.claim(key, take, old_key, not_ours=not_ours, terms=terms)
+            return ledger.claim(key, take, old_keys, not_ours=not_ours, terms=terms)
 
         return await self._run(claim, lasting=False, pays=True)
 
     async def joinable(
-        self, key: str, take: int = 1, *, old_key: str = "", not_ours: Collection[str] = ()
+        self, key: str, take: int = 1, *, old_keys: Collection[str] = (), not_ours: Collection[str] = ()
     ) -> Entry | None:
         """The entry that a claim would give without winning."""
-        return await self._run(lambda ledger: ledger.joinable(key, take, old_key, not_ours=not_ours), lasting=False)
+        return await self._run(lambda ledger: ledger.joinable(key, take, old_keys, not_ours=not_ours), lasting=False)
 
     async def require(self, terms: Terms) -> None:
         """Raise what a claim would that has nothing to join and may not be won."""
         await self._run(lambda ledger: ledger.require(terms), lasting=False, pays=True)
 
     async def next_take(self, key: str) -> int:
-        """The first take of a request that is higher than all that were asked for."""
+        """The first take of a request that was not asked for."""
         return await self._run(lambda ledger: ledger.next_take(key), lasting=False)
 
     async def quoted(self, intent_id: str, price: Decimal) -> None:

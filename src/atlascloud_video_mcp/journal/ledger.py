@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from atlascloud_video_mcp.bodies import duration_of
 from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal.books import HistoryNeeded, PriceNeeded, Spending, Terms, require_room, since
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
-from atlascloud_video_mcp.journal.schema import NewerJournal
+from atlascloud_video_mcp.journal.schema import NewerJournal, OutOfReach
 from atlascloud_video_mcp.money import from_millionths
 from atlascloud_video_mcp.paths import NotPrivate
 from atlascloud_video_mcp.predictions import Status
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.predictions import Report
 
 _NOBODYS_KEY = ""
-_TO_THE_HOUR, _TO_THE_MINUTE = len("2026-01-01T00"), len("2026-01-01T00:00")
+_TEN_MINUTES = len("2026-01-01T00:0")
 _BY_INTENT = "SELECT * FROM entries WHERE intent_id = ?"
 _BY_KEY = "SELECT * FROM entries WHERE key = ? AND take = ? ORDER BY seq DESC"
 _BY_PREDICTION = "SELECT * FROM entries WHERE prediction_id = ? ORDER BY seq DESC"
@@ -38,13 +39,12 @@ _SPENT = """
     SELECT COALESCE(submitted_at, created_at) AS at, spent FROM entries
     WHERE COALESCE(submitted_at, created_at) > ? AND spent <> 0 ORDER BY at
 """
-# Whole hours and minutes by their sums, the minute that the span begins in by its entries; ';' comes after ':'.
+# Ten minutes each by their sums, those that it begins in by their entries; ':' comes after all digits.
 _SUM = """
-    SELECT COALESCE((SELECT SUM(amount) FROM spending_by_hour WHERE hour > :hour), 0)
-    + COALESCE((SELECT SUM(amount) FROM spending_by_minute WHERE minute > :minute AND minute < :hour || ';'), 0)
+    SELECT COALESCE((SELECT SUM(amount) FROM spending WHERE span > :span), 0)
     + COALESCE((
         SELECT SUM(spent) FROM entries
-        WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :minute || ';'
+        WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :span || ':'
     ), 0)
 """
 _MADE = """
@@ -91,9 +91,11 @@ class Ledger:
         self._alive = {me: True}
         self.written: dict[str, Entry | None] = {}
 
-    def claim(self, key: str, take: int, old_key: str, *, not_ours: Collection[str], terms: Terms) -> Claim:
+    def claim(
+        self, key: str, take: int, old_keys: Collection[str], *, not_ours: Collection[str], terms: Terms
+    ) -> Claim:
         """See Journal.claim."""
-        earlier = self.joinable(key, take, old_key, not_ours=not_ours)
+        earlier = self.joinable(key, take, old_keys, not_ours=not_ours)
         if earlier:
             return Claim(won=False, entry=earlier)
         self.require(terms)
@@ -102,21 +104,21 @@ class Ledger:
         entry = self._insert(key, Stage.INTENDED, take=take, account=terms.account, quote=terms.price)
         return Claim(won=True, entry=entry)
 
-    def joinable(self, key: str, take: int, old_key: str, *, not_ours: Collection[str]) -> Entry | None:
+    def joinable(self, key: str, take: int, old_keys: Collection[str], *, not_ours: Collection[str]) -> Entry | None:
         """See Journal.joinable."""
-        if old_key:
+        for old_key in old_keys:
             self._db.execute("UPDATE entries SET key = ? WHERE key = ?", (key, old_key))
         entries = (entry for entry in self._entries(_BY_KEY, key, take) if entry.account not in not_ours)
         return next((entry for entry in map(self._settled, entries) if entry.is_open), None)
 
     def next_take(self, key: str) -> int:
         """See Journal.next_take."""
-        row = self._db.execute("SELECT MAX(take) FROM entries WHERE key = ?", (key,)).fetchone()
-        return int(row[0] or 0) + 1
+        asked = {take for (take,) in self._db.execute("SELECT take FROM entries WHERE key = ?", (key,))}
+        return next(take for take in count(1) if take not in asked)
 
     def require(self, terms: Terms) -> None:
         """See Journal.require."""
-        if isinstance(self._trouble, (NewerJournal, NotPrivate)):
+        if isinstance(self._trouble, (NewerJournal, NotPrivate, OutOfReach)):
             raise JournalUnusable(f"Nothing was sent or paid. {self._trouble}") from self._trouble
         if self._trouble and terms.budget is not None:
             raise JournalUnusable(
@@ -156,8 +158,7 @@ class Ledger:
         """The sum of what was spent since then, by whichever account."""
         self._settle()
         at = as_text(begin)
-        spans = {"hour": at[:_TO_THE_HOUR], "minute": at[:_TO_THE_MINUTE], "begin": at}
-        (total,) = self._db.execute(_SUM, spans).fetchone()
+        (total,) = self._db.execute(_SUM, {"begin": at, "span": at[:_TEN_MINUTES]}).fetchone()
         return from_millionths(total)
 
     def spending(self, begin: datetime) -> Spending:
@@ -209,7 +210,8 @@ class Ledger:
         """See Journal.sending."""
         claimed = self._db.execute(_SENDING, (intent_id, self._me)).rowcount == 1
         for entry in self._entries(_BY_INTENT, intent_id) if claimed else ():
-            self._change(entry, request=dict(request), notes=tuple(notes), picture=picture)
+            sent = {"submitted_at": datetime.now(UTC), "picture": picture}
+            self._change(entry, request=dict(request), notes=tuple(notes), **sent)
         return claimed
 
     def ended(self, intent_id: str, stage: Stage) -> None:
@@ -238,21 +240,22 @@ class Ledger:
     def reported(self, prediction_id: str, report: Report) -> None:
         """See Journal.reported; a late answer that it still runs does not undo its end."""
         for entry in self._about(prediction_id, report.created_at):
-            before = entry.report
-            late = before and before.status is not Status.PROCESSING and report.status is Status.PROCESSING
-            if late or before == report:
+            before, now = entry.report, report.after(entry.report, datetime.now(UTC))
+            late = before and before.status is not Status.PROCESSING and now.status is Status.PROCESSING
+            if late or before == now:
                 continue
-            self._change(entry, report=report)
-            if report.status is Status.COMPLETED and not (before and before.status is Status.COMPLETED):
-                self._observe(entry, report)
+            self._change(entry, report=now)
+            if now.status is Status.COMPLETED and not (before and before.status is Status.COMPLETED):
+                self._observe(entry, now)
 
     def _observe(self, entry: Entry, report: Report) -> None:
         model = entry.request.get("model")
         begun, ended = report.created_at, report.completed_at
         if not (begun and ended):
             begun, ended = entry.submitted_at, datetime.now(UTC)
-        # What was not asked for here says nothing about how long its like takes, nor do clocks that disagree.
-        if isinstance(model, str) and begun and ended > begun:
+        # What was not asked for here says nothing about how long its like takes, nor do clocks that disagree, nor does
+        # a clip that was named only some time after it was done.
+        if isinstance(model, str) and begun and ended > begun and not report.no_clip_since:
             kind = (model, duration_of(entry.request))
             seconds = (ended - begun).total_seconds()
             self._db.execute("INSERT INTO durations (model, duration, seconds) VALUES (?, ?, ?)", (*kind, seconds))
@@ -313,10 +316,9 @@ class Ledger:
             self._owners.hold()
         for entry in sorted(entries, key=lambda entry: entry.created_at):
             here = self.entry(entry.intent_id)
-            if here is None and entry.stage is not Stage.INTENDED:
-                self._write(_INSERT, entry)
-            elif here and not (here.stage is Stage.SUBMITTED and entry.stage is not Stage.SUBMITTED):
-                self._write(_UPDATE, entry)
+            found = here is not None and here.stage is Stage.SUBMITTED and entry.stage is not Stage.SUBMITTED
+            if entry.stage is not Stage.INTENDED and not found:
+                self._write(_UPDATE if here else _INSERT, entry)
 
     def _entries(self, select: str, *values: object) -> list[Entry]:
         return [self._read(row) for row in self._db.execute(select, values).fetchall()]

@@ -12,18 +12,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MORE_SPENT = """
-    INSERT OR IGNORE INTO spending_by_hour VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13), 0);
-    INSERT OR IGNORE INTO spending_by_minute VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16), 0);
-    UPDATE spending_by_hour SET amount = amount + NEW.spent
-    WHERE hour = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13);
-    UPDATE spending_by_minute SET amount = amount + NEW.spent
-    WHERE minute = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16);
+    INSERT OR IGNORE INTO spending VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 15), 0);
+    UPDATE spending SET amount = amount + NEW.spent
+    WHERE span = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 15);
 """
 _LESS_SPENT = """
-    UPDATE spending_by_hour SET amount = amount - OLD.spent
-    WHERE hour = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 13);
-    UPDATE spending_by_minute SET amount = amount - OLD.spent
-    WHERE minute = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 16);
+    UPDATE spending SET amount = amount - OLD.spent
+    WHERE span = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 15);
 """
 # The file's user_version is the number of steps it has seen. A step that was released is never changed.
 STEPS: tuple[tuple[str, ...], ...] = (
@@ -120,16 +115,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX entries_by_prediction ON entries (prediction_id)",
         "CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at))",
         "CREATE INDEX entries_intended ON entries (owner) WHERE stage = 'intended'",
-        # What was spent in each hour and each minute: a day has few of them, however many entries it has.
-        "CREATE TABLE spending_by_hour (hour TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
-        "CREATE TABLE spending_by_minute (minute TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
+        # What was spent in each ten minutes, "2026-01-01T00:0": a day has 144 of them, however many entries it has.
+        "CREATE TABLE spending (span TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
         """
-        INSERT INTO spending_by_hour
-        SELECT SUBSTR(COALESCE(submitted_at, created_at), 1, 13), SUM(spent) FROM entries WHERE spent <> 0 GROUP BY 1
-        """,
-        """
-        INSERT INTO spending_by_minute
-        SELECT SUBSTR(COALESCE(submitted_at, created_at), 1, 16), SUM(spent) FROM entries WHERE spent <> 0 GROUP BY 1
+        INSERT INTO spending
+        SELECT SUBSTR(COALESCE(submitted_at, created_at), 1, 15), SUM(spent) FROM entries WHERE spent <> 0 GROUP BY 1
         """,
         f"""
         CREATE TRIGGER spending_begun AFTER INSERT ON entries WHEN NEW.spent <> 0
@@ -160,6 +150,10 @@ _PRIMARY_CODE = 0xFF
 
 class NewerJournal(Exception):
     """The file was written by a version of this program that knows more steps."""
+
+
+class OutOfReach(Exception):
+    """The file cannot be used at present, and may hold whatever is asked for."""
 
 
 class Damaged(sqlite3.DatabaseError):

@@ -9,10 +9,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from atlascloud_video_mcp.journal.files import OWNERS, identity, open_file, require_safe
+from atlascloud_video_mcp.journal.files import OWNERS, identity, may_hold_something, open_file, require_safe
 from atlascloud_video_mcp.journal.ledger import Ledger
 from atlascloud_video_mcp.journal.owners import Owners
-from atlascloud_video_mcp.journal.schema import NewerJournal, connect, is_damage, transaction
+from atlascloud_video_mcp.journal.schema import NewerJournal, OutOfReach, connect, is_damage, transaction
 from atlascloud_video_mcp.paths import NotPrivate
 
 if TYPE_CHECKING:
@@ -148,6 +148,11 @@ class Store:
             self._retreat(worse)
 
     def _retreat(self, error: Exception) -> None:
+        if self._path and not isinstance(error, (NewerJournal, NotPrivate)) and may_hold_something(self._path):
+            error = OutOfReach(
+                f"The journal {self._path} is there and cannot be used ({error}): it may hold any request, so until "
+                "that is mended nothing is submitted, and this process forgets what it did when it ends."
+            )
         self._log_once(_as_warning(error))
         self._trouble = error
         self._disconnect()
@@ -163,6 +168,6 @@ class Store:
 
 
 def _as_warning(error: Exception) -> str:
-    if isinstance(error, (NewerJournal, NotPrivate)):
+    if isinstance(error, (NewerJournal, NotPrivate, OutOfReach)):
         return str(error)
     return f"The journal cannot be written ({error}): this process forgets what it did when it ends."

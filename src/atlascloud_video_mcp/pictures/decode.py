@@ -60,7 +60,7 @@ _DECODERS: dict[Kind, Callable[[BinaryIO, str], ImageFile]] = {
     Kind.AVIF: AvifImagePlugin.AvifImageFile,
 }
 # Bytes that a decoder takes for a pixel beside the picture itself: canvases, planes, a second copy to turn it.
-_BESIDE = {Kind.WEBP: 12, Kind.GIF: 4, Kind.AVIF: 16, Kind.HEIF: 16}
+_BESIDE = {Kind.WEBP: 12, Kind.GIF: 4, Kind.AVIF: 10, Kind.HEIF: 6}
 # Those of a pixel as Pillow keeps it, by mode, and of what becomes of it; any other takes four of each.
 _PIXEL = {"1": (1, 1), "L": (1, 1), "P": (1, 4), "I;16": (2, 1), "I;16B": (2, 1)}
 
@@ -133,8 +133,9 @@ class Still:
         if kind is Kind.JPEG:
             self._take_a_smaller_one()
         (stored, made), pixels = _PIXEL.get(self.image.mode, (4, 4)), math.prod(self.image.size)
+        self.factor = math.ceil(math.sqrt(pixels / self.most_pixels))
         turned = stored if kind is Kind.TIFF and self.orientation != 1 else 0
-        taken = pixels * (stored + turned + _BESIDE.get(kind, 0)) + min(pixels, MOST_PIXELS) * made
+        taken = pixels * (stored + turned + _BESIDE.get(kind, 0)) + pixels // self.factor**2 * made
         check_memory(self.full_size, len(data) + extra + taken)
 
     @property
@@ -154,7 +155,7 @@ class Still:
             if getattr(image, "is_animated", False):
                 notes.append(f"Only the first picture of the {self.kind} is used: the model takes a still.")
             image.load()
-            plain, transparent = _plain(image, profile := self._source_profile(), self.most_pixels, notes)
+            plain, transparent = _plain(image, profile := self._source_profile(), self.factor, notes)
             if self.hdr:
                 notes.append(f"HDR brightness ({self.hdr}) mapped to that of sRGB.")
             elif profile and image.mode != "CMYK" and (to_srgb(profile, "RGB") or to_srgb(profile, "L")):
@@ -263,9 +264,8 @@ def _opened(data: bytes, kind: Kind) -> ImageFile:
     return decoder(io.BytesIO(data), "")
 
 
-def _plain(image: Image.Image, profile: bytes, most_pixels: int, notes: list[str]) -> tuple[Image.Image, bool]:
-    """Convert strip by strip, so that there is one whole copy and not one for each step."""
-    factor = math.ceil(math.sqrt(math.prod(image.size) / most_pixels))
+def _plain(image: Image.Image, profile: bytes, factor: int, notes: list[str]) -> tuple[Image.Image, bool]:
+    """Convert strip by strip, so that there is one whole copy and not one for each step, a `factor`-th as wide."""
     plain, lowest = None, _OPAQUE
     levels = _levels(image)
     for top in range(0, image.height, _ROWS * factor):
@@ -299,6 +299,8 @@ def _levels(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
 def _stretched(extrema: tuple[float, float], strip: Image.Image) -> Image.Image:
     """Measurements have no black and white of their own: the lowest becomes black, the highest white."""
     low, high = extrema
+    if not math.isfinite(high - low):
+        raise ValueError("what has no end has no middle either")
     scale = _OPAQUE / ((high - low) or 1)
     return strip.convert("F").point(lambda level: level * scale - low * scale).convert("L")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.pictures.colour import cicp_of, hdr_name, usable_profile
 from atlascloud_video_mcp.pictures.convert import JPEG, PNG, encode, shaped
@@ -15,12 +16,11 @@ from atlascloud_video_mcp.pictures.jpeg import CMYK, read_jpeg
 from atlascloud_video_mcp.pictures.kinds import Kind, sniff
 from atlascloud_video_mcp.pictures.png import read_png
 from atlascloud_video_mcp.pictures.rules import PictureRules
-from atlascloud_video_mcp.pictures.source import open_source
+from atlascloud_video_mcp.pictures.source import read_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from atlascloud_video_mcp.pictures.decode import Decoded
     from atlascloud_video_mcp.pictures.rules import Fit
@@ -31,31 +31,30 @@ _HAILUO_RULES = PictureRules()
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that is ready to go up; a context manager that closes its file.
+    """A picture that is ready to go up: the very bytes that were checked.
 
-    `file` is in memory, stands at its start, and holds the very bytes that were checked. `width` and `height` are
-    pixels as displayed. `notes` say what was changed and why; there are none when the pixels go up as they are.
+    `width` and `height` are pixels as displayed. `notes` say what was changed and why; there are none when the pixels
+    go up as they are.
     """
 
-    file: io.BytesIO
+    data: bytes = field(repr=False)
     filename: str
     content_type: str
-    size_bytes: int
     width: int
     height: int
     notes: tuple[str, ...] = ()
+    source_digest: str = ""
+    """SHA-256 of the bytes that were named, before anything was taken out or changed."""
 
-    def __enter__(self) -> Self:
-        return self
+    @property
+    def size_bytes(self) -> int:
+        """How much goes up."""
+        return len(self.data)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; a second time does nothing."""
-        self.file.close()
+    @cached_property
+    def digest(self) -> str:
+        """What tells its bytes from any others: SHA-256, in hex."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass
@@ -94,18 +93,20 @@ def open_picture(
     are refused. `fit` says what to do with a shape that the model does not take. Blocks while it reads and converts.
     Raises `InvalidPicture`.
     """
-    source = open_source(image, allowed_dirs)
-    with source.file:
-        data = source.file.read()
+    data, stem = read_source(image, allowed_dirs)
+    return replace(_opened(data, stem, rules, fit), source_digest=hashlib.sha256(data).hexdigest())
+
+
+def _opened(data: bytes, stem: str, rules: PictureRules, fit: Fit | None) -> Picture:
     match kind := sniff(data):
         case Kind.JPEG:
-            return _native(_jpeg(data), source.stem, rules, fit, len(data))
+            return _native(_jpeg(data), stem, rules, fit, len(data))
         case Kind.PNG:
-            return _native(_png(data), source.stem, rules, fit, len(data))
+            return _native(_png(data), stem, rules, fit, len(data))
         case _:
             still = Still(data, kind, most_pixels=rules.max_pixels)
             rules.target(still.displayed, fit)
-            return _converted(still.decode(), kind, source.stem, rules, fit, len(data))
+            return _converted(still.decode(), kind, stem, rules, fit, len(data))
 
 
 def _jpeg(data: bytes) -> _Native:
@@ -177,4 +178,4 @@ def _converted(
 
 
 def _picture(data: bytes, stem: str, content_type: str, size: tuple[int, int], notes: tuple[str, ...]) -> Picture:
-    return Picture(io.BytesIO(data), stem + _EXTENSIONS[content_type], content_type, len(data), *size, notes)
+    return Picture(data, stem + _EXTENSIONS[content_type], content_type, *size, notes)

@@ -13,13 +13,13 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 from subprocess import DEVNULL, PIPE
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures.picture import Picture
-from atlascloud_video_mcp.pictures.worker import LENGTH_BYTES, SECONDS
+from atlascloud_video_mcp.pictures.worker import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,26 +42,29 @@ async def prepare_picture(
         InvalidPicture: As from `open_picture`; also where the picture takes too much of the machine.
     """
     task = {"image": image, "rules": asdict(rules), "allowed_dirs": [str(path) for path in allowed_dirs], "fit": fit}
-    answer = io.BytesIO()
+    answer = None
     with anyio.move_on_after(_LONGEST_WAIT):
-        answer = await _answer_of(json.dumps(task).encode())
-    told = _taken_off(answer)
-    if told is None:
+        answer = await _answer_to(json.dumps(task).encode())
+    if answer is None:
         raise InvalidPicture(
             f"The picture takes more than {SECONDS} s of processor to open, or breaks its decoder: save it anew, as an "
             "ordinary JPEG or PNG."
         )
+    end = answer.getvalue().rfind(b"\n")
+    answer.seek(end)
+    told = json.loads(answer.read())
     match told:
         case {"refused": str(reason)}:
             raise InvalidPicture(reason)
         case {"crashed": str(trace)}:
             raise RuntimeError(trace)
         case _:
-            return Picture(answer, **{**told, "notes": tuple(told["notes"])})
+            answer.truncate(end)
+            return Picture(answer.getvalue(), **{**told, "notes": tuple(told["notes"])})
 
 
-async def _answer_of(task: bytes) -> io.BytesIO:
-    """What a child says to a task, however it ends."""
+async def _answer_to(task: bytes) -> io.BytesIO | None:
+    """What a child says to a task; None where it was ended before it had said all."""
     # Decoders need no key. One arena, since a limit on memory counts what is reserved for each.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ATLASCLOUD_")}
     answer = io.BytesIO()
@@ -75,18 +78,4 @@ async def _answer_of(task: bytes) -> io.BytesIO:
             with suppress(anyio.EndOfStream):
                 while True:
                     answer.write(await process.stdout.receive(_PIECE))
-    return answer
-
-
-def _taken_off(answer: io.BytesIO) -> dict[str, Any] | None:
-    """Take what is told of a picture off the end of its bytes; None where the child was ended before it said that."""
-    end = answer.tell()
-    answer.seek(max(end - LENGTH_BYTES, 0))
-    length = int.from_bytes(answer.read())
-    if not 0 < length <= end - LENGTH_BYTES:
-        return None
-    answer.seek(end - LENGTH_BYTES - length)
-    told: dict[str, Any] = json.loads(answer.read(length))
-    answer.truncate(end - LENGTH_BYTES - length)
-    answer.seek(0)
-    return told
+        return answer if await process.wait() == 0 else None

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 from urllib.parse import unquote_to_bytes
@@ -21,7 +19,6 @@ from atlascloud_video_mcp.pictures.rules import readable_size
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path, PurePath
-    from typing import BinaryIO
 
 # A picture inside a tool call has gone through the host's memory, and its log, several times by now.
 MAX_INLINE_BYTES = 64_000_000
@@ -36,22 +33,18 @@ _LINE_BREAKS = re.compile(r"[\r\n\t\f\v]|\\[rnt]|\\(?=[\r\n/])")  # also as JSON
 _LINE_LENGTHS = range(60, 81, 4)  # of wrapped base64, characters
 
 
-@dataclass(frozen=True)
-class Source:
-    """A picture's bytes as a file in memory, and a name without extension to call it by."""
+def read_source(image: str, allowed_dirs: Sequence[Path]) -> tuple[bytes, str]:
+    """Read what `image` names, and make a name without extension to call it by.
 
-    file: BinaryIO
-    stem: str
-
-
-def open_source(image: str, allowed_dirs: Sequence[Path]) -> Source:
-    """Read what `image` names; raises `InvalidPicture` with the reason and the next step."""
+    Raises:
+        InvalidPicture: It cannot be read; with the reason and the next step.
+    """
     text = unquoted(image)
     match scheme_of(text):
         case "data":
             # A blank at its end may have been a plus sign.
             bare = image.lstrip()
-            return Source(io.BytesIO(decode_data_uri(bare if scheme_of(bare) else text)), "picture")
+            return decode_data_uri(bare if scheme_of(bare) else text), "picture"
         case "file" | None:
             return _read(text, real_directories(allowed_dirs))
         case "https":
@@ -71,15 +64,15 @@ def open_source(image: str, allowed_dirs: Sequence[Path]) -> Source:
             )
 
 
-def _read(text: str, allowed: Sequence[Path]) -> Source:
+def _read(text: str, allowed: Sequence[Path]) -> tuple[bytes, str]:
     path = _path(text)
     try:
-        return Source(io.BytesIO(read_regular(path, allowed)), safe_stem(path))
+        return read_regular(path, allowed), safe_stem(path)
     except NoSuchPicture:
         for spelling in spellings(text)[1:]:
             with suppress(InvalidInput):
                 path = full_path(spelling)
-                return Source(io.BytesIO(read_regular(path, allowed)), safe_stem(path))
+                return read_regular(path, allowed), safe_stem(path)
         raise
 
 

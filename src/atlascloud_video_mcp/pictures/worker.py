@@ -1,7 +1,7 @@
 """The child of `process`: one picture, within bounds.
 
-It reads a task, an object of JSON, to the end of stdin. It writes the picture's bytes, then what is told of it, another
-object, then that object's length, four bytes.
+It reads a task, an object of JSON, to the end of stdin. It writes the picture's bytes, and on a line behind them what
+is told of it, another object.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from atlascloud_video_mcp.pictures.rules import Fit, PictureRules
 
 SECONDS = 10
 """Of processor, that any one picture may take."""
-LENGTH_BYTES = 4
 _STATUS = Path("/proc/self/statm")
 
 
@@ -31,9 +30,8 @@ def main() -> None:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         limit()
         told, data = answer(json.load(sys.stdin))
-        trailer = json.dumps(told).encode()
         out.write(data)
-        out.write(trailer + len(trailer).to_bytes(LENGTH_BYTES))
+        out.write(b"\n" + json.dumps(told).encode())
 
 
 def answer(task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -50,9 +48,8 @@ def answer(task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"refused": "The picture takes more memory than is spent on one: save it smaller, as JPEG or PNG."}, b""
     except Exception:  # noqa: BLE001 - a mistake of ours, which the parent reports
         return {"crashed": traceback.format_exc()}, b""
-    with picture:
-        names = ("filename", "content_type", "size_bytes", "width", "height", "notes")
-        return {name: getattr(picture, name) for name in names}, picture.file.read()
+    names = ("filename", "content_type", "width", "height", "notes", "source_digest")
+    return {name: getattr(picture, name) for name in names}, picture.data
 
 
 def limit() -> None:

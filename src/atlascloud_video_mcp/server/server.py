@@ -90,7 +90,12 @@ async def animate_image(
     wait_seconds: WaitSeconds = None,
     save_to: Annotated[str, Field(description="Directory or .mp4 file: absolute or ~ path")] = "",
     take: Annotated[
-        int, Field(ge=1, description="1 or more; default 1. Another number is another variation, which is paid")
+        int,
+        Field(
+            ge=1,
+            le=10**12,
+            description="1 or more, to 10^12; default 1. Another number is another variation, which is paid",
+        ),
     ] = 1,
     dry_run: Annotated[bool, Field(description="Only check all, and show the request and its price; free")] = False,  # noqa: FBT002
     unlisted: dict[str, Any] | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -64,36 +64,33 @@ class Animation:
         facts = job.facts
         if facts.save_to:
             await to_thread.run_sync(self.saver.check_target, facts.save_to)
-        if order.is_online:
-            picture, digest = None, order.image
-        else:
-            picture, digest = await self.uploads.check(job, order.image, order.model.pictures, order.fit)
-        with ExitStack() as open_until_uploaded:
-            if picture:
-                open_until_uploaded.enter_context(picture)
-            further = open_until_uploaded.enter_context(FurtherPictures(self.uploads))
-            await further.check(job, order.further)
-            request = facts.request
-            wanted = RequestKey.of(self.cloud, further.identity(request), digest, order.take)
-            url = order.image if picture is None else await self.uploads.url_of(digest)
-            priced = order.model.with_picture(request, url or ANY_PICTURE)
-            while True:
-                entry = await self.submissions.claim(job, wanted, priced, answer_by=answer_by)
-                if entry.stage is not Stage.INTENDED:
-                    break
-                self._know_the_price(job, entry, priced)
-                try:
-                    open_until_uploaded.pop_all()
-                    if picture:
-                        url, picture = (await self.uploads.upload(job, picture, digest)).url, None
-                    facts.request = order.model.with_picture(await further.uploaded(job, request), str(url))
-                    job.tell(News(f"Submitting to {order.model.id}", 0.04))
-                    await self._learn(job)
-                    if report := await self.submissions.submit(job, entry.intent_id):
-                        return report
-                finally:
-                    if not job.committed:
-                        await self.journal.abandoned(entry.intent_id)
+        picture = None
+        if not order.is_online:
+            picture = await self.uploads.check(job, order.image, order.model.pictures, order.fit)
+        further = FurtherPictures(self.uploads)
+        await further.check(job, order.further)
+        request = facts.request
+        digest, source = (picture.digest, picture.source_digest) if picture else (order.image, order.image)
+        wanted = RequestKey.of(self.cloud, further.identity(request), digest, source, order.take)
+        url = await self.uploads.url_of(digest) if picture else order.image
+        priced = order.model.with_picture(request, url or ANY_PICTURE)
+        while True:
+            entry = await self.submissions.claim(job, wanted, priced, answer_by=answer_by)
+            if entry.stage is not Stage.INTENDED:
+                break
+            self._know_the_price(job, entry, priced)
+            try:
+                if picture:
+                    url = (await self.uploads.upload(job, picture)).url
+                facts.request = order.model.with_picture(await further.uploaded(job, request), str(url))
+                job.tell(News(f"Submitting to {order.model.id}", 0.04))
+                await self._learn(job)
+                if report := await self.submissions.submit(job, entry.intent_id):
+                    return report
+            finally:
+                if not job.committed:
+                    await self.journal.abandoned(entry.intent_id)
+        del picture, further  # joining may take minutes, and needs neither
         await self._join(job, entry, wanted)
         return None
 

@@ -123,10 +123,10 @@ class Past:
 
 def _learned(known: Report | None, row: Report | None) -> Report | None:
     """What the history knows and the journal does not."""
-    if row is None or known == row:
-        return None
-    if known is None or known.status is Status.PROCESSING:
+    if row is None or known is None:
         return row
+    if known.status is Status.PROCESSING or (known.clip_missing and row.status is not Status.PROCESSING):
+        return row.after(known, datetime.now(UTC))
     if known.cost_usd is None and row.cost_usd is not None and known.status is row.status:
         return known.model_copy(update={"cost_usd": row.cost_usd})
     return None

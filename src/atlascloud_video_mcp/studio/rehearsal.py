@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,17 +54,16 @@ class Rehearsal:
         facts = job.facts
         if facts.save_to:
             await to_thread.run_sync(self.saver.check_target, facts.save_to)
-        online = order.is_online
-        picture, digest = (
-            (None, order.image)
-            if online
-            else await self.uploads.check(job, order.image, order.model.pictures, order.fit)
-        )
-        with picture or nullcontext(), FurtherPictures(self.uploads) as further:
-            await further.check(job, order.further)
-            url = order.image if online else await self.uploads.url_of(digest)
-            wanted = RequestKey.of(self.cloud, further.identity(facts.request), digest, order.take)
-            unsent_request = await further.unsent(facts.request)
+        url: str | None = order.image
+        digest = source = order.image
+        if not order.is_online:
+            picture = await self.uploads.check(job, order.image, order.model.pictures, order.fit)
+            digest, source = picture.digest, picture.source_digest
+            url = await self.uploads.url_of(digest)
+        further = FurtherPictures(self.uploads)
+        await further.check(job, order.further)
+        wanted = RequestKey.of(self.cloud, further.identity(facts.request), digest, source, order.take)
+        unsent_request = await further.unsent(facts.request)
         job.tell(News("Asking for the price", 0.5))
         quote = await self.cloud.quote(order.model.with_picture(facts.request, url or ANY_PICTURE))
         earlier = await self.submissions.earlier(job, wanted)

@@ -48,13 +48,18 @@ class RequestKey:
 
     key: str
     take: int
-    old_key: str
-    """What version 1.0.0 called it: that held the account's key, which may be renewed."""
+    old_keys: tuple[str, ...]
+    """What version 1.0.0 may have called it: that took the account's key, which may be renewed, for the account, and
+    sent the bytes of most pictures with all that is in them."""
 
     @classmethod
-    def of(cls, cloud: Cloud, request: Mapping[str, Any], picture: str, take: int) -> Self:
-        """The key of a request to the API; `picture` is the digest of its bytes, or its URL."""
-        return cls(_digest(cloud.address, picture, request), take, _digest(cloud.account, picture, request))
+    def of(cls, cloud: Cloud, request: Mapping[str, Any], picture: str, source: str, take: int) -> Self:
+        """The key of a request to the API.
+
+        `picture` is the digest of its bytes as sent, and `source` that of the bytes that were named; or both its URL.
+        """
+        old_keys = tuple(_digest(cloud.account, each, request) for each in {picture, source})
+        return cls(_digest(cloud.address, picture, request), take, old_keys)
 
 
 class Submissions:
@@ -94,7 +99,7 @@ class Submissions:
 
         async def attempt(terms: Terms) -> Claim:
             return await self._journal.claim(
-                wanted.key, wanted.take, old_key=wanted.old_key, not_ours=not_ours, terms=terms
+                wanted.key, wanted.take, old_keys=wanted.old_keys, not_ours=not_ours, terms=terms
             )
 
         while True:
@@ -116,7 +121,7 @@ class Submissions:
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
                     raise _naming(found.probable, unknown)
-                await self._journal.submitted(entry.intent_id, _report_of(found.ours), entry.created_at)
+                await self._journal.submitted(entry.intent_id, _report_of(found.ours), entry.at)
             else:
                 job.tell(News("Waiting for an identical request that is on its way", 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
@@ -143,7 +148,7 @@ class Submissions:
         """
         not_ours: set[str] = set()
         while True:
-            entry = await self._journal.joinable(wanted.key, wanted.take, old_key=wanted.old_key, not_ours=not_ours)
+            entry = await self._journal.joinable(wanted.key, wanted.take, old_keys=wanted.old_keys, not_ours=not_ours)
             if entry is None or entry.stage is not Stage.SUBMITTED:
                 return entry
             if await self._is_known_to_be_ours(job, entry, not_ours):

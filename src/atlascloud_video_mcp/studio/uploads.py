@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from contextlib import ExitStack
+import io
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -36,6 +35,7 @@ class _Transfer:
     """Bytes on their way up, whoever waits for them."""
 
     picture: Picture
+    file: io.BytesIO
     done: anyio.Event = field(default_factory=anyio.Event)
     url: Link = field(init=False)
     failure: Exception | None = None
@@ -43,7 +43,7 @@ class _Transfer:
     @property
     def sent(self) -> float:
         """The share of the bytes that were read to be sent."""
-        return 0.0 if self.picture.file.closed else self.picture.file.tell() / self.picture.size_bytes
+        return self.file.tell() / self.picture.size_bytes
 
 
 class Uploads:
@@ -65,8 +65,8 @@ class Uploads:
         self._under_way: dict[str, _Transfer] = {}
         self._preparing = anyio.Lock()
 
-    async def check(self, job: Job, image: str, rules: PictureRules, fit: Fit | None = None) -> tuple[Picture, str]:
-        """Open a picture as it would go up; returns it, to be closed by the caller, and the digest of its bytes.
+    async def check(self, job: Job, image: str, rules: PictureRules, fit: Fit | None = None) -> Picture:
+        """Make of a picture what would go up.
 
         Raises:
             InvalidPicture: The model would not take it, or it must not be read.
@@ -76,33 +76,25 @@ class Uploads:
         async with self._preparing:
             picture = await prepare_picture(image, rules=rules, allowed_dirs=self._allowed_dirs, fit=fit)
         job.facts.notes, job.facts.picture = picture.notes, picture.filename
-        digest = hashlib.file_digest(picture.file, "sha256").hexdigest()
-        return picture, digest
+        return picture
 
     async def only(self, job: Job, *, image: str) -> None:
         """Check and upload a picture for no model in particular; the result is an Upload."""
-        picture, digest = await self.check(job, image, PictureRules())
-        upload = await self.upload(job, picture, digest)
+        upload = await self.upload(job, await self.check(job, image, PictureRules()))
         job.tell(News(f"Uploaded {upload.filename}", 0.99, result=upload))
 
     async def url_of(self, digest: str) -> Link | None:
         """Where bytes with this digest lie already."""
         return Link.of(await self._journal.upload(digest, within=_KEPT_FOR, host=self._cloud.account))
 
-    async def upload(self, job: Job, picture: Picture, digest: str) -> Upload:
-        """Put an open picture where the models can read it, unless the same bytes are there already or on their way.
-
-        It takes the picture over, and closes it when it is done with it.
-        """
-        with ExitStack() as open_until_uploaded:
-            open_until_uploaded.enter_context(picture)
-            url = await self.url_of(digest)
-            if url is None and digest not in self._under_way:
-                open_until_uploaded.pop_all()
-                self._under_way[digest] = _Transfer(picture)
-                self._tasks.start_soon(self._carry_out, digest, self._under_way[digest])
+    async def upload(self, job: Job, picture: Picture) -> Upload:
+        """Put a picture where the models can read it, unless the same bytes are there already or on their way."""
+        url = await self.url_of(picture.digest)
+        if url is None and picture.digest not in self._under_way:
+            self._under_way[picture.digest] = transfer = _Transfer(picture, io.BytesIO(picture.data))
+            self._tasks.start_soon(self._carry_out, transfer)
         return Upload(
-            url=url or await self._done(job, picture, self._under_way[digest]),
+            url=url or await self._done(job, self._under_way[picture.digest]),
             filename=Quoted(picture.filename),
             content_type=picture.content_type,
             size_bytes=picture.size_bytes,
@@ -111,11 +103,11 @@ class Uploads:
             notes=picture.notes,
         )
 
-    async def _done(self, job: Job, picture: Picture, transfer: _Transfer) -> Link:
-        size = picture.size_bytes
+    async def _done(self, job: Job, transfer: _Transfer) -> Link:
+        size = transfer.picture.size_bytes
         while not transfer.done.is_set():
             sent = transfer.sent
-            doing = f"Uploading {picture.filename} ({sent * size / 1000:,.0f} of {size / 1000:,.0f} kB)"
+            doing = f"Uploading {transfer.picture.filename} ({sent * size / 1000:,.0f} of {size / 1000:,.0f} kB)"
             job.tell(News(doing, 0.02 + 0.01 * sent))
             with anyio.move_on_after(_TELL_EVERY):
                 await transfer.done.wait()
@@ -123,13 +115,13 @@ class Uploads:
             raise transfer.failure
         return transfer.url
 
-    async def _carry_out(self, digest: str, transfer: _Transfer) -> None:
+    async def _carry_out(self, transfer: _Transfer) -> None:
+        picture = transfer.picture
         try:
-            with transfer.picture:
-                transfer.url = await self._cloud.upload(transfer.picture)
-            await self._journal.uploaded(digest, transfer.url, host=self._cloud.account)
+            transfer.url = await self._cloud.upload(transfer.file, picture.content_type)
+            await self._journal.uploaded(picture.digest, transfer.url, host=self._cloud.account)
         except Exception as error:  # noqa: BLE001 - whoever waits for the upload raises it again
             transfer.failure = error
         finally:
-            del self._under_way[digest]
+            del self._under_way[picture.digest]
             transfer.done.set()

@@ -17,7 +17,6 @@ import pytest
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
 from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, PricesNeeded, Spending, Stage, Terms, schema
 from atlascloud_video_mcp.journal.ledger import Ledger
-from atlascloud_video_mcp.journal.schema import STEPS
 from atlascloud_video_mcp.predictions import Report
 
 if TYPE_CHECKING:
@@ -378,7 +377,7 @@ async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: P
         assert journal.warnings == ()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
         assert database.execute(KEPT).fetchall() == before
-        assert database.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+        assert database.execute("PRAGMA user_version").fetchone() == (len(schema.STEPS),)
         takes = {take for (take,) in database.execute("SELECT take FROM entries")}
         assert takes == ({1} if step < 3 else {1, 2})
         assert {name for (name,) in database.execute("SELECT picture FROM entries")} == {"null"}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from atlascloud_video_mcp.clients import client_called
 from atlascloud_video_mcp.errors import (
     AtlasError,
     BalanceTooLow,
@@ -29,7 +30,8 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.journal import Journal, Stage
 from atlascloud_video_mcp.predictions import Prediction, SavedVideo
-from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, studio_at, until
+from atlascloud_video_mcp.server.answers import prediction_answer
+from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, studio_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -392,11 +394,17 @@ async def test_a_call_whose_time_is_up_while_the_clip_is_saved_gets_its_url(
         seen = await last_of(studio.get_prediction(first.prediction_id, deadline=NOW))
         saved = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
 
-    assert seen.video_url
     assert seen.saved_path is None
-    assert seen.notes
-    assert "still being saved" in seen.notes[-1]
+    assert seen.saving is True
+    told = prediction_answer(seen, client_called("goose"))
+    assert (told.structured_content or {})["saving"] is True
+    assert seen.video_url
+    assert seen.video_url in text_of(told)
+    assert "save_video" not in text_of(told)
+    assert text_of(told).endswith(f"Next: get_prediction with prediction_id {seen.prediction_id}.")
+    assert (told.meta or {})["atlascloud-video/pollIntervalMs"] == 3000
     assert saved.saved_path
+    assert saved.saving is None
 
 
 async def test_an_outage_at_the_first_look_at_a_foreign_prediction_is_told(sandbox: Sandbox, base_url: str) -> None:

@@ -142,8 +142,17 @@ async def looked_at(client: Client, sandbox: Sandbox, base_url: str, **arguments
     return await client.call_tool("get_prediction", {"prediction_id": prediction_id, "wait_seconds": 30} | arguments)
 
 
-def client_at(base_url: str) -> Client:
-    return Client(build_server(lambda: studio_at(base_url)), client_info=Implementation(name="Zed", version="1"))
+def client_at(base_url: str, name: str = "Zed") -> Client:
+    server = build_server(lambda: studio_at(base_url))
+    return Client(server, client_info=Implementation(name=name, version="1"))
+
+
+async def test_a_client_that_hands_images_to_its_model_as_text_is_given_none(sandbox: Sandbox, base_url: str) -> None:
+    async with client_at(base_url, "@cline/core") as client:
+        shown = await looked_at(client, sandbox, base_url, preview=True)
+
+    assert [block.type for block in shown.content] == ["text"]
+    assert (shown.structured_content or {})["status"] == "completed"
 
 
 async def test_a_model_that_asks_for_it_sees_frames_and_the_answer_is_the_same(sandbox: Sandbox, base_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ from mcp.types import Implementation, ResourceLink
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.server.calls import risen
 from kit import CANARY, FAST, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, studio_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
@@ -132,6 +133,21 @@ async def test_the_text_alone_and_the_data_alone_both_say_everything_of_a_clip(
     price = f"cost: nothing; it would have cost ${clip['cost_usd']:.2f}"
     for line in ("duration: 10 s", price, "Next: save_video with", "built-in sandbox"):
         assert line in text
+
+
+def test_progress_rises_with_two_decimals_at_most_and_is_whole_with_the_clip_only() -> None:
+    told = [0.0]
+    for share in [0.01, 0.01, 0.05, 0.043, *(0.05 + number / 997 for number in range(900)), *[0.99] * 200]:
+        value = risen(told[-1], share)
+        if value is None:
+            break
+        told.append(value)
+
+    assert told[1:4] == [1, 1.01, 5]
+    assert all(later > earlier for earlier, later in pairwise(told))
+    assert all(value == round(value, 2) for value in told)
+    assert told[-1] == 99.99  # for want of room nothing more is told, rather than the same or all
+    assert risen(told[-1], 1.0) == 100
 
 
 async def test_a_wait_that_is_over_is_no_error_and_names_the_next_call(base_url: str) -> None:
@@ -466,5 +482,8 @@ async def test_the_server_says_who_it_is_and_what_a_clip_costs(base_url: str) ->
         assert client.server_info is not None
         assert (client.server_info.name, client.server_info.version) == ("atlascloud-video", __version__)
         assert client.instructions is not None
+        # What a model surely has before its first call, where a host hides tools behind a search.
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+        assert [name for name in tools if name not in client.instructions] == []
         assert "COSTS REAL MONEY" in client.instructions
         assert len(client.instructions) < 1000

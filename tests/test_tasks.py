@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -290,3 +292,32 @@ async def test_a_task_whose_prediction_the_api_has_lost_ends_with_what_is_known(
 
     assert task["status"] == "completed"
     assert "no longer has this prediction" in str(task["result"]["structuredContent"]["notes"])
+
+
+def test_a_request_about_a_task_is_answered_by_the_whole_server_over_stdio(
+    server_command: list[str], tmp_path: Path
+) -> None:
+    """`server/discover` is answered before the SDK is loaded; what the extension serves makes it take over."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientInfo": {"name": "claude-code", "version": "2.1.332"},
+        "io.modelcontextprotocol/clientCapabilities": {"extensions": {TASKS: {}}},
+    }
+    requests = [
+        {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": meta}},
+        {"jsonrpc": "2.0", "id": 2, "method": "tasks/get", "params": {"_meta": meta, "taskId": "../secret"}},
+        {"jsonrpc": "2.0", "id": 3, "method": "tasks/get", "params": {"_meta": meta, "taskId": "sandbox-01"}},
+    ]
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ATLASCLOUD_STATE_DIR": str(tmp_path / "state")}
+    process = subprocess.Popen(server_command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+    assert process.stdin
+    assert process.stdout
+    with process:
+        process.stdin.write("".join(json.dumps(request) + "\n" for request in requests).encode())
+        process.stdin.flush()
+        answers = {each["id"]: each for each in (json.loads(process.stdout.readline()) for _ in requests)}
+        process.stdin.close()
+
+    assert TASKS in answers[1]["result"]["capabilities"]["extensions"]
+    assert [answers[number]["error"]["code"] for number in (2, 3)] == [-32602, -32602]
+    assert "a built-in sandbox that has ended" in answers[3]["error"]["message"]

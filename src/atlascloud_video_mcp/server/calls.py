@@ -107,11 +107,17 @@ class Call:
         """Send one progress notification: always a higher value, 100 only with the clip, at most four a second."""
         await anyio.sleep_until(self._sent[0] + 1)
         self._sent.append(anyio.current_time())
-        value = max(round(step.share * 100, 2), round(self._progress + _NUDGE, 2))
-        if step.share < 1 and value > _NOT_QUITE:
+        value = risen(self._progress, step.share)
+        if value is None:
             return
         self._progress = value
         await self._ctx.report_progress(self._progress, 100, step.message)
+
+
+def risen(told: float, share: float) -> float | None:
+    """What to tell of 100 after `told`, for a share of the work from 0 to 1; None where there is no room left."""
+    value = max(round(share * 100, 2), round(told + _NUDGE, 2))
+    return value if value <= _NOT_QUITE or share == 1 else None
 
 
 def caller(request: ServerRequestContext[Desk]) -> Client:

@@ -100,6 +100,7 @@ async def test_an_id_inside_an_outage_is_the_submission(sandbox: Sandbox, base_u
         ),
         (200, {"data": {"status": "failed", "message": "no moderation", "error_code": 1039}}, "no moderation"),
         (200, {"data": {"status": "failed", "message": "too dark", "error_code": 7}}, "too dark"),
+        (200, {"data": {"status": "failed", "error_code": 7}}, "error code 7"),
         (200, {"data": {"status": "failed", "error": {"details": {"text": "too dark"}}}}, "too dark"),
     ],
 )

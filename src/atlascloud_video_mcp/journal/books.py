@@ -68,28 +68,17 @@ class Spending:
         """The sum."""
         return sum((amount for _, amount in self.items), Decimal(0))
 
-    def objection(self, terms: Terms) -> str | None:
-        """Why the budget does not allow it, as a sentence that says when it will; None when it does.
-
-        Raises:
-            PriceNeeded: There is a budget but no price.
-        """
-        if terms.budget is None:
-            return None
-        if terms.price is None:
-            raise PriceNeeded
-        total, budget, price = self.total, terms.budget, terms.price
-        if total + price <= budget:
-            return None
+    def refusal(self, price: Decimal, budget: Decimal) -> OverBudget:
+        """Why the budget has no room for a price beside it, and when it will; both in US dollars."""
         free_at = self._free_at(budget - price)
         when = (
             f"there will be room for it at {free_at:%Y-%m-%d %H:%M} UTC"
             if free_at
             else "it alone costs more than the whole budget"
         )
-        return (
-            f"It costs {in_dollars(price)}, and {in_dollars(total)} of the {in_dollars(budget)} that "
-            f"ATLASCLOUD_BUDGET_USD allows in 24 hours are spent: {when}"
+        return OverBudget(
+            f"Nothing was sent or paid. It costs {in_dollars(price)}, and {in_dollars(self.total)} of the "
+            f"{in_dollars(budget)} that ATLASCLOUD_BUDGET_USD allows in 24 hours are spent: {when}. {_NEXT}"
         )
 
     def _free_at(self, left: Decimal) -> datetime | None:
@@ -105,14 +94,3 @@ class Spending:
 def since() -> datetime:
     """From when on spending counts at this moment."""
     return datetime.now(UTC) - SPAN
-
-
-def require_room(spending: Spending, terms: Terms) -> None:
-    """Let a request pass that fits.
-
-    Raises:
-        PriceNeeded: There is a budget but no price.
-        OverBudget: It does not fit.
-    """
-    if objection := spending.objection(terms):
-        raise OverBudget(f"Nothing was sent or paid. {objection}. {_NEXT}")

@@ -16,7 +16,6 @@ from atlascloud_video_mcp.journal.books import (
     PricesNeeded,
     Spending,
     Terms,
-    require_room,
     since,
 )
 from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage, as_text, from_row, to_row
@@ -146,15 +145,16 @@ class Ledger:
             self._require_room(terms, terms.budget)
 
     def _require_room(self, terms: Terms, budget: Decimal) -> None:
-        anew = self.begun_anew(since())
+        begin = since()
+        anew = self.begun_anew(begin)
         if anew and anew != terms.history_counted:
             raise HistoryNeeded(anew)
-        if unpriced := [each for each in self._entries(_WITHOUT_A_PRICE, as_text(since())) if each.lacks_a_price]:
+        if unpriced := [each for each in self._entries(_WITHOUT_A_PRICE, as_text(begin)) if each.lacks_a_price]:
             raise PricesNeeded(unpriced)
         if terms.price is None:
             raise PriceNeeded
-        if self.spent(since()) + terms.price > budget:
-            require_room(self.spending(since()), terms)
+        if self.spent(begin) + terms.price > budget:
+            raise self.spending(begin).refusal(terms.price, budget)
 
     def _settled(self, entry: Entry) -> Entry:
         """What the end of its process made of an entry."""

@@ -18,6 +18,7 @@ import zlib
 from dataclasses import asdict
 from pathlib import Path
 
+import pillow_heif
 from PIL import Image
 
 from atlascloud_video_mcp.pictures import PictureRules
@@ -72,6 +73,8 @@ def pictures() -> dict[str, bytes]:
     orientation = Image.Exif()
     orientation[0x0112] = 6
     noise = Image.frombytes("RGB", (2_580, 2_580), DICE.randbytes(3 * 2_580**2))
+    heic = io.BytesIO()
+    pillow_heif.from_pillow(small.resize((8_064, 6_048))).save(heic, quality=50)
     return {
         "photograph, 640 x 480": saved(small, "JPEG"),
         "PNG, 20 MB, goes up as it is": saved(noise, "PNG"),
@@ -82,7 +85,7 @@ def pictures() -> dict[str, bytes]:
         "PNG, 99 megapixels of 16-bit RGB": png(11_000, 9_000, 2, chunk(b"IDAT", zeros(66_001 * 9_000)), depth=16),
         "PNG, 75 megapixels, transparent": png(10_000, 7_500, 6, chunk(b"IDAT", zeros(40_001 * 7_500))),
         "PNG, claims 3,600 megapixels": png(60_000, 60_000, 0, chunk(b"IDAT", zeros(100_000_000))),
-        "PNG, 600 x 500, inflates to 300 MB": png(640, 480, 0, chunk(b"IDAT", zeros(300_000_000))),
+        "PNG, 640 x 480, inflates to 300 MB": png(640, 480, 0, chunk(b"IDAT", zeros(300_000_000))),
         "PNG, 400 compressed texts": png(640, 480, 0, text * 400, pixels),
         "PNG, 190,000 chunks": png(640, 480, 0, chunk(b"tEXt", b"") * 190_000, pixels),
         "WebP, 46 bytes, claims 268 megapixels": b"RIFF" + struct.pack("<L", len(webp)) + webp,
@@ -93,6 +96,7 @@ def pictures() -> dict[str, bytes]:
         + saved(small, "JPEG")[2:],
         "TIFF, 95 megapixels, black and white": saved(Image.new("1", (10_000, 9_500)), "TIFF", compression="group4"),
         "AVIF, 24 megapixels": saved(Image.new("RGB", (6_000, 4_000), "grey"), "AVIF", speed=10),
+        "HEIC, 48 megapixels": heic.getvalue(),
     }
 
 

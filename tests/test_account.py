@@ -66,7 +66,9 @@ def row(number: int, **fields: object) -> dict[str, object]:
 
 @asynccontextmanager
 async def client_of(base_url: str, key: str | None = CANARY, **options: Any) -> AsyncGenerator[Client, None]:  # noqa: ANN401 - of studio_at
-    async with Client(build_server(lambda: studio_at(base_url, key=key, **options)), raise_exceptions=True) as client:
+    async with Client(
+        build_server(lambda: studio_at(base_url, key=key, sandbox=False, **options)), raise_exceptions=True
+    ) as client:
         yield client
 
 
@@ -83,12 +85,12 @@ def size(result: CallToolResult) -> int:
 
 
 async def test_what_was_made_is_listed_once_the_newest_first(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
-    async with studio_at(base_url, directory=tmp_path / "here") as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path / "here") as studio:
         one, two = [await animated(studio, prompt) for prompt in ("one", "two")]
-    async with studio_at(base_url, directory=tmp_path / "elsewhere") as other:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path / "elsewhere") as other:
         foreign = await animated(other, "foreign", duration=10)
     sandbox.finish(one)
-    async with studio_at(base_url, directory=tmp_path / "here") as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path / "here") as studio:
         told = await listed(studio)
         few = await listed(studio, limit=1)
 
@@ -113,7 +115,7 @@ async def test_what_was_made_is_listed_once_the_newest_first(sandbox: Sandbox, b
 
 @pytest.mark.parametrize("status", list(Status))
 async def test_a_status_asks_for_some_of_them(sandbox: Sandbox, base_url: str, status: Status) -> None:
-    async with studio_at(base_url) as studio:
+    async with studio_at(base_url, sandbox=False) as studio:
         made = {
             Status.PROCESSING: await animated(studio, "running"),
             Status.COMPLETED: await animated(studio, "done"),
@@ -129,7 +131,7 @@ async def test_a_status_asks_for_some_of_them(sandbox: Sandbox, base_url: str, s
 async def test_what_the_history_knows_corrects_the_books_though_nobody_looked(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path, poll_interval=3600) as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path, poll_interval=3600) as studio:
         failing = await animated(studio, "sandbox:fail")
         good = await animated(studio, "good")
         for each in (failing, good):
@@ -152,7 +154,7 @@ async def test_what_the_history_knows_corrects_the_books_though_nobody_looked(
 async def test_a_history_that_cannot_be_read_is_said_and_the_journal_told(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
         made = await animated(studio, "one")
         sandbox.finish(made)
         await result_of(studio.get_prediction(made, deadline=LATER))
@@ -165,7 +167,7 @@ async def test_a_history_that_cannot_be_read_is_said_and_the_journal_told(
 
 
 async def test_a_history_that_takes_too_long_is_left(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
+    async with studio_at(base_url, sandbox=False) as studio:
         await animated(studio, "one")
         sandbox.script(Fault(endpoint="history", action="delay", seconds=30, times=9))
         told = await result_of(studio.list_predictions(answer_by=anyio.current_time() + 1))
@@ -178,10 +180,10 @@ async def test_a_history_that_takes_too_long_is_left(sandbox: Sandbox, base_url:
 async def test_without_a_key_the_journal_is_told_and_nothing_is_sent(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
         await animated(studio, "one")
     before = len(sandbox.received)
-    async with studio_at(base_url, directory=tmp_path, key=None) as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path, key=None) as studio:
         told = await listed(studio)
         with pytest.raises(KeyRejected):
             studio.get_balance()
@@ -194,13 +196,13 @@ async def test_without_a_key_the_journal_is_told_and_nothing_is_sent(
 async def test_another_accounts_predictions_are_not_listed_but_a_renewed_keys_are(
     base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path, key="old key") as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path, key="old key") as studio:
         await animated(studio, "one", save_to=str(tmp_path / "clips"))
-    async with studio_at(base_url, directory=tmp_path, key="new key") as renewed:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path, key="new key") as renewed:
         told = await listed(renewed)  # the sandbox takes every key for the one account
     sandbox = Sandbox(seconds=3600)
     with sandbox.running() as another:
-        async with studio_at(another, directory=tmp_path, key="old key") as stranger:
+        async with studio_at(another, sandbox=False, directory=tmp_path, key="old key") as stranger:
             assert prompts(await listed(stranger)) == []
 
     assert prompts(told) == ["one"]
@@ -209,7 +211,7 @@ async def test_another_accounts_predictions_are_not_listed_but_a_renewed_keys_ar
 async def test_pages_are_read_until_enough_were_found_and_no_further(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(history(*(row(number) for number in range(50))))
 
-    async with studio_at(base_url) as studio:
+    async with studio_at(base_url, sandbox=False) as studio:
         enough = await listed(studio, limit=50)
         read = len(sandbox.received)
         none = await listed(studio, status=Status.FAILED)
@@ -239,7 +241,7 @@ async def test_a_row_of_the_history_is_read_as_leniently_as_a_prediction(
 ) -> None:
     sandbox.script(history(row(1, **fields)))
 
-    async with studio_at(base_url) as studio:
+    async with studio_at(base_url, sandbox=False) as studio:
         (told,) = (await listed(studio)).predictions
 
     assert (told.prediction_id, told.status, told.provider_status) == ("p1", status, word)
@@ -251,7 +253,7 @@ async def test_a_row_of_the_history_is_read_as_leniently_as_a_prediction(
 async def test_a_row_without_a_clip_does_not_undo_what_is_known(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
         made = await animated(studio, "one")
         sandbox.script(history({"ID": made, "status": "succeeded"}))
         (running,) = (await listed(studio)).predictions
@@ -269,10 +271,10 @@ async def test_a_price_that_only_the_history_has_is_learned(base_url: str, sandb
     rows = [history(row(1, status="completed", result=clip | {"price": price}), times=1) for price in ("0.28", "0.99")]
     sandbox.script(looked, *rows)
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
         await result_of(studio.get_prediction("p1", deadline=LATER))
         (told,) = (await listed(studio, 1)).predictions
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
         (again,) = (await listed(studio, 1)).predictions
 
     assert told.cost_usd == again.cost_usd == 0.28
@@ -280,7 +282,7 @@ async def test_a_price_that_only_the_history_has_is_learned(base_url: str, sandb
 
 
 async def test_submissions_whose_answer_was_lost_are_mentioned(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
         for number in range(4):
             sandbox.script(Fault(endpoint="generate", action="reset_before"))
             with pytest.raises(SubmissionUnknown):
@@ -394,7 +396,7 @@ async def test_an_overdrawn_account_is_told_as_it_is(sandbox: Sandbox, base_url:
     body = json.dumps({"available": {"value": "-1.5", "currency": "usd"}})
     sandbox.script(Fault(endpoint="balance", action="status", status=200, body=body))
 
-    async with studio_at(base_url) as studio:
+    async with studio_at(base_url, sandbox=False) as studio:
         told = await result_of(studio.get_balance())
 
     assert told == Balance(available_usd=-1.5, spent_24h_usd=0)

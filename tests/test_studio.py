@@ -49,7 +49,7 @@ async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
 
 
 async def test_a_picture_on_disk_becomes_a_clip(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio, anyio.create_task_group() as tasks:
+    async with studio_at(base_url, sandbox=False) as studio, anyio.create_task_group() as tasks:
         steps: list[Step] = []
 
         async def animate() -> None:
@@ -68,7 +68,7 @@ async def test_a_picture_on_disk_becomes_a_clip(sandbox: Sandbox, base_url: str)
     assert clip.image_url
     assert clip.image_url.endswith(".jpg")
     assert clip.cost_usd is not None
-    assert clip.sandbox
+    assert not clip.sandbox
     assert not clip.reused
     assert clip.created_at
     assert clip.completed_at
@@ -287,7 +287,7 @@ async def test_an_id_that_was_known_and_is_gone_is_not_found(sandbox: Sandbox, b
 @pytest.mark.parametrize("prediction_id", ["  ", ".", "..", "a b", "a\nb", "x" * 201])
 async def test_what_can_be_no_id_is_refused(base_url: str, prediction_id: str) -> None:
     async with studio_at(base_url) as studio:
-        with pytest.raises(InvalidInput, match="pass the id"):
+        with pytest.raises(InvalidInput, match="list_predictions shows the ids"):
             studio.get_prediction(prediction_id, deadline=NOW)
 
 

@@ -34,13 +34,10 @@ INSERT INTO "entries" VALUES(5,'5b328ea6df2d4ab58092358366e7c579','refused',1,'f
 INSERT INTO "entries" VALUES(6,'0434a56dfe7c4fd187dfd2e62381c38a','lost',1,'fe32318b032743d9ad1dfe089b32cb52','unknown','{"model": "minimax/hailuo-2.3/i2v-standard", "prompt": "p\ud800", "duration": 6, "image": "https://pictures.example/cat.jpg"}','["A note"]','2026-11-28T11:55:51.552529+00:00',NULL,NULL,NULL,'null','null','account',560000,560000);
 INSERT INTO "entries" VALUES(7,'57b49f6aa6144143af423bef2fa2cf6a','',1,'fe32318b032743d9ad1dfe089b32cb52','submitted','{}','[]','2026-11-28T11:55:51.587782+00:00','2026-11-20T12:00:00.000000+00:00','p9','{"prediction_id": "p9", "word": "processing", "outputs": [], "reason": null, "model": null, "created_at": "2026-11-20T12:00:00Z", "completed_at": null, "predict_time_seconds": null, "cost_usd": null, "flagged": false, "no_clip_since": null, "clip_missing": false}','null','null','',NULL,0);
 CREATE TABLE origin (id BLOB NOT NULL);
-INSERT INTO "origin" VALUES(X'E9021D0B69EE49A86C2DEDA1E773692A');
-CREATE TABLE spending_by_hour (hour TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO "spending_by_hour" VALUES('2026-11-20T12',560000);
-INSERT INTO "spending_by_hour" VALUES('2026-11-28T11',840000);
-CREATE TABLE spending_by_minute (minute TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO "spending_by_minute" VALUES('2026-11-20T12:00',560000);
-INSERT INTO "spending_by_minute" VALUES('2026-11-28T11:55',840000);
+INSERT INTO "origin" VALUES(X'3785572356F9212012BDD075D45414D5');
+CREATE TABLE spending (span TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO "spending" VALUES('2026-11-20T12:0',560000);
+INSERT INTO "spending" VALUES('2026-11-28T11:5',840000);
 CREATE TABLE uploads (
             host TEXT NOT NULL,
             digest TEXT NOT NULL,
@@ -57,33 +54,23 @@ CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at));
 CREATE INDEX entries_intended ON entries (owner) WHERE stage = 'intended';
 CREATE TRIGGER spending_begun AFTER INSERT ON entries WHEN NEW.spent <> 0
         BEGIN 
-    INSERT OR IGNORE INTO spending_by_hour VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13), 0);
-    INSERT OR IGNORE INTO spending_by_minute VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16), 0);
-    UPDATE spending_by_hour SET amount = amount + NEW.spent
-    WHERE hour = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13);
-    UPDATE spending_by_minute SET amount = amount + NEW.spent
-    WHERE minute = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16);
+    INSERT OR IGNORE INTO spending VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 15), 0);
+    UPDATE spending SET amount = amount + NEW.spent
+    WHERE span = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 15);
  END;
 CREATE TRIGGER spending_changed AFTER UPDATE OF spent, submitted_at, created_at ON entries
         WHEN NEW.spent IS NOT OLD.spent OR NEW.submitted_at IS NOT OLD.submitted_at
             OR NEW.created_at IS NOT OLD.created_at
         BEGIN 
-    UPDATE spending_by_hour SET amount = amount - OLD.spent
-    WHERE hour = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 13);
-    UPDATE spending_by_minute SET amount = amount - OLD.spent
-    WHERE minute = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 16);
+    UPDATE spending SET amount = amount - OLD.spent
+    WHERE span = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 15);
  
-    INSERT OR IGNORE INTO spending_by_hour VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13), 0);
-    INSERT OR IGNORE INTO spending_by_minute VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16), 0);
-    UPDATE spending_by_hour SET amount = amount + NEW.spent
-    WHERE hour = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 13);
-    UPDATE spending_by_minute SET amount = amount + NEW.spent
-    WHERE minute = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 16);
+    INSERT OR IGNORE INTO spending VALUES (SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 15), 0);
+    UPDATE spending SET amount = amount + NEW.spent
+    WHERE span = SUBSTR(COALESCE(NEW.submitted_at, NEW.created_at), 1, 15);
  END;
 CREATE TRIGGER spending_gone AFTER DELETE ON entries WHEN OLD.spent <> 0 BEGIN 
-    UPDATE spending_by_hour SET amount = amount - OLD.spent
-    WHERE hour = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 13);
-    UPDATE spending_by_minute SET amount = amount - OLD.spent
-    WHERE minute = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 16);
+    UPDATE spending SET amount = amount - OLD.spent
+    WHERE span = SUBSTR(COALESCE(OLD.submitted_at, OLD.created_at), 1, 15);
  END;
 COMMIT;

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import zlib
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import anyio
 import pytest
@@ -22,7 +24,7 @@ from PIL import Image
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.pictures import Fit, Picture, PictureRules, open_picture
 from atlascloud_video_mcp.pictures.process import prepare_picture
-from atlascloud_video_mcp.pictures.worker import answer
+from atlascloud_video_mcp.pictures.worker import answer, limit
 from kit import PHOTOS, ROCKET, TINY
 
 RULES = PictureRules()
@@ -144,10 +146,52 @@ def children() -> list[Path]:
     return [stat for stat in stats if stat.read_text().rpartition(")")[2].split()[1] == str(os.getpid())]
 
 
-def test_a_mistake_of_ours_is_told_as_one() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+async def test_a_process_that_was_ended_is_told_of_the_picture(tmp_path: Path) -> None:
+    large = tmp_path / "large.tif"
+    Image.new("L", (9_000, 9_000)).save(large)
+
+    async def refused() -> None:
+        with pytest.raises(InvalidPicture, match="takes more than 10 s of processor to open, or breaks its decoder"):
+            await prepared(str(large))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(refused)
+        while not (found := children()):
+            await anyio.lowlevel.checkpoint()
+        os.kill(int(found[0].parent.name), signal.SIGKILL)
+
+
+async def test_a_mistake_of_ours_is_told_as_one() -> None:
     told, data = answer(task_of(ROCKET) | {"allowed_dirs": [], "image": 7})
     assert "Traceback" in told["crashed"]
     assert data == b""
+    with pytest.raises(RuntimeError, match="Traceback"):
+        await prepared(cast("str", 7))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system limits memory on Linux")
+def test_what_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(bytes(100_000_000))
+    task = json.dumps(task_of(str(tmp_path / "large.png")))
+    script = (
+        "import json, sys; from atlascloud_video_mcp.pictures import worker; worker.MOST_MEMORY = 50_000_000; "
+        "worker.limit(); print(json.dumps(worker.answer(json.loads(sys.argv[1]))[0]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, task], check=True, timeout=60, capture_output=True)
+    assert "takes more memory than is spent on one" in json.loads(done.stdout)["refused"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits nothing here")
+def test_where_the_system_counts_less_less_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = (
+        "import resource; from pathlib import Path; from atlascloud_video_mcp.pictures import worker; "
+        "worker._STATUS = Path('/no/such'); worker.limit(); print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True)
+    assert int(done.stdout) == 9
+    monkeypatch.setitem(sys.modules, "resource", None)
+    limit()
 
 
 def test_the_bytes_are_followed_by_what_is_told_of_them() -> None:

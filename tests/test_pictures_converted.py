@@ -195,6 +195,14 @@ def test_a_transparent_colour_of_any_depth_is_laid_on_white(colour: int, depth: 
     assert sent(picture).getextrema() == ((255, 255),) * 3
 
 
+def test_of_doubled_chunks_the_first_counts_and_a_palette_must_be_whole() -> None:
+    plain, first = saved(Image.new("L", (400, 320), 7), "PNG"), chunk(b"gAMA", (45_455).to_bytes(4))
+    picture = opened(plain[:33] + first + chunk(b"gAMA", (99_999).to_bytes(4)) + plain[33:])
+    assert picture.data == plain[:33] + first + plain[33:]
+    palette = saved(Image.new("P", (400, 320)), "PNG")
+    assert "its palette has the wrong length" in refusal(palette[:33] + chunk(b"PLTE", b"\0\1") + palette[33:])
+
+
 def test_an_alpha_channel_without_transparency_is_dropped_or_goes_up_as_it_is() -> None:
     picture = opened(saved(coffee().convert("RGBA"), "TIFF"))
     assert sent(picture).mode == "RGB"

@@ -75,9 +75,10 @@ def profile_of_cicp(cicp: bytes) -> bytes:
 @cache
 def to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """What converts pixels of a mode to sRGB; None where they are that already, or the profile is of no use."""
-    if not profile or profile[_SPACE] != _SPACES[mode] or "sRGB" in (_description(profile) or ""):
+    if not profile or profile[_SPACE] != _SPACES[mode] or not (transform := _transform(profile, mode)):
         return None
-    return _transform(profile, mode)
+    description = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.profile_description
+    return None if "sRGB" in (description or "") else transform
 
 
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
@@ -86,13 +87,6 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return ImageCms.buildTransform(io.BytesIO(profile), ImageCms.createProfile("sRGB"), mode, target)
     except (ImageCms.PyCMSError, OSError):
         return None  # it cannot be read, or has no way from its colours to others
-
-
-def _description(profile: bytes) -> str | None:
-    try:
-        return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.profile_description
-    except OSError:
-        return None
 
 
 def _srgb(value: float) -> float:

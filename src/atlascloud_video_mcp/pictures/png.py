@@ -124,15 +124,14 @@ class Png:
         stream = zlib.decompressobj()
         try:
             for number, part in enumerate(self.coded):
-                packed = part
-                while packed and not stream.eof:
-                    yield stream.decompress(packed, _PIECE)
+                packed, piece = part, b""
+                while (packed or len(piece) == _PIECE) and not stream.eof:
+                    piece = stream.decompress(packed, _PIECE)
+                    yield piece
                     packed = stream.unconsumed_tail
                 if stream.eof:  # what is behind it is no part of the picture
                     self.coded[number:] = [part[: len(part) - len(stream.unused_data)]]
                     return
-            while not stream.eof and (rest := stream.decompress(b"", _PIECE)):
-                yield rest
         except zlib.error as error:
             raise damaged("PNG", "its pixel data does not decompress") from error
         raise damaged("PNG", "its pixel data breaks off")

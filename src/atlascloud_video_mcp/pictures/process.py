@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 from subprocess import DEVNULL, PIPE
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import anyio
 
@@ -24,6 +24,8 @@ from atlascloud_video_mcp.pictures.worker import SECONDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from anyio.abc import ByteReceiveStream, ByteSendStream
 
     from atlascloud_video_mcp.pictures.rules import Fit, PictureRules
 
@@ -71,11 +73,11 @@ async def _answer_to(task: bytes) -> io.BytesIO | None:
     async with await anyio.open_process(
         _COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={**environment, "MALLOC_ARENA_MAX": "1"}
     ) as process:
-        if process.stdin and process.stdout:
-            with suppress(anyio.BrokenResourceError):
-                await process.stdin.send(task)
-            await process.stdin.aclose()
-            with suppress(anyio.EndOfStream):
-                while True:
-                    answer.write(await process.stdout.receive(_PIECE))
+        stdin, stdout = cast("ByteSendStream", process.stdin), cast("ByteReceiveStream", process.stdout)
+        with suppress(anyio.BrokenResourceError):
+            await stdin.send(task)
+        await stdin.aclose()
+        with suppress(anyio.EndOfStream):
+            while True:
+                answer.write(await stdout.receive(_PIECE))
         return answer if await process.wait() == 0 else None

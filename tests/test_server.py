@@ -12,11 +12,13 @@ import anyio
 import jsonschema
 import pytest
 from mcp import Client
+from mcp.server.mcpserver import Context  # noqa: TC002 - the SDK reads the annotations of a tool
 from mcp.types import Implementation, ResourceLink
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.server import build_server
-from atlascloud_video_mcp.server.calls import risen
+from atlascloud_video_mcp.server.calls import Call, Desk, risen
+from atlascloud_video_mcp.studio import Step
 from kit import CANARY, FAST, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, studio_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
@@ -148,6 +150,24 @@ def test_progress_rises_with_two_decimals_at_most_and_is_whole_with_the_clip_onl
     assert all(value == round(value, 2) for value in told)
     assert told[-1] == 99.99  # for want of room nothing more is told, rather than the same or all
     assert risen(told[-1], 1.0) == 100
+
+
+async def test_a_call_that_has_told_all_but_the_clip_tells_no_more_until_that_is_there(base_url: str) -> None:
+    async def steps() -> AsyncGenerator[Step, None]:
+        for share in (0.9999, 0.9999, 1.0):
+            yield Step("Rendering", share, "the clip")
+
+    async def waits(ctx: Context[Desk]) -> str:
+        """Go through the steps as every tool does."""
+        return await Call(ctx).finish(steps())
+
+    server, progress = build_server(lambda: studio_at(base_url)), Progress()
+    server.add_tool(waits)
+    async with Client(server, mode="legacy") as client:
+        result = await client.call_tool("waits", {}, progress_callback=progress)
+
+    assert text_of(result) == "the clip"
+    assert progress.values == [99.99, 100]
 
 
 async def test_a_wait_that_is_over_is_no_error_and_names_the_next_call(base_url: str) -> None:

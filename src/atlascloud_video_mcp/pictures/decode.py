@@ -129,18 +129,23 @@ class Still:
                 self.image.info["transparency"] = key
             self.orientation = orientation or orientation_of(self.image)
             self.profile = self.image.info.get("icc_profile") or b""
-        found = _NCLX.search(data[:_META_BYTES]) if kind in {Kind.AVIF, Kind.HEIF} else None
-        self.cicp = b"".join(found.groups()) if found else cicp
+        self.cicp = self._boxed_cicp(data) or cicp
         if not self.cicp and hdr_name(cicp_of(self.profile)):
             self.cicp = cicp_of(self.profile)
         self.full_size = self.image.size
-        if kind is Kind.JPEG:
-            self._take_a_smaller_one()
+        self._take_a_smaller_one()
+        self.factor = math.ceil(math.sqrt(math.prod(self.image.size) / self.most_pixels))
+        check_memory(self.full_size, len(data) + extra + self._pixel_bytes())
+
+    def _boxed_cicp(self, data: bytes) -> bytes:
+        found = _NCLX.search(data[:_META_BYTES]) if self.kind in {Kind.AVIF, Kind.HEIF} else None
+        return b"".join(found.groups()) if found else b""
+
+    def _pixel_bytes(self) -> int:
+        """What decoding and converting it takes in memory."""
         (stored, made), pixels = _PIXEL.get(self.image.mode, (4, 4)), math.prod(self.image.size)
-        self.factor = math.ceil(math.sqrt(pixels / self.most_pixels))
-        turned = stored if kind is Kind.TIFF and self.orientation != 1 else 0
-        taken = pixels * (stored + turned + _BESIDE.get(kind, 0)) + pixels // self.factor**2 * made
-        check_memory(self.full_size, len(data) + extra + taken)
+        turned = stored if self.kind is Kind.TIFF and self.orientation != 1 else 0
+        return pixels * (stored + turned + _BESIDE.get(self.kind, 0)) + pixels // self.factor**2 * made
 
     @property
     def displayed(self) -> tuple[int, int]:
@@ -188,7 +193,7 @@ class Still:
         """Let libjpeg decode to half, a quarter or an eighth of the size where all of it is too much."""
         width, height = self.full_size
         scale = next((scale for scale in (1, 2, 4) if width * height <= self.most_pixels * scale**2), 8)
-        if scale > 1:
+        if self.kind is Kind.JPEG and scale > 1:
             self.image.draft(None, (width // scale, height // scale))
 
 

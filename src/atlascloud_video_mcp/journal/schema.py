@@ -86,7 +86,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
             saved_path TEXT NOT NULL,
             account TEXT NOT NULL,
             quote INTEGER,
-            spent INTEGER NOT NULL
+            spent INTEGER NOT NULL,
+            picture TEXT NOT NULL
         )
         """,
         # What counts in a budget, in millionths of a US dollar, as version 1.0.0 reckoned it from each report.
@@ -101,7 +102,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
                 WHEN cost IS NULL OR (cost = 0 AND word NOT IN ('completed', 'succeeded', 'success'))
                 THEN COALESCE(quote, 0)
                 ELSE CAST(ROUND(cost * 1000000) AS INTEGER)
-            END
+            END,
+            'null'
         FROM (
             SELECT *, LOWER(COALESCE(json_extract(report, '$.word'), '')) AS word,
                 COALESCE(json_array_length(report, '$.outputs'), 0) AS outputs,
@@ -139,7 +141,6 @@ STEPS: tuple[tuple[str, ...], ...] = (
         # When this file was begun in the place of one that was damaged or deleted.
         "CREATE TABLE begun_anew (at TEXT NOT NULL)",
     ),
-    ("ALTER TABLE entries ADD COLUMN picture TEXT NOT NULL DEFAULT 'null'",),  # its name, as JSON
 )
 
 BUSY_SECONDS = 10.0

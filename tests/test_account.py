@@ -67,7 +67,7 @@ def row(number: int, **fields: object) -> dict[str, object]:
 @asynccontextmanager
 async def client_of(base_url: str, key: str | None = CANARY, **options: Any) -> AsyncGenerator[Client, None]:  # noqa: ANN401 - of studio_at
     async with Client(
-        build_server(lambda: studio_at(base_url, key=key, sandbox=False, **options)), raise_exceptions=True
+        build_server(lambda: studio_at(base_url, key=key, sandbox=False, **options), max_wait=60), raise_exceptions=True
     ) as client:
         yield client
 
@@ -105,7 +105,7 @@ async def test_what_was_made_is_listed_once_the_newest_first(sandbox: Sandbox, b
     clip = by_prompt["one"]
     assert clip.video_url
     assert clip.outputs == (clip.video_url,)
-    assert (clip.model, clip.image_url, clip.cost_usd, clip.sandbox) == (STANDARD, REMOTE, 0.3, True)
+    assert (clip.model, clip.image_url, clip.cost_usd, clip.sandbox) == (STANDARD, REMOTE, 0.3, False)
     assert by_prompt["foreign"].duration == 10
     times = [prediction.created_at or datetime.now(UTC) for prediction in told.predictions]
     assert times == sorted(times, reverse=True)

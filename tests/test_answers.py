@@ -203,8 +203,8 @@ OUTCOMES = [
             text=(
                 happened,
                 "may be running and paid",
-                r"Next: animate_image with the same arguments looks for it and pays nothing\.",
-                r"Only another take \(take 2, say\) is submitted anew and paid: ask the user before that\.",
+                "Next: animate_image with the same arguments looks for it and pays nothing; ",
+                r"only another take \(take 2, say\) is submitted anew and paid, so ask the user first\.",
             ),
             data=None,
         )

@@ -199,7 +199,7 @@ def test_in_the_era_without_a_handshake_each_request_says_who_asks(
         kinds = [[block["type"] for block in talk.answer(number)["result"]["content"]] for number in seen]
         talk.end()
 
-    assert "in about 10 seconds" in talk.answer(made)["result"]["structuredContent"]["next_step"]
+    assert "Next: get_prediction with prediction_id" in talk.answer(made)["result"]["structuredContent"]["next_step"]
     assert kinds == [["text", "resource_link"], ["text"], ["text", "resource_link"]]
 
 

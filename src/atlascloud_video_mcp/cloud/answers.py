@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 BILLING_PAGE = "https://www.atlascloud.ai/console/billing"
 
 ASK_FIRST = (
-    "Next: animate_image with the same arguments looks for it and pays nothing. Only another take (take 2, say) is "
-    "submitted anew and paid: ask the user before that."
+    "Next: animate_image with the same arguments looks for it and pays nothing; only another take (take 2, say) is "
+    "submitted anew and paid, so ask the user first."
 )
 _TROUBLE: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ProxyError, "the proxy refuses the connection"),

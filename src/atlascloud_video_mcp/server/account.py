@@ -43,8 +43,16 @@ class Predictions(BaseModel):
     notes: tuple[str, ...]
 
 
-def list_answer(listed: PredictionList) -> CallToolResult:
-    """The answer of list_predictions: all of it where it fits, else less of each, else fewer."""
+def list_answer(listed: PredictionList, *, of_all: bool) -> CallToolResult:
+    """The answer of list_predictions: all of it where it fits, else less of each, else fewer.
+
+    Args:
+        listed: What was found.
+        of_all: Whether it was looked for among all, however they stand.
+    """
+    if listed.predictions or of_all:
+        next_step = _NEXT if listed.predictions else _NEXT_OF_NONE
+        listed = listed.model_copy(update={"notes": (*listed.notes, next_step)})
     answers = (_list_answer(listed, *form) for form in _FORMS)
     fewer = (_list_answer(_first(listed, count), *_FORMS[-1]) for count in range(len(listed.predictions) - 1, -1, -1))
     return next(answer for each in (answers, fewer) for answer in each if _size(answer) <= _LARGEST)
@@ -59,8 +67,6 @@ def _list_answer(listed: PredictionList, prompt_limit: int, left_out: frozenset[
     told = [_shortened(each, prompt_limit, left_out) for each in listed.predictions]
     cut = any(each.prompt != whole.prompt for each, whole in zip(told, listed.predictions, strict=True))
     notes = (*listed.notes, *((_CUT,) if cut else ()), *((_BRIEF,) if left_out else ()))
-    # Not each with a next step of its own: what there is room for is their names.
-    notes = (*notes, _NEXT if told else _NEXT_OF_NONE)
     lines = [
         "Predictions, the newest first:" if told else "There are no such predictions.",
         *map(_paragraph, told),

@@ -182,7 +182,7 @@ async def list_predictions(
     studio = await call.studio()
     wanted = Status(status) if status else None
     steps = studio.list_predictions(limit=limit, status=wanted, answer_by=call.answer_by)
-    return list_answer(await call.finish(steps))
+    return list_answer(await call.finish(steps), of_all=wanted is None)
 
 
 async def get_balance(ctx: Context[Desk]) -> Annotated[CallToolResult, Balance]:

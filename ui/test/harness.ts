@@ -16,7 +16,9 @@ const ui = process.cwd();
 const repository = path.join(ui, "..");
 export const rocket = path.join(repository, "src/atlascloud_video_mcp/assets/rocket.jpg");
 /** A picture that is too small. */
-export const chelsea = path.join(repository, "tests/photos/chelsea.png");
+/** 64 pixels each way: too small to be enlarged. */
+export const tiny =
+  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAG0lEQVR4nO3BgQAAAADDoPlT3+AEVQEAAAB8AxBAAAFGOA0dAAAAAElFTkSuQmCC";
 
 const python = process.env["PYTHON"] ?? path.join(repository, ".venv/bin/python");
 const browser = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
@@ -82,7 +84,8 @@ export class Emulator {
   /** Start it; the file for the faults is written. */
   static async start(file: string, faults: object[]): Promise<Emulator> {
     writeFileSync(file, JSON.stringify(faults));
-    const child = spawn(python, ["-m", "atlascloud_video_mcp", "sandbox", "--port", "0", "--faults", file]);
+    const env = { ...process.env, PYTHONPATH: path.join(repository, "tests") };
+    const child = spawn(python, ["-m", "scripted_sandbox", file], { env });
     child.stderr.pipe(process.stderr);
     for await (const line of createInterface({ input: child.stdout })) {
       return new Emulator(child, line.replace("ATLASCLOUD_BASE_URL=", ""));

@@ -572,6 +572,8 @@ def test_what_is_said_at_parting_is_what_is_known() -> None:
     assert "does not pay twice" in parting(None, lasts=True)
     assert parting(known, lasts=True).endswith("Go on with: atlascloud-video-mcp get p1 --wait")
     assert parting(known, lasts=False).endswith("its clip with it.")
+    nameless = known.model_copy(update={"status": "failed", "may_be_charged": True})
+    assert parting(nameless, lasts=True).endswith("Look again in some minutes with: atlascloud-video-mcp get p1")
 
 
 def test_an_interrupt_anywhere_else_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,22 @@ def test_a_directory_made_by_another_meanwhile_is_as_good_as_ones_own(tmp_path: 
         assert not directory.make("x")
 
 
+def test_a_directory_that_another_makes_at_the_same_moment_is_taken_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    makes = os.mkdir
+
+    def makes_a_moment_later(path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        makes(path, mode, dir_fd=dir_fd)  # by another process
+        makes(path, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", makes_a_moment_later)
+    part = PartialFile(tmp_path / "clips" / "of today")
+    part.open()
+    part.discard()
+    assert everything(tmp_path) == ["clips", "clips/of today"]  # what another made stays
+
+
 def test_a_directory_that_is_exchanged_for_another_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     part = PartialFile(tmp_path / "clips")

@@ -81,9 +81,9 @@ async def test_the_instructions_are_short_and_protect_the_money() -> None:
     assert len(told.encode()) < 1000
     for said in (
         "COSTS REAL MONEY",
-        'Words like "continue" or "retry", a time-out or an error are no leave to pay again',
+        'Words like "continue" or "retry", a time-out or an error do not authorise another payment',
         "dry_run shows what a clip would cost",
-        "A picture attached to the chat is no file",
+        "A chat attachment is not a file on disk",
         GUIDE,
     ):
         assert said in told

@@ -45,6 +45,12 @@ def test_each_change_leaves_a_copy_and_the_three_newest_are_kept(tmp_path: Path)
     assert path.read_bytes() == b"12"
 
 
+def test_a_file_below_a_file_is_said_to_be_out_of_reach(tmp_path: Path) -> None:
+    (tmp_path / "settings").write_text("{}", encoding="utf-8")
+    with pytest.raises(CannotInstall, match=r"settings/mcp\.json cannot be read: "):
+        read_file(tmp_path / "settings" / "mcp.json")
+
+
 def test_what_only_looks_like_a_copy_of_ours_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     theirs = [tmp_path / f"mcp.json.bak-{name}" for name in ("mine", "2026", "20261125-130509.old")]

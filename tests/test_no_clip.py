@@ -11,11 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from mcp import Client
 
 from atlascloud_video_mcp.errors import OverBudget
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList, Report, Status
-from kit import REMOTE, STANDARD, polls, requests_to, result_of, studio_at
+from atlascloud_video_mcp.server import build_server
+from kit import REMOTE, STANDARD, polls, requests_to, result_of, studio_at, text_of
 from scripted_sandbox import Fault, Sandbox, Style
 
 if TYPE_CHECKING:
@@ -175,3 +177,17 @@ def test_the_minute_counts_from_when_it_was_first_seen_whatever_came_between() -
     # A price of zero was none: it is not what a later look that names none means.
     assert report("completed", outputs=[CLIP]).after(given_up, begun).cost_usd is None
     assert given_up.cost(Decimal("0.28")) == Decimal("0.28")
+
+
+async def test_who_looks_at_it_with_the_tool_is_told_what_it_may_cost_and_to_look_again(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    prediction_id = await missing(sandbox, base_url, tmp_path)
+    async with Client(build_server(lambda: studio_at(base_url, directory=tmp_path))) as client:
+        told = await client.call_tool("get_prediction", {"prediction_id": prediction_id, "wait_seconds": 0})
+
+    assert told.structured_content
+    assert told.structured_content["status"] == "failed"
+    for said in (told.structured_content["next_step"], text_of(told)):
+        assert "It may have been charged, and may still name its clip; do not submit again." in said
+        assert f"get_prediction with prediction_id {prediction_id}" in said

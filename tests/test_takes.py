@@ -23,7 +23,7 @@ import pytest
 from mcp import Client
 
 from atlascloud_video_mcp.errors import OutOfTime, ServiceUnavailable, SubmissionUnknown
-from atlascloud_video_mcp.predictions import Prediction
+from atlascloud_video_mcp.predictions import DryRun, Prediction
 from atlascloud_video_mcp.server import build_server
 from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, polls, requests_to, result_of, studio_at, text_of, until
 from scripted_sandbox import Chaos, Fault, Sandbox
@@ -338,6 +338,10 @@ async def test_what_a_key_cannot_read_is_anothers_and_what_it_cannot_look_at_is_
         with pytest.raises(ServiceUnavailable, match="Nothing was paid"):
             await last_of(studio.animate_image(REMOTE, deadline=NOW))
         assert len(sandbox.submissions) == 1
+        sandbox.script(no_such)
+        rehearsed = await result_of(studio.animate_image(REMOTE, dry_run=True, deadline=NOW))
+        assert isinstance(rehearsed, DryRun)
+        assert not rehearsed.reused
         sandbox.script(no_such)
         theirs = await last_of(studio.animate_image(REMOTE, deadline=NOW))
 

@@ -87,9 +87,9 @@ class _Conversation:
             message = jsonrpc_message_adapter.validate_json(line.text, by_name=False)
         except ValidationError:
             return None  # the SDK drops it too
-        if not isinstance(message, JSONRPCRequest):
-            return None  # nothing was asked of the client, and no notification means anything yet
-        return {"method": message.method, "params": message.params or {}}
+        # Nothing was asked of the client, so nothing is answered, and no notification means anything yet.
+        request = message if isinstance(message, JSONRPCRequest) else None
+        return None if request is None else {"method": request.method, "params": request.params or {}}
 
     async def _answer_apart(self, line: Line) -> None:
         send, lines = anyio.create_memory_object_stream[Line](1)

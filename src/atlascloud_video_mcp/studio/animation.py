@@ -88,11 +88,15 @@ class Animation:
                 if report := await self.submissions.submit(job, entry.intent_id):
                     return report
             finally:
-                if not job.committed:
-                    await self.journal.abandoned(entry.intent_id)
+                await self._let_go(job, entry)
         del picture, further  # joining may take minutes, and needs neither
         await self._join(job, entry, wanted)
         return None
+
+    async def _let_go(self, job: Job, entry: Entry) -> None:
+        """Give the right to submit back, unless it was used."""
+        if not job.committed:
+            await self.journal.abandoned(entry.intent_id)
 
     def _know_the_price(self, job: Job, entry: Entry, body: Mapping[str, Any]) -> None:
         """Take the price that was held against the budget, or have it asked for beside the submission."""

@@ -156,6 +156,7 @@ async def _trace(command: str) -> dict[str, int]:
             "PYTHONPATH": str(Path(__file__).parent / "tracing"),
             "HOUSE_TRACE": str(out),
             "ATLASCLOUD_STATE_DIR": f"{work}/state",
+            "ATLASCLOUD_MAX_WAIT": "60",  # a client that shows no progress is not waited with
             "HOME": work,
         }
         server = StdioServerParameters(command=command, args=["--sandbox", "--speed", "30"], env={**os.environ, **ours})

@@ -117,7 +117,7 @@ async def test_without_the_sandbox_it_serves_and_says_how_to_get_it(run: Run, sc
     assert await tools_of(command) > 0
     refused = run(command, "demo", check=False)
     assert refused.returncode == 2
-    assert "pip install 'atlascloud-video-mcp[sandbox]'" in refused.stderr
+    assert "pip install 'PATH/TO/WHEEL.whl[sandbox]'" in refused.stderr
     keyless = run(command, "animate", "https://pictures.example/cat.jpg", check=False)
     assert keyless.returncode == 2
     assert "No API key is set." in keyless.stderr

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
 
-PATIENCE = 1.5
+PATIENCE = 1.0
 """Seconds that the SDK has to come up once the client has left."""
 
 

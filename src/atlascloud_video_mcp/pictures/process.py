@@ -12,6 +12,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, cast
 
@@ -23,13 +24,14 @@ from atlascloud_video_mcp.pictures.worker import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from anyio.abc import ByteReceiveStream, ByteSendStream
 
     from atlascloud_video_mcp.pictures.rules import Fit, PictureRules
 
-_COMMAND = [sys.executable, "-P", "-m", "atlascloud_video_mcp.pictures.worker"]
+# Where this package lies is told, since it need not be installed: in a bundle it lies beside the script that is run.
+_RUN = "import runpy, sys; sys.path.append(sys.argv.pop()); runpy.run_module(sys.argv.pop(), run_name='__main__')"
+_COMMAND = [sys.executable, "-P", "-c", _RUN, "atlascloud_video_mcp.pictures.worker", str(Path(__file__).parents[2])]
 # Where the system does not count the processor's time, the clock has to do; elsewhere it is for files that never come.
 _LONGEST_WAIT = SECONDS if sys.platform == "win32" else 6 * SECONDS
 _PIECE = 1 << 20

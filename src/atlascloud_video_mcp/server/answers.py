@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 255  # characters
 FRACTION, POLL_INTERVAL = "atlascloud-video/fraction", "atlascloud-video/pollIntervalMs"
 """In `_meta` of an answer: how much is probably done, 0 to 1, and when another look can tell more; else absent."""
-_EMULATED = (
-    "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid, and cost_usd is what it would have cost."
-)
+_EMULATED = "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid."
+_WOULD_HAVE_COST = "cost_usd is what it would have cost."
 _FREE_OF_CHARGE = "Atlas Cloud does not charge for a failed generation."
 
 
@@ -95,6 +94,7 @@ def _notes(prediction: Prediction) -> tuple[str, ...] | None:
     notes = [
         prediction.status == "failed" and not prediction.may_be_charged and _FREE_OF_CHARGE,
         prediction.sandbox and _EMULATED,
+        prediction.sandbox and prediction.cost_usd is not None and _WOULD_HAVE_COST,
         *(prediction.notes or ()),
     ]
     return tuple(note for note in notes if note) or None

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from atlascloud_video_mcp.journal import Journal, Terms
+from atlascloud_video_mcp.journal import Journal, SpendingRequest
 from figures import Row, Spread, in_turn
 from talk import cpu_seconds
 from working import PICTURE, Workshop, api
@@ -64,7 +64,7 @@ async def _claim_row(number: str, shop: Workshop, size: int, runs: int) -> Row:
 
 async def _claims(state: Path) -> tuple[float]:
     """Seconds that the quicker half of some claims takes at most, a first one left out."""
-    terms = Terms("account", Decimal("0.000001"), Decimal(1000))
+    terms = SpendingRequest("account", Decimal("0.000001"), Decimal(1000))
     times = []
     async with Journal(state) as journal:
         await journal.claim(uuid4().hex, terms=terms)

@@ -21,7 +21,7 @@ from pathlib import Path
 import pillow_heif
 from PIL import Image
 
-from atlascloud_video_mcp.pictures import PictureRules
+from atlascloud_video_mcp.media.pictures import PictureRules
 
 DICE = random.Random(7)
 # In a small process between: a child's peak counts from the size of what it was forked from.
@@ -32,7 +32,7 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 unit = 1e6 if sys.platform == "darwin" else 1e3
 print(used.ru_utime + used.ru_stime, used.ru_maxrss / unit, file=sys.stderr)
 """
-WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.pictures.worker"]
+WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.media.pictures.worker"]
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -16,14 +16,15 @@ import anyio
 from pydantic import SecretStr
 from typing_extensions import override
 
-from atlascloud_video_mcp.catalogue import Catalogue
-from atlascloud_video_mcp.clips import ClipSaver
-from atlascloud_video_mcp.cloud import Cloud
+from atlascloud_video_mcp.cloud.api import Cloud
+from atlascloud_video_mcp.cloud.reports import Report
+from atlascloud_video_mcp.cloud.wire import Quote
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.money import Quote
+from atlascloud_video_mcp.media.clips import ClipSaver
+from atlascloud_video_mcp.models import Catalogue
 from atlascloud_video_mcp.network import Document, Unreadable
-from atlascloud_video_mcp.predictions import Prediction, Report
-from atlascloud_video_mcp.studio import Studio
+from atlascloud_video_mcp.service.results import Prediction
+from atlascloud_video_mcp.service.service import VideoService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,12 +127,12 @@ async def _wait_for(durations: Sequence[float], at_once: bool) -> list[Wait]:  #
         _Api() as api,
         Journal(None) as journal,
         ClipSaver() as saver,
-        Studio(api, journal, saver, Catalogue(_nowhere, base_url="https://api.example"), model=MODEL) as studio,
+        VideoService(api, journal, saver, Catalogue(_nowhere, base_url="https://api.example"), model=MODEL) as service,
         anyio.create_task_group() as tasks,
     ):
 
         async def one(seconds: float) -> None:
-            steps = studio.animate_image(PICTURE, prompt=repr(seconds), deadline=math.inf)
+            steps = service.animate_image(PICTURE, prompt=repr(seconds), deadline=math.inf)
             last = [step.result async for step in steps][-1]
             answered = anyio.current_time()
             if not isinstance(last, Prediction):

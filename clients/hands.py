@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+    ToolCall = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 OPTIONS = sys.argv[1 : sys.argv.index("--")]
 COMMAND, *ARGUMENTS = sys.argv[sys.argv.index("--") + 1 :]
@@ -31,7 +31,7 @@ def text_of(blocks: Iterable[Any]) -> str:
     return "\n".join(text for text in texts if text)
 
 
-async def carry_out(version: str, call: Call) -> None:
+async def carry_out(version: str, call: ToolCall) -> None:
     """Carry out orders until there are no more; the client's version is told first."""
     # Whatever the client's packages print is kept away from the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
@@ -54,7 +54,7 @@ async def carry_out(version: str, call: Call) -> None:
         print(json.dumps(await working | {"stopped": stopped}), file=answers, flush=True)
 
 
-async def _answer(call: Call, order: dict[str, Any]) -> dict[str, Any]:
+async def _answer(call: ToolCall, order: dict[str, Any]) -> dict[str, Any]:
     try:
         return await call(order["tool"], order["arguments"])
     except asyncio.CancelledError:

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 import anyio
 from pydantic import SecretStr
 
-from atlascloud_video_mcp.catalogue import Catalogue
-from atlascloud_video_mcp.clips import ClipSaver
-from atlascloud_video_mcp.cloud import Cloud
+from atlascloud_video_mcp.cloud.api import Cloud
+from atlascloud_video_mcp.cloud.http import clip_hosts
 from atlascloud_video_mcp.errors import AtlasError
-from atlascloud_video_mcp.http import clip_hosts
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.predictions import Prediction
-from atlascloud_video_mcp.studio import Studio
+from atlascloud_video_mcp.media.clips import ClipSaver
+from atlascloud_video_mcp.models import Catalogue
+from atlascloud_video_mcp.service.results import Prediction
+from atlascloud_video_mcp.service.service import VideoService
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,21 +67,21 @@ async def _animate(base_url: str, key: str, state: Path, image: str, prompt: str
         Cloud(base_url, SecretStr(key)) as cloud,
         Journal(state) as journal,
         ClipSaver(hosts=clip_hosts((), base_url)) as saver,
-        Studio(
+        VideoService(
             cloud,
             journal,
             saver,
             Catalogue(cloud.documents.get, base_url=cloud.base_url, directory=state / "catalogue"),
             model="minimax/hailuo-2.3/i2v-standard",
             poll_interval=0.01,
-        ) as studio,
+        ) as service,
     ):
         loop = asyncio.get_running_loop()
         if isinstance(loop, _Loop):
             loop.turns_left = turns
         result = None
         try:
-            async with aclosing(studio.animate_image(image, prompt=prompt, deadline=0.0)) as steps:
+            async with aclosing(service.animate_image(image, prompt=prompt, deadline=0.0)) as steps:
                 async for step in steps:
                     result = step.result
         except AtlasError as error:

@@ -22,7 +22,7 @@ from mcp.types import CallToolResult, TextContent
 from PIL import Image
 from pydantic import SecretStr
 
-from atlascloud_video_mcp.cloud import Cloud
+from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.journal import Journal
 from scripted_sandbox import Chaos, Fault, Sandbox
 

@@ -15,12 +15,14 @@ import anyio
 from PIL import Image
 from pydantic import SecretStr
 
-from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.cloud.api import Cloud
+from atlascloud_video_mcp.cloud.reports import Report
+from atlascloud_video_mcp.cloud.request import Patience
 from atlascloud_video_mcp.errors import AtlasError
-from atlascloud_video_mcp.pictures import PictureRules, open_picture
-from atlascloud_video_mcp.predictions import Prediction, Report
-from atlascloud_video_mcp.studio.jobs import Job, News
-from atlascloud_video_mcp.studio.steps import step
+from atlascloud_video_mcp.media.pictures import PictureRules, open_picture
+from atlascloud_video_mcp.service.jobs import Job, News
+from atlascloud_video_mcp.service.results import Prediction
+from atlascloud_video_mcp.service.steps import step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

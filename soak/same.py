@@ -24,14 +24,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from pydantic import SecretStr
 
-from atlascloud_video_mcp.catalogue import Catalogue
-from atlascloud_video_mcp.clips import ClipSaver
-from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.cloud.api import Cloud
+from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.request import Patience
 from atlascloud_video_mcp.errors import AtlasError
-from atlascloud_video_mcp.http import clip_hosts
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.predictions import Prediction
-from atlascloud_video_mcp.studio import Studio
+from atlascloud_video_mcp.media.clips import ClipSaver
+from atlascloud_video_mcp.models import Catalogue
+from atlascloud_video_mcp.service.results import Prediction
+from atlascloud_video_mcp.service.service import VideoService
 from scripted_sandbox import Chaos, Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -191,20 +192,20 @@ DISTURBANCES = tuple(_DISTURBANCES)
 async def _lost(sandbox: Sandbox, base_url: str, state: Path) -> int:
     """How many of what was paid a new process is not given for the same call."""
     lost = 0
-    async with _studio({"base_url": base_url, "state": str(state), "key": "soak"}) as studio:
+    async with _service({"base_url": base_url, "state": str(state), "key": "soak"}) as service:
         for prediction_id, body in sandbox.accepted:
-            told = await _ask(studio, body["prompt"], 1)
+            told = await _ask(service, body["prompt"], 1)
             lost += told.get("id") != prediction_id
     return lost
 
 
 @asynccontextmanager
-async def _studio(job: dict[str, Any]) -> AsyncGenerator[Studio, None]:
+async def _service(job: dict[str, Any]) -> AsyncGenerator[VideoService, None]:
     async with (
         Cloud(job["base_url"], SecretStr(job["key"]), patience=QUICK) as cloud,
         Journal(Path(job["state"])) as journal,
         ClipSaver(hosts=clip_hosts((), job["base_url"])) as saver,
-        Studio(
+        VideoService(
             cloud,
             journal,
             saver,
@@ -212,16 +213,16 @@ async def _studio(job: dict[str, Any]) -> AsyncGenerator[Studio, None]:
             model="minimax/hailuo-2.3/i2v-standard",
             poll_interval=0.2,
             budget=Decimal(job["budget"]) if "budget" in job else None,
-        ) as studio,
+        ) as service,
     ):
-        yield studio
+        yield service
 
 
-async def _ask(studio: Studio, prompt: str, take: int) -> dict[str, Any]:
+async def _ask(service: VideoService, prompt: str, take: int) -> dict[str, Any]:
     told: dict[str, Any] = {"prompt": prompt, "take": take}
     answer_by = anyio.current_time() + 5
     try:
-        async for step in studio.animate_image(REMOTE, prompt=prompt, take=take, deadline=0, answer_by=answer_by):
+        async for step in service.animate_image(REMOTE, prompt=prompt, take=take, deadline=0, answer_by=answer_by):
             if isinstance(step.result, Prediction):
                 told |= {"id": step.result.prediction_id, "reused": step.result.reused}
     except AtlasError as error:
@@ -231,10 +232,10 @@ async def _ask(studio: Studio, prompt: str, take: int) -> dict[str, Any]:
 
 async def _call_on_and_on(job: dict[str, Any]) -> None:
     dice = random.Random(job["seed"])
-    async with _studio(job) as studio:
+    async with _service(job) as service:
         while True:
             prompt, take = f"prompt {dice.randrange(job['prompts'])}", dice.randint(1, job["takes"])
-            print(json.dumps(await _ask(studio, prompt, take)), flush=True)
+            print(json.dumps(await _ask(service, prompt, take)), flush=True)
 
 
 def _heed_the_signals() -> None:

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.installing.clients import client_called
-from atlascloud_video_mcp.installing.commands import install, uninstall
-from atlascloud_video_mcp.installing.machine import Machine
-from atlascloud_video_mcp.installing.options import add_commands
-from atlascloud_video_mcp.installing.person import Terminal
+from atlascloud_video_mcp.cli.install.clients import client_called
+from atlascloud_video_mcp.cli.install.commands import install, uninstall
+from atlascloud_video_mcp.cli.install.machine import Machine
+from atlascloud_video_mcp.cli.install.options import add_commands
+from atlascloud_video_mcp.cli.install.person import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from atlascloud_video_mcp.installing.clients import Client
+    from atlascloud_video_mcp.cli.install.clients import Client
 
 CONFIGS = Path(__file__).parent / "configs"
 NOW = datetime(2026, 11, 25, 13, 5, 9, tzinfo=UTC)

@@ -17,19 +17,20 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import SecretStr
 
 from atlascloud_sandbox.offers import HAILUO
-from atlascloud_video_mcp.catalogue import Catalogue
-from atlascloud_video_mcp.clips import ClipSaver
-from atlascloud_video_mcp.cloud import Cloud, Patience
-from atlascloud_video_mcp.http import clip_hosts
+from atlascloud_video_mcp.cloud.api import Cloud
+from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.request import Patience
 from atlascloud_video_mcp.journal import Journal
+from atlascloud_video_mcp.media.clips import ClipSaver
+from atlascloud_video_mcp.models import Catalogue
 from atlascloud_video_mcp.network import Document
-from atlascloud_video_mcp.pacing import Durations
-from atlascloud_video_mcp.studio import Studio
+from atlascloud_video_mcp.service.pacing import Durations
+from atlascloud_video_mcp.service.service import VideoService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from atlascloud_video_mcp.studio import Step
+    from atlascloud_video_mcp.service.steps import Step
     from scripted_sandbox import Fault, Sandbox
 
 PHOTOS = Path(__file__).parent / "photos"
@@ -79,7 +80,7 @@ async def catalogue_at_hand() -> Catalogue:
 
 
 @asynccontextmanager
-async def studio_at(  # noqa: PLR0913 - one knob each, all by name
+async def service_at(  # noqa: PLR0913 - one knob each, all by name
     base_url: str,
     *,
     key: str | None = CANARY,
@@ -96,12 +97,12 @@ async def studio_at(  # noqa: PLR0913 - one knob each, all by name
     catalogue: Catalogue | None = None,
     online: bool = False,
     sandbox: bool = True,
-) -> AsyncGenerator[Studio, None]:
+) -> AsyncGenerator[VideoService, None]:
     async with (
         cloud_at(base_url, key, patience, sandbox=sandbox) as cloud,
         Journal(directory) as journal,
         ClipSaver(allowed_dirs=allowed_dirs, hosts=clip_hosts((), base_url)) as saver,
-        Studio(
+        VideoService(
             cloud,
             journal,
             saver,
@@ -114,9 +115,9 @@ async def studio_at(  # noqa: PLR0913 - one knob each, all by name
             download_dir=download_dir,
             budget=Decimal(budget) if budget else None,
             history_patience=history_patience,
-        ) as studio,
+        ) as service,
     ):
-        yield studio
+        yield service
 
 
 def patience_for(fault: Fault) -> Patience:

@@ -13,11 +13,12 @@ import jsonschema
 import pytest
 from mcp import Client
 
+from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.errors import KeyRejected, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList, Status
-from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, STANDARD, result_of, studio_at, text_of
+from atlascloud_video_mcp.server.server import build_server
+from atlascloud_video_mcp.service.results import Balance, Prediction, PredictionList
+from kit import CANARY, REMOTE, STANDARD, result_of, service_at, text_of
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -26,21 +27,21 @@ if TYPE_CHECKING:
 
     from mcp.types import CallToolResult
 
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.service.service import VideoService
 
 NOW = 0.0
 LATER = 1e12
 UNREADABLE = Fault(endpoint="history", action="status", status=404, times=99)
 
 
-async def animated(studio: Studio, prompt: str, **arguments: Any) -> str:  # noqa: ANN401 - those of animate_image
-    made = await result_of(studio.animate_image(REMOTE, prompt=prompt, deadline=NOW, **arguments))
+async def animated(service: VideoService, prompt: str, **arguments: Any) -> str:  # noqa: ANN401 - those of animate_image
+    made = await result_of(service.animate_image(REMOTE, prompt=prompt, deadline=NOW, **arguments))
     assert isinstance(made, Prediction)
     return made.prediction_id
 
 
-async def listed(studio: Studio, limit: int = 10, status: Status | None = None) -> PredictionList:
-    told = await result_of(studio.list_predictions(limit=limit, status=status))
+async def listed(service: VideoService, limit: int = 10, status: Status | None = None) -> PredictionList:
+    told = await result_of(service.list_predictions(limit=limit, status=status))
     assert isinstance(told, PredictionList)
     return told
 
@@ -67,7 +68,8 @@ def row(number: int, **fields: object) -> dict[str, object]:
 @asynccontextmanager
 async def client_of(base_url: str, key: str | None = CANARY, **options: Any) -> AsyncGenerator[Client, None]:  # noqa: ANN401 - of studio_at
     async with Client(
-        build_server(lambda: studio_at(base_url, key=key, sandbox=False, **options), max_wait=60), raise_exceptions=True
+        build_server(lambda: service_at(base_url, key=key, sandbox=False, **options), max_wait=60),
+        raise_exceptions=True,
     ) as client:
         yield client
 
@@ -85,14 +87,14 @@ def size(result: CallToolResult) -> int:
 
 
 async def test_what_was_made_is_listed_once_the_newest_first(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
-    async with studio_at(base_url, sandbox=False, directory=tmp_path / "here") as studio:
-        one, two = [await animated(studio, prompt) for prompt in ("one", "two")]
-    async with studio_at(base_url, sandbox=False, directory=tmp_path / "elsewhere") as other:
+    async with service_at(base_url, sandbox=False, directory=tmp_path / "here") as service:
+        one, two = [await animated(service, prompt) for prompt in ("one", "two")]
+    async with service_at(base_url, sandbox=False, directory=tmp_path / "elsewhere") as other:
         foreign = await animated(other, "foreign", duration=10)
     sandbox.finish(one)
-    async with studio_at(base_url, sandbox=False, directory=tmp_path / "here") as studio:
-        told = await listed(studio)
-        few = await listed(studio, limit=1)
+    async with service_at(base_url, sandbox=False, directory=tmp_path / "here") as service:
+        told = await listed(service)
+        few = await listed(service, limit=1)
 
     assert sorted(prediction.prediction_id for prediction in told.predictions) == sorted([one, two, foreign])
     assert told.notes == few.notes == ()
@@ -115,15 +117,15 @@ async def test_what_was_made_is_listed_once_the_newest_first(sandbox: Sandbox, b
 
 @pytest.mark.parametrize("status", list(Status))
 async def test_a_status_asks_for_some_of_them(sandbox: Sandbox, base_url: str, status: Status) -> None:
-    async with studio_at(base_url, sandbox=False) as studio:
+    async with service_at(base_url, sandbox=False) as service:
         made = {
-            Status.PROCESSING: await animated(studio, "running"),
-            Status.COMPLETED: await animated(studio, "done"),
-            Status.FAILED: await animated(studio, "sandbox:fail"),
+            Status.PROCESSING: await animated(service, "running"),
+            Status.COMPLETED: await animated(service, "done"),
+            Status.FAILED: await animated(service, "sandbox:fail"),
         }
         for each in (Status.COMPLETED, Status.FAILED):
             sandbox.finish(made[each])
-        told = await listed(studio, status=status)
+        told = await listed(service, status=status)
 
     assert [(each.prediction_id, each.status) for each in told.predictions] == [(made[status], status.value)]
 
@@ -131,14 +133,14 @@ async def test_a_status_asks_for_some_of_them(sandbox: Sandbox, base_url: str, s
 async def test_what_the_history_knows_corrects_the_books_though_nobody_looked(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, sandbox=False, directory=tmp_path, poll_interval=3600) as studio:
-        failing = await animated(studio, "sandbox:fail")
-        good = await animated(studio, "good")
+    async with service_at(base_url, sandbox=False, directory=tmp_path, poll_interval=3600) as service:
+        failing = await animated(service, "sandbox:fail")
+        good = await animated(service, "good")
         for each in (failing, good):
             sandbox.finish(each)
-        await listed(studio)
+        await listed(service)
         sandbox.script(UNREADABLE)
-        remembered = await listed(studio)
+        remembered = await listed(service)
     async with Journal(tmp_path) as journal:
         spent = (await journal.spending()).total
         took = await journal.durations(STANDARD, None)
@@ -154,12 +156,12 @@ async def test_what_the_history_knows_corrects_the_books_though_nobody_looked(
 async def test_a_history_that_cannot_be_read_is_said_and_the_journal_told(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
-        made = await animated(studio, "one")
+    async with service_at(base_url, sandbox=False, directory=tmp_path) as service:
+        made = await animated(service, "one")
         sandbox.finish(made)
-        await result_of(studio.get_prediction(made, deadline=LATER))
+        await result_of(service.get_prediction(made, deadline=LATER))
         sandbox.script(UNREADABLE)
-        told = await listed(studio)
+        told = await listed(service)
 
     assert [(each.prediction_id, each.status) for each in told.predictions] == [(made, "completed")]
     (note,) = told.notes
@@ -167,10 +169,10 @@ async def test_a_history_that_cannot_be_read_is_said_and_the_journal_told(
 
 
 async def test_a_history_that_takes_too_long_is_left(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url, sandbox=False) as studio:
-        await animated(studio, "one")
+    async with service_at(base_url, sandbox=False) as service:
+        await animated(service, "one")
         sandbox.script(Fault(endpoint="history", action="delay", seconds=30, times=9))
-        told = await result_of(studio.list_predictions(answer_by=anyio.current_time() + 1))
+        told = await result_of(service.list_predictions(answer_by=anyio.current_time() + 1))
 
     assert isinstance(told, PredictionList)
     assert prompts(told) == ["one"]
@@ -180,13 +182,13 @@ async def test_a_history_that_takes_too_long_is_left(sandbox: Sandbox, base_url:
 async def test_without_a_key_the_journal_is_told_and_nothing_is_sent(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
-        await animated(studio, "one")
+    async with service_at(base_url, sandbox=False, directory=tmp_path) as service:
+        await animated(service, "one")
     before = len(sandbox.received)
-    async with studio_at(base_url, sandbox=False, directory=tmp_path, key=None) as studio:
-        told = await listed(studio)
+    async with service_at(base_url, sandbox=False, directory=tmp_path, key=None) as service:
+        told = await listed(service)
         with pytest.raises(KeyRejected):
-            studio.get_balance()
+            service.get_balance()
 
     assert prompts(told) == ["one"]
     assert "No API key is set" in told.notes[0]
@@ -196,13 +198,13 @@ async def test_without_a_key_the_journal_is_told_and_nothing_is_sent(
 async def test_another_accounts_predictions_are_not_listed_but_a_renewed_keys_are(
     base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, sandbox=False, directory=tmp_path, key="old key") as studio:
-        await animated(studio, "one", save_to=str(tmp_path / "clips"))
-    async with studio_at(base_url, sandbox=False, directory=tmp_path, key="new key") as renewed:
+    async with service_at(base_url, sandbox=False, directory=tmp_path, key="old key") as service:
+        await animated(service, "one", save_to=str(tmp_path / "clips"))
+    async with service_at(base_url, sandbox=False, directory=tmp_path, key="new key") as renewed:
         told = await listed(renewed)  # the sandbox takes every key for the one account
     sandbox = Sandbox(seconds=3600)
     with sandbox.running() as another:
-        async with studio_at(another, sandbox=False, directory=tmp_path, key="old key") as stranger:
+        async with service_at(another, sandbox=False, directory=tmp_path, key="old key") as stranger:
             assert prompts(await listed(stranger)) == []
 
     assert prompts(told) == ["one"]
@@ -211,10 +213,10 @@ async def test_another_accounts_predictions_are_not_listed_but_a_renewed_keys_ar
 async def test_pages_are_read_until_enough_were_found_and_no_further(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(history(*(row(number) for number in range(50))))
 
-    async with studio_at(base_url, sandbox=False) as studio:
-        enough = await listed(studio, limit=50)
+    async with service_at(base_url, sandbox=False) as service:
+        enough = await listed(service, limit=50)
         read = len(sandbox.received)
-        none = await listed(studio, status=Status.FAILED)
+        none = await listed(service, status=Status.FAILED)
 
     assert len(enough.predictions) == 50
     assert read == 1
@@ -241,8 +243,8 @@ async def test_a_row_of_the_history_is_read_as_leniently_as_a_prediction(
 ) -> None:
     sandbox.script(history(row(1, **fields)))
 
-    async with studio_at(base_url, sandbox=False) as studio:
-        (told,) = (await listed(studio)).predictions
+    async with service_at(base_url, sandbox=False) as service:
+        (told,) = (await listed(service)).predictions
 
     assert (told.prediction_id, told.status, told.provider_status) == ("p1", status, word)
     assert (told.error or "").startswith(error or "")
@@ -253,13 +255,13 @@ async def test_a_row_of_the_history_is_read_as_leniently_as_a_prediction(
 async def test_a_row_without_a_clip_does_not_undo_what_is_known(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
-        made = await animated(studio, "one")
+    async with service_at(base_url, sandbox=False, directory=tmp_path) as service:
+        made = await animated(service, "one")
         sandbox.script(history({"ID": made, "status": "succeeded"}))
-        (running,) = (await listed(studio)).predictions
+        (running,) = (await listed(service)).predictions
         sandbox.finish(made)
-        await result_of(studio.get_prediction(made, deadline=LATER))
-        (clip,) = (await listed(studio)).predictions
+        await result_of(service.get_prediction(made, deadline=LATER))
+        (clip,) = (await listed(service)).predictions
 
     assert running.status == "processing"
     assert clip.video_url
@@ -271,23 +273,23 @@ async def test_a_price_that_only_the_history_has_is_learned(base_url: str, sandb
     rows = [history(row(1, status="completed", result=clip | {"price": price}), times=1) for price in ("0.28", "0.99")]
     sandbox.script(looked, *rows)
 
-    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
-        await result_of(studio.get_prediction("p1", deadline=LATER))
-        (told,) = (await listed(studio, 1)).predictions
-    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
-        (again,) = (await listed(studio, 1)).predictions
+    async with service_at(base_url, sandbox=False, directory=tmp_path) as service:
+        await result_of(service.get_prediction("p1", deadline=LATER))
+        (told,) = (await listed(service, 1)).predictions
+    async with service_at(base_url, sandbox=False, directory=tmp_path) as service:
+        (again,) = (await listed(service, 1)).predictions
 
     assert told.cost_usd == again.cost_usd == 0.28
     assert told.elapsed_seconds == 0  # how long it took is not known
 
 
 async def test_submissions_whose_answer_was_lost_are_mentioned(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
-    async with studio_at(base_url, sandbox=False, directory=tmp_path) as studio:
+    async with service_at(base_url, sandbox=False, directory=tmp_path) as service:
         for number in range(4):
             sandbox.script(Fault(endpoint="generate", action="reset_before"))
             with pytest.raises(SubmissionUnknown):
-                await animated(studio, f"lost {number}")
-        told = await listed(studio)
+                await animated(service, f"lost {number}")
+        told = await listed(service)
 
     assert told.predictions == ()
     assert len(told.notes) == 4
@@ -396,8 +398,8 @@ async def test_an_overdrawn_account_is_told_as_it_is(sandbox: Sandbox, base_url:
     body = json.dumps({"available": {"value": "-1.5", "currency": "usd"}})
     sandbox.script(Fault(endpoint="balance", action="status", status=200, body=body))
 
-    async with studio_at(base_url, sandbox=False) as studio:
-        told = await result_of(studio.get_balance())
+    async with service_at(base_url, sandbox=False) as service:
+        told = await result_of(service.get_balance())
 
     assert told == Balance(available_usd=-1.5, spent_24h_usd=0)
 

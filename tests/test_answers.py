@@ -15,9 +15,9 @@ import jsonschema
 import pytest
 from mcp import Client
 
-from atlascloud_video_mcp.pacing import Durations
-from atlascloud_video_mcp.server import build_server
-from kit import REMOTE, ROCKET, TINY, studio_at, text_of, until
+from atlascloud_video_mcp.server.server import build_server
+from atlascloud_video_mcp.service.pacing import Durations
+from kit import REMOTE, ROCKET, TINY, service_at, text_of, until
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ KEEP = (
 @asynccontextmanager
 async def client_of(base_url: str) -> AsyncGenerator[Client, None]:
     # As the live API is told of: what the built-in sandbox says more stands in test_next_steps.py.
-    server = build_server(lambda: studio_at(base_url, durations=Durations(), sandbox=False), max_wait=60)
+    server = build_server(lambda: service_at(base_url, durations=Durations(), sandbox=False), max_wait=60)
     async with Client(server) as client:
         yield client
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from answer_files import answers
-from atlascloud_video_mcp.bodies import prompt_of
-from atlascloud_video_mcp.clips import CannotSave, ClipSaver
+from atlascloud_video_mcp.cloud.body_fields import prompt_of
+from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.errors import (
     AtlasError,
     BalanceTooLow,
@@ -26,10 +27,9 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
 )
-from atlascloud_video_mcp.http import clip_hosts
+from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
+from atlascloud_video_mcp.media.pictures import open_picture
 from atlascloud_video_mcp.network import Unreadable
-from atlascloud_video_mcp.pictures import open_picture
-from atlascloud_video_mcp.predictions import Status
 from kit import REMOTE, ROCKET, STANDARD, catalogue_of, cloud_at, requests_to
 from scripted_sandbox import Fault
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from answer_files import Answer
-    from atlascloud_video_mcp.cloud import Cloud
-    from atlascloud_video_mcp.predictions import Report
+    from atlascloud_video_mcp.cloud.api import Cloud
+    from atlascloud_video_mcp.cloud.reports import Report
     from scripted_sandbox import Sandbox
     from scripted_sandbox.faults import FaultEndpoint
 

@@ -13,10 +13,10 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from atlascloud_video_mcp.predictions import SavedVideo
-from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.tools import Tool
-from kit import REMOTE, ROCKET, studio_at, text_of
+from atlascloud_video_mcp.service.results import SavedVideo
+from kit import REMOTE, ROCKET, service_at, text_of
 from scripted_sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def client_of(base_url: str) -> AsyncGenerator[Client, None]:
-    async with Client(build_server(lambda: studio_at(base_url))) as client:
+    async with Client(build_server(lambda: service_at(base_url))) as client:
         yield client
 
 
@@ -179,7 +179,7 @@ async def test_what_a_host_adds_is_ignored_and_named(sandbox: Sandbox, base_url:
 async def test_a_parameter_of_any_model_whose_rules_were_read_counts_as_one(tmp_path: Path) -> None:
     sandbox = Sandbox(seconds=3600)
     with sandbox.running() as base_url:
-        async with Client(build_server(lambda: studio_at(base_url, directory=tmp_path, online=True))) as client:
+        async with Client(build_server(lambda: service_at(base_url, directory=tmp_path, online=True))) as client:
             listed = await client.call_tool("list_models", {"query": "tidal 3"})
             assert listed.structured_content is not None
             [name, *_] = [
@@ -197,7 +197,7 @@ async def test_a_parameter_of_any_model_whose_rules_were_read_counts_as_one(tmp_
 
 async def test_save_to_is_read_as_leniently_as_a_picture(tmp_path: Path) -> None:
     with Sandbox(seconds=0, short_side=64).running() as url:
-        async with Client(build_server(lambda: studio_at(url), max_wait=60)) as client:
+        async with Client(build_server(lambda: service_at(url), max_wait=60)) as client:
             wanted = {"image": REMOTE, "save_to": f"\u201cfile://{tmp_path}/my%20clips/\u201d", "wait_seconds": 60}
             result = await client.call_tool("animate_image", wanted)
 

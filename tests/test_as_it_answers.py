@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import pytest
 
-from atlascloud_video_mcp.bodies import animated_in, in_our_order
-from atlascloud_video_mcp.clips import CannotSave, ClipSaver
+from atlascloud_video_mcp.cloud.body_fields import animated_in, in_our_order
+from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.reports import Record, Report, Status
 from atlascloud_video_mcp.errors import (
     AtlasError,
     NotAllowed,
@@ -23,18 +24,17 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
 )
-from atlascloud_video_mcp.http import clip_hosts
+from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
 from atlascloud_video_mcp.network import retry_after
-from atlascloud_video_mcp.predictions import Prediction, Report, SavedVideo, Status
-from atlascloud_video_mcp.quoting import Link
-from atlascloud_video_mcp.records import Record
-from atlascloud_video_mcp.studio.jobs import IN_TROUBLE
-from kit import REMOTE, ROCKET, STANDARD, cloud_at, polls, requests_to, result_of, studio_at
+from atlascloud_video_mcp.service.jobs import IN_TROUBLE
+from atlascloud_video_mcp.text import Link
+from kit import REMOTE, ROCKET, STANDARD, cloud_at, polls, requests_to, result_of, service_at
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from atlascloud_video_mcp.service.results import Prediction, SavedVideo
     from scripted_sandbox.faults import FaultEndpoint
 
 NOW = 0.0
@@ -119,8 +119,8 @@ async def test_the_reason_of_a_failure_is_found_wherever_it_stands(
 async def test_every_outage_of_a_read_or_an_upload_is_tried_again(sandbox: Sandbox, base_url: str, status: int) -> None:
     sandbox.script(says("prediction", "<html>", status=status), says("upload", "<html>", status=status))
 
-    async with studio_at(base_url) as studio:
-        await result_of(studio.upload_image(ROCKET))
+    async with service_at(base_url) as service:
+        await result_of(service.upload_image(ROCKET))
     async with cloud_at(base_url) as cloud:
         with pytest.raises(AtlasError, match="knows no prediction"):
             await cloud.prediction("p1")
@@ -151,12 +151,12 @@ async def test_a_guard_that_knows_this_computer_says_so_in_any_form(sandbox: San
 
 
 async def test_trouble_within_a_wait_is_sat_out_and_told_as_progress(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        made = cast("Prediction", await result_of(studio.animate_image(REMOTE, deadline=NOW)))
+    async with service_at(base_url) as service:
+        made = cast("Prediction", await result_of(service.animate_image(REMOTE, deadline=NOW)))
         sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=4))
         sandbox.finish(made.prediction_id)
         deadline = anyio.current_time() + 20
-        async with aclosing(studio.get_prediction(made.prediction_id, deadline=deadline)) as steps:
+        async with aclosing(service.get_prediction(made.prediction_id, deadline=deadline)) as steps:
             told = [step async for step in steps]
 
     assert cast("Prediction", told[-1].result).status == "completed"
@@ -185,9 +185,9 @@ async def test_the_id_of_a_request_of_unknown_fate_is_told(sandbox: Sandbox, bas
 async def test_a_reason_that_speaks_of_paying_does_not_hide_that_nothing_was(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(says("upload", {"code": 422, "msg": "only paid accounts"}, status=422))
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(RequestRefused, match=r"only paid accounts.* Nothing was paid\."):
-            await result_of(studio.animate_image(ROCKET, deadline=NOW))
+            await result_of(service.animate_image(ROCKET, deadline=NOW))
 
 
 @pytest.mark.parametrize("value", ["9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
@@ -198,9 +198,9 @@ def test_a_wait_of_ages_is_none(value: str) -> None:
 async def test_what_is_no_link_is_never_submitted_as_the_picture(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(says("upload", {"data": {"download_url": "see\nhttps://x.example/a.jpg"}}))
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(ServiceUnavailable, match=r"gave no address for it\. .* Nothing was paid\."):
-            await result_of(studio.animate_image(ROCKET, deadline=NOW))
+            await result_of(service.animate_image(ROCKET, deadline=NOW))
 
     assert sandbox.submissions == []
 
@@ -215,9 +215,9 @@ async def test_a_row_of_before_or_without_a_time_is_not_the_lost_submission(
         Fault(endpoint="generate", action="reset_before"), says("history", {"data": {"items": [row]}}, times=99)
     )
 
-    async with studio_at(base_url, history_patience=0) as studio:
+    async with service_at(base_url, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown) as caught:
-            await result_of(studio.animate_image(REMOTE, deadline=NOW))
+            await result_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert "may be it" not in str(caught.value)
 
@@ -237,8 +237,8 @@ async def test_a_default_filled_in_and_a_number_as_text_are_no_difference(
     row = {"ID": "ours", "requestBody": json.dumps(body), "result": {"created_at": at(0)}}
     sandbox.script(Fault(endpoint="generate", action="reset_before"), says("history", {"data": {"items": [row]}}))
 
-    async with studio_at(base_url) as studio:
-        found = cast("Prediction", await result_of(studio.animate_image(REMOTE, deadline=NOW)))
+    async with service_at(base_url) as service:
+        found = cast("Prediction", await result_of(service.animate_image(REMOTE, deadline=NOW)))
 
     assert found.prediction_id == "ours"
 
@@ -253,10 +253,10 @@ async def test_the_one_row_that_may_be_the_lost_submission_is_named_and_not_join
         Fault(endpoint="generate", action="reset_before"), says("history", {"data": {"items": items}}, times=99)
     )
 
-    async with studio_at(base_url, history_patience=0) as studio:
+    async with service_at(base_url, history_patience=0) as service:
         for _ in range(2):
             with pytest.raises(SubmissionUnknown) as caught:
-                await result_of(studio.animate_image(REMOTE, deadline=NOW))
+                await result_of(service.animate_image(REMOTE, deadline=NOW))
             assert ("get_prediction, prediction_id p0" in str(caught.value)) is named
 
     assert requests_to(sandbox, "generate") == 1
@@ -305,8 +305,8 @@ async def test_a_completed_prediction_is_asked_for_again_where_something_can_hav
     sandbox.script(says("prediction", done), says("prediction", done | {"price": "0.30", "outputs": [f"{CLIP}?2"]}))
 
     for _ in range(2):
-        async with studio_at(base_url, directory=tmp_path) as studio:
-            seen = cast("Prediction", await result_of(studio.get_prediction("p1", deadline=NOW)))
+        async with service_at(base_url, directory=tmp_path) as service:
+            seen = cast("Prediction", await result_of(service.get_prediction("p1", deadline=NOW)))
 
     assert polls(sandbox) == 1 + asked
     assert seen.cost_usd == (0.30 if asked else fields["price"] and 0.28)
@@ -321,8 +321,8 @@ async def test_what_the_journal_knows_is_told_where_asking_again_gives_nothing(
     sandbox.script(says("prediction", {"status": "pending"}, status=status))
 
     for _ in range(2):
-        async with studio_at(base_url, directory=tmp_path) as studio:
-            seen = cast("Prediction", await result_of(studio.get_prediction("p1", deadline=NOW)))
+        async with service_at(base_url, directory=tmp_path) as service:
+            seen = cast("Prediction", await result_of(service.get_prediction("p1", deadline=NOW)))
 
     assert seen.video_url == CLIP
     assert note in " ".join(seen.notes or ()) if note else seen.notes is None
@@ -332,18 +332,18 @@ async def test_what_the_journal_knows_is_told_where_asking_again_gives_nothing(
 async def test_a_link_that_has_ended_is_renewed_once_by_the_api_when_a_clip_is_saved(
     base_url: str, sandbox: Sandbox, tmp_path: Path, status: int
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path / "state") as studio:
-        made = cast("Prediction", await result_of(studio.animate_image(REMOTE, deadline=NOW)))
+    async with service_at(base_url, directory=tmp_path / "state") as service:
+        made = cast("Prediction", await result_of(service.animate_image(REMOTE, deadline=NOW)))
         sandbox.finish(made.prediction_id)
-        clip = cast("Prediction", await result_of(studio.get_prediction(made.prediction_id, deadline=NOW)))
+        clip = cast("Prediction", await result_of(service.get_prediction(made.prediction_id, deadline=NOW)))
         newer = {"status": "completed", "price": "0.3", "outputs": [f"{clip.video_url}?newer"]}
         sandbox.script(Fault(endpoint="file", action="status", status=status), says("prediction", newer))
-        saved = await result_of(studio.save_video(made.prediction_id, str(tmp_path / "clips") + "/"))
+        saved = await result_of(service.save_video(made.prediction_id, str(tmp_path / "clips") + "/"))
         sandbox.script(Fault(endpoint="file", action="status", status=status), says("prediction", newer))
         with pytest.raises(CannotSave, match="asked for a newer link, and gave none"):
-            await result_of(studio.save_video(made.prediction_id, str(tmp_path / "again") + "/"))
+            await result_of(service.save_video(made.prediction_id, str(tmp_path / "again") + "/"))
         before = polls(sandbox)
-        await result_of(studio.get_prediction(made.prediction_id, deadline=NOW))
+        await result_of(service.get_prediction(made.prediction_id, deadline=NOW))
 
     assert cast("SavedVideo", saved).video_url == f"{clip.video_url}?newer"
     assert polls(sandbox) == before + 1
@@ -368,10 +368,10 @@ def test_the_picture_that_is_told_is_the_one_that_was_animated() -> None:
 async def test_done_without_a_clip_is_never_final(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
     bare = {"status": "completed", "outputs": [], "has_nsfw_contents": [True], "error": "late"}
     long_ago = Report.model_validate(bare | {"id": "p1"}).after(None, datetime(2026, 1, 1, tzinfo=UTC))
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        made = cast("Prediction", await result_of(studio.animate_image(REMOTE, deadline=NOW)))
+    async with service_at(base_url, directory=tmp_path) as service:
+        made = cast("Prediction", await result_of(service.animate_image(REMOTE, deadline=NOW)))
         sandbox.script(says("prediction", bare, times=9))
-        seen = cast("Prediction", await result_of(studio.get_prediction(made.prediction_id, deadline=NOW)))
+        seen = cast("Prediction", await result_of(service.get_prediction(made.prediction_id, deadline=NOW)))
 
     given_up = long_ago.after(long_ago, datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
     assert (seen.status, seen.provider_status) == ("processing", "completed")
@@ -388,17 +388,17 @@ async def test_a_row_of_the_minutes_that_an_upload_took_is_not_the_lost_submissi
     """The intent is older than the sending, and only of the latter the history can tell."""
     row = {"ID": "anothers", "createdAt": at(300), "requestBody": json.dumps(BODY)}
     sandbox.script(Fault(endpoint="generate", action="reset_before"))
-    async with studio_at(base_url, directory=tmp_path, history_patience=0) as studio:
+    async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await result_of(studio.animate_image(REMOTE, deadline=NOW))
+            await result_of(service.animate_image(REMOTE, deadline=NOW))
     begun = (datetime.now(UTC) - timedelta(minutes=10)).isoformat(timespec="microseconds")
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
         db.execute("UPDATE entries SET created_at = ?", (begun,))
     sandbox.script(says("history", {"data": {"items": [row]}}, times=99))
 
-    async with studio_at(base_url, directory=tmp_path, history_patience=0) as studio:
+    async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown, match="does not show it"):
-            await result_of(studio.animate_image(REMOTE, deadline=NOW))
+            await result_of(service.animate_image(REMOTE, deadline=NOW))
 
 
 async def test_a_link_to_this_machine_in_a_row_of_the_live_api_is_no_picture_of_ours() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from atlascloud_video_mcp.bodies import duration_of, picture_of, picture_rank, prompt_of, takes_a_picture
+from atlascloud_video_mcp.cloud.body_fields import duration_of, picture_of, picture_rank, prompt_of, takes_a_picture
 
 PICTURE = "https://x.example/a.jpg"
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atlascloud_video_mcp.doctor import service
+from atlascloud_video_mcp.cli.doctor import service
 from atlascloud_video_mcp.settings import Settings, read_settings
 from clips_kit import files
 from kit import CANARY, handed_on

@@ -14,10 +14,19 @@ from uuid import uuid4
 import anyio
 import pytest
 
+from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
-from atlascloud_video_mcp.journal import Claim, Journal, PriceNeeded, PricesNeeded, Spending, Stage, Terms, schema
-from atlascloud_video_mcp.journal.ledger import Ledger
-from atlascloud_video_mcp.predictions import Report
+from atlascloud_video_mcp.journal import (
+    Claim,
+    Journal,
+    PriceNeeded,
+    PricesNeeded,
+    Spending,
+    SpendingRequest,
+    Stage,
+    schema,
+)
+from atlascloud_video_mcp.journal.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -38,8 +47,10 @@ def report(prediction_id: str = "p1", status: str = "processing", **fields: obje
     return Report.model_validate({"id": prediction_id, "status": status, "outputs": outputs, **fields})
 
 
-def terms(price: str | None, budget: str | Decimal | None = BUDGET, account: str = "mine") -> Terms:
-    return Terms(account, None if price is None else Decimal(price), None if budget is None else Decimal(budget))
+def terms(price: str | None, budget: str | Decimal | None = BUDGET, account: str = "mine") -> SpendingRequest:
+    return SpendingRequest(
+        account, None if price is None else Decimal(price), None if budget is None else Decimal(budget)
+    )
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -311,11 +322,11 @@ async def test_what_is_summed_is_what_is_listed_whenever_the_day_begins(tmp_path
     with closing(schema.connect(tmp_path / "journal.sqlite3")) as database:
         database.execute("UPDATE entries SET spent = seq")
         database.execute("DELETE FROM entries WHERE seq % 7 = 0")
-        ledger = Ledger(database, "me", None)
+        transaction = Transaction(database, "me", None)
         for number in range(500):
             begin = NOW - timedelta(seconds=173.7 * number)
-            assert ledger.spent(begin) == ledger.spending(begin).total
-        assert ledger.spent(begin) > 0
+            assert transaction.spent(begin) == transaction.spending(begin).total
+        assert transaction.spent(begin) > 0
 
 
 async def processor_time_of_a_claim(journal: Journal) -> float:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from atlascloud_video_mcp.catalogue import Model
-from atlascloud_video_mcp.catalogue.family import FAMILY
-from atlascloud_video_mcp.catalogue.schema import Malformed, read_input
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.pictures import PictureRules
+from atlascloud_video_mcp.media.pictures import PictureRules
+from atlascloud_video_mcp.models import Model
+from atlascloud_video_mcp.models.family import FAMILY
+from atlascloud_video_mcp.models.schema import Malformed, read_input
 from kit import FAST, PRO, REMOTE, STANDARD
 
 IMAGE = {"type": "string"}

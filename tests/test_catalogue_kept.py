@@ -12,8 +12,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from atlascloud_video_mcp.catalogue.schema import Malformed
-from atlascloud_video_mcp.catalogue.shelf import FRESH_FOR, Shelf
+from atlascloud_video_mcp.models.document_cache import FRESH_FOR, DocumentCache
+from atlascloud_video_mcp.models.schema import Malformed
 from atlascloud_video_mcp.network import Document, Unreadable
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def read(document: Any) -> int:  # noqa: ANN401 - JSON is of any type
     return int(document["version"])
 
 
-def shelf(web: Web, directory: Path | None = None) -> Shelf[int]:
-    return Shelf(web.fetch, read, directory, largest=1000)
+def shelf(web: Web, directory: Path | None = None) -> DocumentCache[int]:
+    return DocumentCache(web.fetch, read, directory, largest=1000)
 
 
 def files(directory: Path) -> list[Path]:
@@ -143,7 +143,7 @@ async def test_what_another_process_read_meanwhile_is_used(tmp_path: Path) -> No
 
 async def test_an_answer_of_nothing_new_renews_what_is_in_memory_only() -> None:
     web, now = Web(), [1e9]
-    kept: Shelf[int] = Shelf(web.fetch, read, None, largest=1000, clock=lambda: now[0])
+    kept: DocumentCache[int] = DocumentCache(web.fetch, read, None, largest=1000, clock=lambda: now[0])
     await kept.current(URL)
     now[0] += FRESH_FOR
 
@@ -242,14 +242,14 @@ async def test_an_answer_of_nothing_new_to_somebody_who_has_nothing_is_nonsense(
     async def fetch(url: str, *, known: str | None, largest: int) -> None: ...
 
     with pytest.raises(Unreadable):
-        await Shelf(fetch, read, None, largest=1000).current(URL)
+        await DocumentCache(fetch, read, None, largest=1000).current(URL)
 
 
 async def test_halves_of_characters_do_not_get_through() -> None:
     seen: list[Any] = []
     web = Web(b'{"version": 1.5, "name": "\\ud800 \xff"}')
 
-    await Shelf(web.fetch, seen.append, None, largest=1000).current(URL)
+    await DocumentCache(web.fetch, seen.append, None, largest=1000).current(URL)
 
     assert json.dumps(seen[0], ensure_ascii=False).encode()
     assert seen[0]["version"] == 1.5

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from atlascloud_video_mcp.catalogue import Offer
-from atlascloud_video_mcp.catalogue.offers import closest, matching, read_offers
-from atlascloud_video_mcp.catalogue.schema import Malformed
+from atlascloud_video_mcp.models import CatalogEntry
+from atlascloud_video_mcp.models.entries import closest, matching, read_offers
+from atlascloud_video_mcp.models.schema import Malformed
 
 BASE = "https://api.atlascloud.ai/api/v1"
 
@@ -28,7 +28,7 @@ def entry(**fields: object) -> dict[str, Any]:
     } | fields
 
 
-def only(**fields: object) -> Offer:
+def only(**fields: object) -> CatalogEntry:
     [offer] = read_offers({"code": "200", "data": [entry(**fields)]}, BASE)
     return offer
 
@@ -144,7 +144,7 @@ def test_a_price_is_read_in_whatever_form_it_comes(price: object, expected: tupl
 def test_an_entry_may_lack_all_but_its_id() -> None:
     [offer] = read_offers([{"id": "maker/model"}], BASE)
 
-    assert offer == Offer("maker/model", "maker/model", animates=None)
+    assert offer == CatalogEntry("maker/model", "maker/model", animates=None)
 
 
 def test_a_schema_may_be_named_by_its_path() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atlascloud_video_mcp.catalogue import Model
-from atlascloud_video_mcp.catalogue.offers import matching, read_offers
-from atlascloud_video_mcp.catalogue.schema import Malformed, read_input
 from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.models import Model
+from atlascloud_video_mcp.models.entries import matching, read_offers
+from atlascloud_video_mcp.models.schema import Malformed, read_input
 from kit import REMOTE
 
 WORDS = ["string", "integer", "array", "object", "#/components/schemas/A", "image", "Video", "Image-to-Video", "0.28"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from atlascloud_video_mcp.clients import client_called
+from atlascloud_video_mcp.server.host_limits import client_called
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atlascloud_video_mcp.clips import CannotSave, ClipSaver, Patience
+from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver, Patience
 from clips_kit import HASTY, Files, answer, box, everything, files, film, part_of, saver
 from kit import CANARY
 from sandbox_kit import account, decode, poll, submit

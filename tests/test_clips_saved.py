@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from atlascloud_video_mcp.clips import CannotSave
-from atlascloud_video_mcp.clips.partial_file import PartialFile
-from atlascloud_video_mcp.clips.problems import explained
+from atlascloud_video_mcp.media.clips import CannotSave
+from atlascloud_video_mcp.media.clips.partial_file import PartialFile
+from atlascloud_video_mcp.media.clips.problems import explained
 from atlascloud_video_mcp.paths import shown
 from clips_kit import answer, box, everything, files, film, saver, webm
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atlascloud_video_mcp.clips import ClipSaver, clip_name
-from atlascloud_video_mcp.clips.targets import Target, read_target, safe_name
 from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.media.clips import ClipSaver, clip_name
+from atlascloud_video_mcp.media.clips.targets import Target, read_target, safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

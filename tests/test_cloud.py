@@ -16,7 +16,9 @@ import anyio
 import httpx
 import pytest
 
-from atlascloud_video_mcp.cloud import Cloud, Patience
+from atlascloud_video_mcp.cloud.api import Cloud
+from atlascloud_video_mcp.cloud.reports import Status
+from atlascloud_video_mcp.cloud.request import Patience
 from atlascloud_video_mcp.errors import (
     AtlasError,
     BalanceTooLow,
@@ -29,8 +31,7 @@ from atlascloud_video_mcp.errors import (
     SettingsError,
     SubmissionUnknown,
 )
-from atlascloud_video_mcp.pictures import open_picture
-from atlascloud_video_mcp.predictions import Status
+from atlascloud_video_mcp.media.pictures import open_picture
 from kit import CANARY, HASTY, REMOTE, ROCKET, STANDARD, cloud_at, patience_for
 from scripted_sandbox import Fault, Sandbox, Style
 

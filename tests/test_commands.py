@@ -17,13 +17,12 @@ import jsonschema
 import pytest
 
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.commands import screen
-from atlascloud_video_mcp.commands.errands import Errand
-from atlascloud_video_mcp.commands.words import parting
-from atlascloud_video_mcp.errors import ServiceUnavailable
-from atlascloud_video_mcp.exits import Exit
-from atlascloud_video_mcp.predictions import Prediction
-from kit import CANARY, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, studio_at, until
+from atlascloud_video_mcp.cli import console
+from atlascloud_video_mcp.cli.messages import parting
+from atlascloud_video_mcp.cli.runs import CommandRun
+from atlascloud_video_mcp.errors import Exit, ServiceUnavailable
+from atlascloud_video_mcp.service.results import Prediction
+from kit import CANARY, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, service_at, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -424,13 +423,13 @@ def test_in_the_sandbox_the_clip_is_left_in_the_current_directory(
     assert "URL" not in err, "it ends with the command"
 
 
-def animation(*, image: str = REMOTE, wait: float = 60) -> Errand:
-    return Errand(lambda studio, deadline: studio.animate_image(image, deadline=deadline), wait)
+def animation(*, image: str = REMOTE, wait: float = 60) -> CommandRun:
+    return CommandRun(lambda service, deadline: service.animate_image(image, deadline=deadline), wait)
 
 
-async def carry_out(errand: Errand, base_url: str, directory: Path | None = None) -> Prediction:
+async def carry_out(errand: CommandRun, base_url: str, directory: Path | None = None) -> Prediction:
     with anyio.fail_after(20):
-        return await errand.carry_out(lambda: studio_at(base_url, directory=directory), lambda *_: None)
+        return await errand.carry_out(lambda: service_at(base_url, directory=directory), lambda *_: None)
 
 
 async def test_a_wait_sits_trouble_out_and_has_joined_what_it_joined(
@@ -477,7 +476,7 @@ def test_a_pipe_that_knows_fewer_letters_gets_them_spelt_out(monkeypatch: pytest
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(written, encoding="cp1252"))
 
-    screen.say("caf\u00e9 \u2713")
+    console.say("caf\u00e9 \u2713")
 
     assert written.getvalue().decode("cp1252") == f"caf\u00e9 \\u2713{os.linesep}"
 
@@ -580,6 +579,6 @@ def test_an_interrupt_anywhere_else_is_no_traceback(monkeypatch: pytest.MonkeyPa
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("atlascloud_video_mcp.commands.clips.get", interrupted)
+    monkeypatch.setattr("atlascloud_video_mcp.cli.predictions.get", interrupted)
 
     assert main(["get", "some-id"]) == Exit.INTERRUPTED

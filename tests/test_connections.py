@@ -11,8 +11,8 @@ import anyio
 import httpx
 from anyio.abc import SocketAttribute
 
-from atlascloud_video_mcp.cloud import Patience
 from atlascloud_video_mcp.cloud.recent import Connections
+from atlascloud_video_mcp.cloud.request import Patience
 from kit import HASTY, REMOTE, STANDARD, cloud_at
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from unicodedata import normalize
 
 import pytest
 
-from atlascloud_video_mcp import directories
-from atlascloud_video_mcp.clips import CannotSave
-from atlascloud_video_mcp.clips.partial_file import PartialFile
-from atlascloud_video_mcp.clips.problems import explained
-from atlascloud_video_mcp.clips.targets import read_target
-from atlascloud_video_mcp.directories import Replaced, confined, locate, open_directory
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
-from atlascloud_video_mcp.pictures.source import read_regular
+from atlascloud_video_mcp.media import directories
+from atlascloud_video_mcp.media.clips import CannotSave
+from atlascloud_video_mcp.media.clips.partial_file import PartialFile
+from atlascloud_video_mcp.media.clips.problems import explained
+from atlascloud_video_mcp.media.clips.targets import read_target
+from atlascloud_video_mcp.media.directories import Replaced, confined, locate, open_directory
+from atlascloud_video_mcp.media.pictures.source import read_regular
 from clips_kit import everything, film
 
 if TYPE_CHECKING:

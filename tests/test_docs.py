@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from atlascloud_video_mcp.__main__ import command_line
-from atlascloud_video_mcp.clients import client_called
-from atlascloud_video_mcp.commands.options import add_commands
-from atlascloud_video_mcp.exits import Exit
-from atlascloud_video_mcp.predictions import DryRun
+from atlascloud_video_mcp.cli.options import add_commands
+from atlascloud_video_mcp.errors import Exit
+from atlascloud_video_mcp.server.host_limits import client_called
+from atlascloud_video_mcp.service.results import DryRun
 
 ROOT = Path(__file__).parent.parent
 
@@ -139,7 +139,7 @@ def test_every_layer_stands_in_the_architecture_in_its_order() -> None:
 
     places = []
     for layer in layers:
-        names = [name.strip().removeprefix("atlascloud_video_mcp.") for name in layer.split("|")]
+        names = re.findall(r"\w+", layer)
         found = [re.search(rf"\b{re.escape(name)}\b", drawing) for name in names]
         assert all(found), f"{names} are not all in the drawing"
         places.append(max(match.start() for match in found if match))

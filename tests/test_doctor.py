@@ -22,11 +22,11 @@ import trustme
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.doctor import account, clients, house, packages, service
-from atlascloud_video_mcp.doctor import start as starting
-from atlascloud_video_mcp.doctor.commands import checks, tell
-from atlascloud_video_mcp.doctor.findings import Check, Finding, State, ok
-from atlascloud_video_mcp.doctor.situation import Situation, situation
+from atlascloud_video_mcp.cli.doctor import account, clients, house, packages, service
+from atlascloud_video_mcp.cli.doctor import start as starting
+from atlascloud_video_mcp.cli.doctor.commands import checks, tell
+from atlascloud_video_mcp.cli.doctor.findings import Check, Finding, State, ok
+from atlascloud_video_mcp.cli.doctor.situation import Situation, situation
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.settings import Settings, read_settings
 from installing_kit import machine_at, prepared

@@ -9,14 +9,14 @@ import pytest
 
 from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.network import Document, Unreadable
-from atlascloud_video_mcp.quoting import Mask
+from atlascloud_video_mcp.text import Mask
 from kit import CANARY, HASTY, cloud_at
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from atlascloud_video_mcp.cloud import Cloud
+    from atlascloud_video_mcp.cloud.api import Cloud
 
 API = "https://api.atlascloud.ai/api/v1"
 SCHEMA = "https://static.atlascloud.ai/model/schema/a.json"

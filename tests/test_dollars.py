@@ -4,7 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from atlascloud_video_mcp.money import dollars, from_millionths, in_dollars, to_millionths
+from atlascloud_video_mcp.cloud.wire import dollars
+from atlascloud_video_mcp.journal.budget import from_millionths, to_millionths
+from atlascloud_video_mcp.text import in_dollars
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,18 @@ from mcp import Client
 from PIL import Image
 
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture, KeyRejected, SubmissionUnknown
-from atlascloud_video_mcp.pictures import Fit
-from atlascloud_video_mcp.predictions import DryRun, Prediction
-from atlascloud_video_mcp.server import build_server
-from kit import REMOTE, ROCKET, STANDARD, TINY, result_of, studio_at, text_of, until
+from atlascloud_video_mcp.media.pictures import Fit
+from atlascloud_video_mcp.server.server import build_server
+from atlascloud_video_mcp.service.results import DryRun, Prediction
+from kit import REMOTE, ROCKET, STANDARD, TINY, result_of, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from atlascloud_video_mcp.studio import Step, Studio
+    from atlascloud_video_mcp.service.service import VideoService
+    from atlascloud_video_mcp.service.steps import Step
 
 NOW = 0.0
 
@@ -36,8 +37,8 @@ async def made_by(steps: AsyncGenerator[Step, None]) -> Prediction:
     return result
 
 
-async def rehearsed(studio: Studio, image: str = REMOTE, **arguments: Any) -> DryRun:  # noqa: ANN401 - of animate_image
-    result = await result_of(studio.animate_image(image, dry_run=True, deadline=NOW, **arguments))
+async def rehearsed(service: VideoService, image: str = REMOTE, **arguments: Any) -> DryRun:  # noqa: ANN401 - of animate_image
+    result = await result_of(service.animate_image(image, dry_run=True, deadline=NOW, **arguments))
     assert isinstance(result, DryRun)
     return result
 
@@ -52,11 +53,11 @@ def notes_of(told: DryRun) -> str:
 
 async def test_a_dry_run_shows_just_what_would_be_sent_and_its_price(sandbox: Sandbox, base_url: str) -> None:
     wanted: dict[str, Any] = {"prompt": "wind", "duration": 10, "enable_prompt_expansion": True}
-    async with studio_at(base_url, sandbox=False) as studio:
-        told = await rehearsed(studio, **wanted)
+    async with service_at(base_url, sandbox=False) as service:
+        told = await rehearsed(service, **wanted)
         assert sent(sandbox) == ["calculate"]
         assert sandbox.received[0].body == told.request
-        await made_by(studio.animate_image(REMOTE, deadline=NOW, **wanted))
+        await made_by(service.animate_image(REMOTE, deadline=NOW, **wanted))
 
     assert sandbox.submissions == [told.request]
     assert told == DryRun(
@@ -73,11 +74,11 @@ async def test_a_dry_run_shows_just_what_would_be_sent_and_its_price(sandbox: Sa
 
 
 async def test_a_local_picture_is_checked_and_not_uploaded(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url, sandbox=False) as studio:
-        told = await rehearsed(studio, ROCKET)
+    async with service_at(base_url, sandbox=False) as service:
+        told = await rehearsed(service, ROCKET)
         assert sent(sandbox) == ["calculate"]
-        await made_by(studio.animate_image(ROCKET, deadline=NOW))
-        again = await rehearsed(studio, ROCKET, take=2)
+        await made_by(service.animate_image(ROCKET, deadline=NOW))
+        again = await rehearsed(service, ROCKET, take=2)
 
     assert told.request == {"model": STANDARD, "image": "(upload of rocket.jpg)"}
     assert told.image_url is None
@@ -92,18 +93,18 @@ async def test_a_local_picture_is_checked_and_not_uploaded(sandbox: Sandbox, bas
 async def test_what_would_be_refused_is_refused_and_nothing_is_sent(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(InvalidPicture, match="300 px"):
-            await rehearsed(studio, TINY)
+            await rehearsed(service, TINY)
         with pytest.raises(InvalidInput, match="6 or 10 seconds"):
-            await rehearsed(studio, duration=7)
+            await rehearsed(service, duration=7)
         with pytest.raises(InvalidInput):
-            await rehearsed(studio, save_to="clips")
+            await rehearsed(service, save_to="clips")
         assert sandbox.received == []
-        await rehearsed(studio, save_to=str(tmp_path / "clips"))
-    async with studio_at(base_url, key=None) as studio:
+        await rehearsed(service, save_to=str(tmp_path / "clips"))
+    async with service_at(base_url, key=None) as service:
         with pytest.raises(KeyRejected):
-            await rehearsed(studio)
+            await rehearsed(service)
 
     assert sent(sandbox) == ["calculate"]
     assert not (tmp_path / "clips").exists()
@@ -112,18 +113,18 @@ async def test_what_would_be_refused_is_refused_and_nothing_is_sent(
 async def test_what_would_be_changed_in_the_picture_is_told(base_url: str, tmp_path: Path) -> None:
     Image.linear_gradient("L").resize((400, 400)).save(tmp_path / "cat.webp")
 
-    async with studio_at(base_url) as studio:
-        told = await rehearsed(studio, str(tmp_path / "cat.webp"))
+    async with service_at(base_url) as service:
+        told = await rehearsed(service, str(tmp_path / "cat.webp"))
 
     assert "WebP" in notes_of(told)
 
 
 async def test_a_dry_run_says_what_the_budget_would_do(base_url: str) -> None:
-    async with studio_at(base_url, budget="0.70") as studio:
-        before = await rehearsed(studio, prompt="one")
-        await made_by(studio.animate_image(REMOTE, prompt="two", deadline=NOW))
-        after = await rehearsed(studio, prompt="one", duration=10)
-        fits = await rehearsed(studio, prompt="one")
+    async with service_at(base_url, budget="0.70") as service:
+        before = await rehearsed(service, prompt="one")
+        await made_by(service.animate_image(REMOTE, prompt="two", deadline=NOW))
+        after = await rehearsed(service, prompt="one", duration=10)
+        fits = await rehearsed(service, prompt="one")
 
     assert "The budget allows it: $0.70 of $0.70 for 24 hours are left before it." in notes_of(before)
     assert "The budget would refuse it. Nothing was sent or paid. It costs $0.50, and $0.30 of the $0.70" in notes_of(
@@ -136,8 +137,8 @@ async def test_a_dry_run_says_what_the_budget_would_do(base_url: str) -> None:
 async def test_a_dry_run_says_that_a_budget_refuses_all_without_a_journal(base_url: str, tmp_path: Path) -> None:
     (tmp_path / "state").touch()
 
-    async with studio_at(base_url, directory=tmp_path / "state", budget="5") as studio:
-        told = await rehearsed(studio)
+    async with service_at(base_url, directory=tmp_path / "state", budget="5") as service:
+        told = await rehearsed(service)
 
     assert "It would be refused. Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set" in notes_of(told)
 
@@ -146,8 +147,8 @@ async def test_a_dry_run_says_that_a_budget_refuses_all_without_a_journal(base_u
 async def test_a_dry_run_says_that_no_price_could_be_had(sandbox: Sandbox, base_url: str, budget: str | None) -> None:
     sandbox.script(Fault(endpoint="calculate", action="status", status=404))
 
-    async with studio_at(base_url, budget=budget) as studio:
-        told = await rehearsed(studio)
+    async with service_at(base_url, budget=budget) as service:
+        told = await rehearsed(service)
 
     assert told.cost_usd is None
     assert "No price could be had: Atlas Cloud refused the request" in notes_of(told)
@@ -158,15 +159,15 @@ async def test_an_estimate_is_called_one(sandbox: Sandbox, base_url: str) -> Non
     body = '{"data": {"price": "0.28", "estimated": true}}'
     sandbox.script(Fault(endpoint="calculate", action="status", status=200, body=body))
 
-    async with studio_at(base_url) as studio:
-        assert "an estimate" in notes_of(await rehearsed(studio))
+    async with service_at(base_url) as service:
+        assert "an estimate" in notes_of(await rehearsed(service))
 
 
 async def test_a_dry_run_says_whom_the_call_would_join(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
-    async with studio_at(base_url, directory=tmp_path, budget="0.30") as studio:
-        made = await made_by(studio.animate_image(ROCKET, deadline=NOW))
-        joining = await rehearsed(studio, ROCKET)
-        another = await rehearsed(studio, ROCKET, take=2)
+    async with service_at(base_url, directory=tmp_path, budget="0.30") as service:
+        made = await made_by(service.animate_image(ROCKET, deadline=NOW))
+        joining = await rehearsed(service, ROCKET)
+        another = await rehearsed(service, ROCKET, take=2)
 
     assert joining.reused is True
     assert joining.prediction_id is None
@@ -186,14 +187,14 @@ async def test_a_dry_run_knows_of_a_request_on_its_way_and_of_one_that_was_lost(
         Fault(endpoint="generate", action="reset_before"), Fault(endpoint="upload", action="delay", seconds=9)
     )
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(SubmissionUnknown):
-            await made_by(studio.animate_image(REMOTE, deadline=NOW))
-        lost = await rehearsed(studio)
+            await made_by(service.animate_image(REMOTE, deadline=NOW))
+        lost = await rehearsed(service)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(made_by, studio.animate_image(ROCKET, deadline=NOW))
+            tasks.start_soon(made_by, service.animate_image(ROCKET, deadline=NOW))
             await until(lambda: "upload" in sent(sandbox))
-            coming = await rehearsed(studio, ROCKET)
+            coming = await rehearsed(service, ROCKET)
             tasks.cancel_scope.cancel()
 
     assert f"was sent at {datetime.now(UTC):%Y-%m-%d}" in notes_of(lost)
@@ -208,7 +209,7 @@ async def test_the_text_and_the_data_of_a_dry_run_both_say_everything(
     if not priced:
         sandbox.script(Fault(endpoint="calculate", action="status", status=404))
     arguments = {"image": ROCKET, "prompt": "wind über alles", "dry_run": "true", "wait_seconds": 60}
-    async with Client(build_server(lambda: studio_at(base_url, budget="5"))) as client:
+    async with Client(build_server(lambda: service_at(base_url, budget="5"))) as client:
         result = await client.call_tool("animate_image", arguments)
         schema = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}["animate_image"]
 
@@ -234,12 +235,12 @@ async def test_the_text_and_the_data_of_a_dry_run_both_say_everything(
 
 async def test_fit_is_tried_in_a_dry_run_and_makes_another_request(sandbox: Sandbox, base_url: str) -> None:
     wide = "data:;base64," + base64.b64encode(wide_png()).decode()
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(InvalidPicture, match='fit "crop"'):
-            await rehearsed(studio, wide)
+            await rehearsed(service, wide)
         with pytest.raises(InvalidInput, match="fit is for pictures that are uploaded"):
-            await rehearsed(studio, REMOTE, fit=Fit.PAD)
-        notes = [" ".join((await rehearsed(studio, wide, fit=fit)).notes or ()) for fit in (Fit.PAD, Fit.CROP)]
+            await rehearsed(service, REMOTE, fit=Fit.PAD)
+        notes = [" ".join((await rehearsed(service, wide, fit=fit)).notes or ()) for fit in (Fit.PAD, Fit.CROP)]
     assert "Padded with black from 1000 x 320 to 1000 x 401 px" in notes[0]
     assert "Cropped to its middle from 1000 x 320 to 799 x 320 px" in notes[1]
     assert sandbox.submissions == []

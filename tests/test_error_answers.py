@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 from mcp import Client
 
-from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, ROCKET, studio_at, text_of
+from atlascloud_video_mcp.server.server import build_server
+from kit import CANARY, REMOTE, ROCKET, service_at, text_of
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ VALID = "Only the look at prediction p1 failed: the prediction stays valid; do n
 
 @asynccontextmanager
 async def client_of(base_url: str, key: str | None = CANARY) -> AsyncGenerator[Client, None]:
-    async with Client(build_server(lambda: studio_at(base_url, key=key))) as client:
+    async with Client(build_server(lambda: service_at(base_url, key=key))) as client:
         yield client
 
 

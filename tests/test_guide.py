@@ -8,12 +8,12 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, TextContent, TextResourceContents
 
-from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.server.server import build_server
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.service.service import VideoService
 
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
 GUIDE = "guide://animate-photo"
@@ -36,7 +36,7 @@ COMMANDS = [
 ]
 
 
-def nobody_opens() -> AbstractAsyncContextManager[Studio]:
+def nobody_opens() -> AbstractAsyncContextManager[VideoService]:
     raise AssertionError("neither key nor network nor disk is needed for this")
 
 

@@ -18,11 +18,11 @@ import anyio
 import pytest
 from mcp.types import version
 
-from atlascloud_video_mcp.server import build_server
 from atlascloud_video_mcp.server.recording import main, record, shared
+from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
-from atlascloud_video_mcp.stdio.opening import FILE, HANDSHAKES, MODERN, Opening, call_arrived, recorded
-from atlascloud_video_mcp.stdio.pipe import Line
+from atlascloud_video_mcp.server.stdio.opening import FILE, HANDSHAKES, MODERN, Opening, call_arrived, recorded
+from atlascloud_video_mcp.server.stdio.pipe import Line
 from kit import CANARY, REMOTE, handed_on, until
 
 if TYPE_CHECKING:
@@ -723,4 +723,4 @@ def test_who_never_calls_pays_for_nothing(tmp_path: Path) -> None:
     tops = {name.partition(".")[0] for name in modules}
     assert not tops & {"mcp", "mcp_types", "pydantic", "anyio", "asyncio", "httpx", "PIL", "argparse", "logging", "ssl"}
     ours = {name.split(".")[1] for name in modules if name.startswith("atlascloud_video_mcp.")}
-    assert ours == {"__main__", "errors", "exits", "settings", "stdio", "wiring"}
+    assert ours == {"__main__", "app", "errors", "network", "server", "settings"}

@@ -17,9 +17,9 @@ from anyio import to_thread
 from mcp import Client, MCPError
 
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.log_lines import PlainLines
-from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, ROCKET, studio_at
+from atlascloud_video_mcp.server.server import build_server
+from atlascloud_video_mcp.text import PlainLines
+from kit import CANARY, REMOTE, ROCKET, service_at
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ async def told(base_url: str, directory: Path) -> Iterator[tuple[str, int]]:
     async def progress(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 - the SDK's
         found.append((message or "", 300))
 
-    server = build_server(lambda: studio_at(base_url, directory=directory, online=True, history_patience=0))
+    server = build_server(lambda: service_at(base_url, directory=directory, online=True, history_patience=0))
     async with Client(server) as client:
         for name, arguments in CALLS:
             result = await client.call_tool(name, arguments, progress_callback=progress)

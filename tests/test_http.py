@@ -15,9 +15,7 @@ import httpx
 import pytest
 import trustme
 
-from atlascloud_video_mcp.clips import CannotSave, ClipSaver
-from atlascloud_video_mcp.errors import RequestRefused, SettingsError
-from atlascloud_video_mcp.http import (
+from atlascloud_video_mcp.cloud.http import (
     CLIP_HOSTS,
     Elsewhere,
     Hosts,
@@ -28,6 +26,8 @@ from atlascloud_video_mcp.http import (
     read_body,
     same_origin,
 )
+from atlascloud_video_mcp.errors import RequestRefused, SettingsError
+from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
 from atlascloud_video_mcp.network import address_in, is_public
 from clips_kit import HASTY, Files, answer, everything, files, film, saver
 from kit import CANARY, cloud_at

@@ -12,16 +12,16 @@ from mcp import Client
 from mcp.types import Implementation
 
 from atlascloud_video_mcp.errors import NotAllowed, OutOfTime, SubmissionUnknown
-from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
-from atlascloud_video_mcp.server import build_server
-from kit import REMOTE, ROCKET, requests_to, result_of, studio_at, text_of, until
+from atlascloud_video_mcp.server.server import build_server
+from atlascloud_video_mcp.service.results import Prediction, SavedVideo, Upload
+from kit import REMOTE, ROCKET, requests_to, result_of, service_at, text_of, until
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from atlascloud_video_mcp.studio import Step
+    from atlascloud_video_mcp.service.steps import Step
     from scripted_sandbox import Sandbox
 
 NOW = 0.0
@@ -43,13 +43,13 @@ async def test_an_upload_that_outlasts_its_call_goes_on_and_the_same_call_submit
 ) -> None:
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=5))
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(
             OutOfTime, match=r"Uploading rocket.jpg \(.* of \d+ kB\): no result yet\. Nothing was submitted"
         ):
-            await result_of(studio.animate_image(ROCKET, deadline=NOW, answer_by=anyio.current_time() + 2.5))
+            await result_of(service.animate_image(ROCKET, deadline=NOW, answer_by=anyio.current_time() + 2.5))
         assert sandbox.submissions == []
-        clip = await prediction_of(studio.animate_image(ROCKET, deadline=NOW))
+        clip = await prediction_of(service.animate_image(ROCKET, deadline=NOW))
 
     assert not clip.reused
     assert requests_to(sandbox, "upload") == 1
@@ -59,12 +59,12 @@ async def test_an_upload_that_outlasts_its_call_goes_on_and_the_same_call_submit
 async def test_an_upload_goes_on_when_its_call_is_cancelled_and_spends_nothing(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.5))
 
-    async with studio_at(base_url) as studio:
-        async with aclosing(studio.upload_image(ROCKET)) as steps:
+    async with service_at(base_url) as service:
+        async with aclosing(service.upload_image(ROCKET)) as steps:
             async for step in steps:
                 if step.message.startswith("Uploading"):
                     break
-        upload = await result_of(studio.upload_image(ROCKET))
+        upload = await result_of(service.upload_image(ROCKET))
 
     assert isinstance(upload, Upload)
     assert requests_to(sandbox, "upload") == 1
@@ -75,10 +75,10 @@ async def test_calls_with_the_same_picture_at_the_same_time_share_its_upload(san
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.3))
     made: list[Prediction] = []
 
-    async with studio_at(base_url) as studio, anyio.create_task_group() as tasks:
+    async with service_at(base_url) as service, anyio.create_task_group() as tasks:
 
         async def animate(prompt: str) -> None:
-            made.append(await prediction_of(studio.animate_image(ROCKET, prompt=prompt, deadline=NOW)))
+            made.append(await prediction_of(service.animate_image(ROCKET, prompt=prompt, deadline=NOW)))
 
         for number in range(4):
             tasks.start_soon(animate, f"wind {number}")
@@ -97,27 +97,27 @@ async def test_a_shared_upload_that_fails_is_told_to_all_and_tried_anew_by_the_n
     )
     failures: list[Exception] = []
 
-    async with studio_at(base_url) as studio, anyio.create_task_group() as tasks:
+    async with service_at(base_url) as service, anyio.create_task_group() as tasks:
 
         async def upload() -> None:
             try:
-                await result_of(studio.upload_image(ROCKET))
+                await result_of(service.upload_image(ROCKET))
             except NotAllowed as error:
                 failures.append(error)
 
         tasks.start_soon(upload)
         tasks.start_soon(upload)
         await until(lambda: len(failures) == 2)
-        await result_of(studio.upload_image(ROCKET))
+        await result_of(service.upload_image(ROCKET))
 
 
 async def test_closing_the_studio_ends_an_upload_that_nobody_waits_for(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=3))
 
     with anyio.fail_after(2.5):
-        async with studio_at(base_url) as studio:
+        async with service_at(base_url) as service:
             with pytest.raises(OutOfTime):
-                await result_of(studio.upload_image(ROCKET, answer_by=soon()))
+                await result_of(service.upload_image(ROCKET, answer_by=soon()))
 
 
 async def test_a_paid_request_that_outlasts_its_call_keeps_its_id_and_is_joined(
@@ -125,10 +125,10 @@ async def test_a_paid_request_that_outlasts_its_call_keeps_its_id_and_is_joined(
 ) -> None:
     sandbox.script(Fault(endpoint="generate", action="delay_after", seconds=1.5))
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(OutOfTime, match="may be running and paid; calling again joins it and does not pay twice"):
-            await result_of(studio.animate_image(REMOTE, deadline=NOW, answer_by=soon()))
-        clip = await prediction_of(studio.animate_image(REMOTE, deadline=NOW))
+            await result_of(service.animate_image(REMOTE, deadline=NOW, answer_by=soon()))
+        clip = await prediction_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert clip.reused
     assert [prediction_id for prediction_id, _ in sandbox.accepted] == [clip.prediction_id]
@@ -139,11 +139,11 @@ async def test_a_lost_answer_is_searched_for_after_its_call_was_answered(sandbox
         Fault(endpoint="generate", action="reset_after"), Fault(endpoint="history", action="delay", seconds=1)
     )
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(OutOfTime, match="looking for the submission in the account's history: no result yet"):
-            await result_of(studio.animate_image(REMOTE, deadline=NOW, answer_by=soon()))
+            await result_of(service.animate_image(REMOTE, deadline=NOW, answer_by=soon()))
         await until(lambda: requests_to(sandbox, "prediction"))
-        clip = await prediction_of(studio.animate_image(REMOTE, deadline=NOW))
+        clip = await prediction_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert clip.reused
     assert clip.notes
@@ -155,28 +155,28 @@ async def test_the_verdict_on_an_earlier_lost_submission_comes_before_the_time_i
 ) -> None:
     sandbox.script(Fault(endpoint="generate", action="reset_before"))
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         for _ in range(2):
             with pytest.raises(SubmissionUnknown):
-                await result_of(studio.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.8))
+                await result_of(service.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.8))
 
 
 async def test_a_look_that_outlasts_its_call_leaves_the_id_valid(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="prediction", action="delay", seconds=2, times=2))
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(OutOfTime, match=r"Looking at prediction p1: no result yet\. The prediction stays valid"):
-            await result_of(studio.get_prediction("p1", deadline=NOW, answer_by=soon()))
+            await result_of(service.get_prediction("p1", deadline=NOW, answer_by=soon()))
 
 
 async def test_a_look_that_outlasts_its_call_is_answered_with_what_is_known(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        clip = await prediction_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        clip = await prediction_of(service.animate_image(REMOTE, deadline=NOW))
     sandbox.script(Fault(endpoint="prediction", action="delay", seconds=2, times=2))
 
-    async with studio_at(base_url, directory=tmp_path) as restarted:
+    async with service_at(base_url, directory=tmp_path) as restarted:
         seen = await prediction_of(restarted.get_prediction(clip.prediction_id, deadline=NOW, answer_by=soon()))
 
     assert (seen.prediction_id, seen.status) == (clip.prediction_id, "processing")
@@ -185,18 +185,18 @@ async def test_a_look_that_outlasts_its_call_is_answered_with_what_is_known(
 async def test_saving_that_outlasts_its_call_goes_on_and_is_found_by_the_same_call(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url) as studio:
-        clip = await prediction_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url) as service:
+        clip = await prediction_of(service.animate_image(REMOTE, deadline=NOW))
         sandbox.finish(clip.prediction_id)
-        await prediction_of(studio.get_prediction(clip.prediction_id, deadline=math.inf))
+        await prediction_of(service.get_prediction(clip.prediction_id, deadline=math.inf))
         sandbox.script(Fault(endpoint="file", action="delay", seconds=1.5))
         with pytest.raises(OutOfTime, match=f"Saving the clip of prediction {clip.prediction_id}: no result yet"):
-            await result_of(studio.save_video(clip.prediction_id, str(tmp_path), answer_by=soon()))
+            await result_of(service.save_video(clip.prediction_id, str(tmp_path), answer_by=soon()))
         results: list[object] = []
         async with anyio.create_task_group() as tasks:
 
             async def save(prediction_id: str) -> None:
-                results.append(await result_of(studio.save_video(prediction_id, str(tmp_path))))
+                results.append(await result_of(service.save_video(prediction_id, str(tmp_path))))
 
             tasks.start_soon(save, clip.prediction_id)
             tasks.start_soon(save, f" {clip.prediction_id}")
@@ -210,7 +210,7 @@ async def test_a_host_of_little_patience_is_answered_while_a_picture_is_still_up
     sandbox: Sandbox, base_url: str
 ) -> None:
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=6))
-    server, openai_agents = build_server(lambda: studio_at(base_url)), Implementation(name="mcp", version="0.1.0")
+    server, openai_agents = build_server(lambda: service_at(base_url)), Implementation(name="mcp", version="0.1.0")
 
     async with Client(server, client_info=openai_agents, read_timeout_seconds=5) as client:
         late = await client.call_tool("animate_image", {"image": ROCKET})

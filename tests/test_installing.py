@@ -17,17 +17,17 @@ import pytest
 from ruamel.yaml import YAML
 
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.clients import client_called as client_called_by_itself
+from atlascloud_video_mcp.cli.install.clients import CLIENTS, client_called
+from atlascloud_video_mcp.cli.install.edits import entry_in
+from atlascloud_video_mcp.cli.install.person import Terminal
+from atlascloud_video_mcp.cli.install.problems import CannotInstall
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, SettingsError
-from atlascloud_video_mcp.installing.clients import CLIENTS, client_called
-from atlascloud_video_mcp.installing.edits import entry_in
-from atlascloud_video_mcp.installing.person import Terminal
-from atlascloud_video_mcp.installing.problems import CannotInstall
+from atlascloud_video_mcp.server.host_limits import client_called as client_called_by_itself
 from installing_kit import Somebody, config_of, machine_at, prepared, run
 from kit import CANARY
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.installing.clients import Client
+    from atlascloud_video_mcp.cli.install.clients import Client
 
 EACH_CLIENT = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 PLACES = {

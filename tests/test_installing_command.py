@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from atlascloud_video_mcp.installing.clients import CLIENTS
-from atlascloud_video_mcp.installing.command import own_command
-from atlascloud_video_mcp.installing.edits import entry_in
-from atlascloud_video_mcp.installing.machine import Machine
+from atlascloud_video_mcp.cli.install.clients import CLIENTS
+from atlascloud_video_mcp.cli.install.command import own_command
+from atlascloud_video_mcp.cli.install.edits import entry_in
+from atlascloud_video_mcp.cli.install.machine import Machine
 from installing_kit import machine_at, run
 
 INITIALIZE = {

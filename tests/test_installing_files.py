@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from atlascloud_video_mcp.installing.files import copies_of, read_file, write_file
-from atlascloud_video_mcp.installing.problems import CannotInstall
+from atlascloud_video_mcp.cli.install.files import copies_of, read_file, write_file
+from atlascloud_video_mcp.cli.install.problems import CannotInstall
 from installing_kit import NOW
 
 root_only = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")

@@ -11,8 +11,8 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as some
 
-from atlascloud_video_mcp.installing.formats import JSON, JSONC, TOML, YAML, Format
-from atlascloud_video_mcp.installing.problems import CannotInstall, Unreadable
+from atlascloud_video_mcp.cli.install.formats import JSON, JSONC, TOML, YAML, Format
+from atlascloud_video_mcp.cli.install.problems import CannotInstall, Unreadable
 
 KEYS = ("servers", "ours")
 OURS = {"command": "/a: b", "args": [], "env": {"K": "v"}, "timeout": 600}

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.doctor import clients as doctors_clients
-from atlascloud_video_mcp.doctor.findings import State
-from atlascloud_video_mcp.doctor.situation import situation
+from atlascloud_video_mcp.cli.doctor import clients as doctors_clients
+from atlascloud_video_mcp.cli.doctor.findings import State
+from atlascloud_video_mcp.cli.doctor.situation import situation
+from atlascloud_video_mcp.cli.install.clients import CLIENTS, client_called
+from atlascloud_video_mcp.cli.install.edits import entry_in
+from atlascloud_video_mcp.cli.install.files import copies_of
+from atlascloud_video_mcp.cli.install.problems import CannotInstall
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput
-from atlascloud_video_mcp.installing.clients import CLIENTS, client_called
-from atlascloud_video_mcp.installing.edits import entry_in
-from atlascloud_video_mcp.installing.files import copies_of
-from atlascloud_video_mcp.installing.problems import CannotInstall
 from installing_kit import Somebody, machine_at, prepared, run
 from kit import CANARY
 

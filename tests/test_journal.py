@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.journal import Claim, Entry, Journal, Stage
-from atlascloud_video_mcp.predictions import Report
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal import Journal, Stage, schema
-from atlascloud_video_mcp.predictions import Report
 
 if TYPE_CHECKING:
     from pathlib import Path

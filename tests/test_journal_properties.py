@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import OverBudget
-from atlascloud_video_mcp.journal import Journal, PriceNeeded, Stage, Terms
-from atlascloud_video_mcp.predictions import Report, Status
+from atlascloud_video_mcp.journal import Journal, PriceNeeded, SpendingRequest, Stage
 
 PROCESSES = st.integers(0, 1)
 PRICES = st.sampled_from([None, "0.30", "0.40"])
@@ -34,7 +34,7 @@ ACCOUNTS = {"a": "one", "b": "one", "c": "another"}  # by key
 
 
 @dataclass
-class Known:
+class ModelRules:
     """What the model holds of one intent."""
 
     intent_id: str
@@ -64,11 +64,11 @@ class Model:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.journals = [Journal(directory), Journal(directory)]
-        self.known: list[Known] = []
+        self.known: list[ModelRules] = []
         self.revived = False
         """Whether one that was given up was sent all the same, which our program does not do."""
 
-    def expected(self, key: str, take: int) -> Known | None:
+    def expected(self, key: str, take: int) -> ModelRules | None:
         """The newest that blocks; a dead owner's entries are settled up to there."""
         for each in [each for each in reversed(self.known) if (each.key, each.take) == (key, take)]:
             if each.owner not in self.journals and each.stage is Stage.INTENDED:
@@ -88,7 +88,7 @@ class Model:
 
     async def claim(self, process: int, key: str, take: int, price: str | None) -> None:
         journal = self.journals[process]
-        terms = Terms(ACCOUNTS[key], Decimal(price) if price else None, BUDGET)
+        terms = SpendingRequest(ACCOUNTS[key], Decimal(price) if price else None, BUDGET)
         expected = self.expected(key, take)
         if expected is None and (price is None or self.spent() + Decimal(price) > BUDGET):
             with pytest.raises(OverBudget if price else PriceNeeded):
@@ -97,7 +97,7 @@ class Model:
         claim = await journal.claim(key, take, terms=terms)
         assert claim.won is (expected is None)
         if expected is None:
-            self.known.append(Known(claim.entry.intent_id, key, take, journal, Decimal(price or 0)))
+            self.known.append(ModelRules(claim.entry.intent_id, key, take, journal, Decimal(price or 0)))
         else:
             assert (claim.entry.intent_id, claim.entry.stage) == (expected.intent_id, expected.stage)
             assert claim.entry.mine is (expected.owner is journal)
@@ -121,7 +121,7 @@ class Model:
                 known.status = Status(action)
                 known.billed = Decimal(price) if price else None
 
-    async def before_the_id(self, action: str, journal: Journal, known: Known) -> None:
+    async def before_the_id(self, action: str, journal: Journal, known: ModelRules) -> None:
         self.revived |= known.stage in {Stage.REFUSED, Stage.ABANDONED} and action in {"submitted", "unknown"}
         if action == "sending":
             may_be_sent = known.stage is Stage.INTENDED and known.owner is journal

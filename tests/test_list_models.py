@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 from mcp import Client
 
-from atlascloud_video_mcp.quoting import in_marks
-from atlascloud_video_mcp.server import build_server
-from kit import FAST, PRO, STANDARD, catalogue_of, cloud_at, studio_at, text_of
+from atlascloud_video_mcp.server.server import build_server
+from atlascloud_video_mcp.text import in_marks
+from kit import FAST, PRO, STANDARD, catalogue_of, cloud_at, service_at, text_of
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def client_of(base_url: str, *, patience: float = 20, model: str = STANDAR
     """A client of a server without a key."""
     async with cloud_at(base_url, key=None) as cloud:
         catalogue = catalogue_of(cloud, patience=patience)
-        server = build_server(lambda: studio_at(base_url, key=None, catalogue=catalogue, model=model))
+        server = build_server(lambda: service_at(base_url, key=None, catalogue=catalogue, model=model))
         async with Client(server, raise_exceptions=True) as client:
             yield client
 
@@ -170,7 +170,7 @@ async def test_a_list_that_cannot_be_renewed_is_shown_with_its_age(sandbox: Sand
     now = [1e9]
     async with cloud_at(base_url, key=None) as cloud:
         catalogue = catalogue_of(cloud, clock=lambda: now[0])
-        server = build_server(lambda: studio_at(base_url, key=None, catalogue=catalogue))
+        server = build_server(lambda: service_at(base_url, key=None, catalogue=catalogue))
         async with Client(server) as client:
             await found(client)
             now[0] += 86_400

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atlascloud_video_mcp.catalogue import ANY_PICTURE, Parameter, local_pictures
-from atlascloud_video_mcp.catalogue.local_pictures import takes_pictures
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
-from atlascloud_video_mcp.predictions import DryRun, Prediction
-from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, result_of, studio_at
+from atlascloud_video_mcp.models import ANY_PICTURE, Parameter, local_pictures
+from atlascloud_video_mcp.models.local_pictures import takes_pictures
+from atlascloud_video_mcp.service.results import DryRun, Prediction
+from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, result_of, service_at
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.service.service import VideoService
 
 FRAMES = "meridian/frames-1/image-to-video"
 COFFEE = str(PHOTOS / "coffee.png")
@@ -31,9 +31,9 @@ TEXT = {"type": ["string"]}
 LIST = {"type": ["array"], "items": TEXT}
 
 
-async def made(studio: Studio, image: str = REMOTE, **parameters: Any) -> Prediction | DryRun:  # noqa: ANN401 - of a model
+async def made(service: VideoService, image: str = REMOTE, **parameters: Any) -> Prediction | DryRun:  # noqa: ANN401 - of a model
     dry_run = parameters.pop("dry_run", False)
-    steps = studio.animate_image(image, model=FRAMES, parameters=parameters, deadline=0.0, dry_run=dry_run)
+    steps = service.animate_image(image, model=FRAMES, parameters=parameters, deadline=0.0, dry_run=dry_run)
     result = await result_of(steps)
     assert isinstance(result, Prediction | DryRun)
     return result
@@ -44,8 +44,8 @@ def uploads(sandbox: Sandbox) -> int:
 
 
 async def test_a_last_frame_on_this_machine_is_uploaded_and_named_by_its_url(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url, online=True) as studio:
-        await made(studio, ROCKET, last_frame_image=f"'{COFFEE}'", seed=1)
+    async with service_at(base_url, online=True) as service:
+        await made(service, ROCKET, last_frame_image=f"'{COFFEE}'", seed=1)
 
     body = sandbox.submissions[0]
     assert uploads(sandbox) == 2
@@ -55,8 +55,8 @@ async def test_a_last_frame_on_this_machine_is_uploaded_and_named_by_its_url(san
 
 
 async def test_the_same_picture_in_both_places_is_uploaded_once(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url, online=True) as studio:
-        await made(studio, ROCKET, last_frame_image=ROCKET)
+    async with service_at(base_url, online=True) as service:
+        await made(service, ROCKET, last_frame_image=ROCKET)
 
     assert uploads(sandbox) == 1
     body = sandbox.submissions[0]
@@ -67,16 +67,16 @@ async def test_a_dry_run_checks_the_last_frame_and_uploads_nothing(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "a.png").write_text("no picture")
-    async with studio_at(base_url, online=True) as studio:
-        told = await made(studio, last_frame_image=COFFEE, dry_run=True)
+    async with service_at(base_url, online=True) as service:
+        told = await made(service, last_frame_image=COFFEE, dry_run=True)
         assert isinstance(told, DryRun)
         assert told.request
         assert told.request["last_frame_image"] == "(upload of coffee.png)"
         with pytest.raises(InvalidPicture, match=r"^last_frame_image: It is not a picture"):
-            await made(studio, last_frame_image=str(tmp_path / "a.png"), dry_run=True)
+            await made(service, last_frame_image=str(tmp_path / "a.png"), dry_run=True)
         assert uploads(sandbox) == 0
-        await made(studio, last_frame_image=COFFEE)
-        told = await made(studio, last_frame_image=COFFEE, dry_run=True)
+        await made(service, last_frame_image=COFFEE)
+        told = await made(service, last_frame_image=COFFEE, dry_run=True)
         assert isinstance(told, DryRun)
         assert told.request == sandbox.submissions[0]
 
@@ -86,11 +86,11 @@ async def test_a_request_is_the_same_by_the_bytes_of_its_last_frame(
 ) -> None:
     copy = shutil.copy(COFFEE, tmp_path / "copy.png")
     inline = f"data:image/png;base64,{base64.b64encode(COFFEE_BYTES).decode()}"
-    async with studio_at(base_url, online=True) as studio:
+    async with service_at(base_url, online=True) as service:
         for again in (COFFEE, str(copy), inline):
-            await made(studio, last_frame_image=again)
+            await made(service, last_frame_image=again)
         assert len(sandbox.submissions) == 1
-        await made(studio, last_frame_image=ROCKET)
+        await made(service, last_frame_image=ROCKET)
 
     assert len(sandbox.submissions) == 2
 
@@ -109,9 +109,9 @@ async def test_a_request_is_the_same_by_the_bytes_of_its_last_frame(
 async def test_a_last_frame_that_cannot_be_taken_is_refused_by_name_and_nothing_is_sent(
     sandbox: Sandbox, base_url: str, last: str, said: str
 ) -> None:
-    async with studio_at(base_url, online=True) as studio:
+    async with service_at(base_url, online=True) as service:
         with pytest.raises(InvalidInput, match=said):
-            await made(studio, ROCKET, last_frame_image=last)
+            await made(service, ROCKET, last_frame_image=last)
 
     assert uploads(sandbox) == 0
     assert sandbox.submissions == []
@@ -120,9 +120,9 @@ async def test_a_last_frame_that_cannot_be_taken_is_refused_by_name_and_nothing_
 async def test_a_last_frame_outside_the_allowed_directories_is_refused(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, online=True, allowed_dirs=[tmp_path]) as studio:
+    async with service_at(base_url, online=True, allowed_dirs=[tmp_path]) as service:
         with pytest.raises(InvalidPicture, match=r"last_frame_image: .*lies outside"):
-            await made(studio, last_frame_image=COFFEE)
+            await made(service, last_frame_image=COFFEE)
 
     assert sandbox.submissions == []
 
@@ -131,8 +131,8 @@ async def test_what_was_changed_in_a_further_picture_is_noted_with_its_name(base
     from PIL import Image  # noqa: PLC0415 - this test's alone
 
     Image.linear_gradient("L").resize((400, 400)).save(tmp_path / "cat.webp")
-    async with studio_at(base_url, online=True) as studio:
-        told = await made(studio, ROCKET, last_frame_image=str(tmp_path / "cat.webp"))
+    async with service_at(base_url, online=True) as service:
+        told = await made(service, ROCKET, last_frame_image=str(tmp_path / "cat.webp"))
 
     assert any(note.startswith("last_frame_image: Converted from WebP") for note in told.notes or ())
 
@@ -142,9 +142,9 @@ async def test_references_in_a_list_are_uploaded_each_in_its_place(sandbox: Sand
     body = json.dumps({"components": {"schemas": {"Input": schema}}})
     sandbox.script(Fault(endpoint="schema", action="status", status=200, body=body, times=9))
     listed = {"reference_images": [COFFEE, REMOTE, ROCKET]}
-    async with studio_at(base_url, online=True) as studio:
+    async with service_at(base_url, online=True) as service:
         told = await result_of(
-            studio.animate_image(REMOTE, model=STANDARD, parameters=listed, deadline=0.0, dry_run=True)
+            service.animate_image(REMOTE, model=STANDARD, parameters=listed, deadline=0.0, dry_run=True)
         )
 
     assert isinstance(told, DryRun)

@@ -15,7 +15,7 @@ import pytest
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.wiring import nothing_is_garbage
+from atlascloud_video_mcp.app import gc_frozen
 from kit import FAST, PHOTOS, PRO, STANDARD
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def test_a_demo_that_fails_says_why_and_leaves_nothing(
 
 def test_a_start_looks_for_no_garbage_and_what_it_made_is_never_searched() -> None:
     try:
-        with nothing_is_garbage():
+        with gc_frozen():
             assert not gc.isenabled()
             made: list[object] = [[]]
         assert gc.isenabled()

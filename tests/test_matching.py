@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from atlascloud_video_mcp.records import Record
-from atlascloud_video_mcp.studio.matching import matches
+from atlascloud_video_mcp.cloud.reports import Record
+from atlascloud_video_mcp.service.matching import matches
 
 ASKED = {"model": "m", "image": "https://x.example/a.jpg", "enable_prompt_expansion": True, "duration": 6}
 

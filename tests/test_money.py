@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from atlascloud_video_mcp.clients import client_called
 from atlascloud_video_mcp.errors import (
     AtlasError,
     BalanceTooLow,
@@ -29,15 +28,16 @@ from atlascloud_video_mcp.errors import (
     SubmissionUnknown,
 )
 from atlascloud_video_mcp.journal import Journal, Stage
-from atlascloud_video_mcp.predictions import Prediction, SavedVideo
 from atlascloud_video_mcp.server.answers import prediction_answer
-from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, studio_at, text_of, until
+from atlascloud_video_mcp.server.host_limits import client_called
+from atlascloud_video_mcp.service.results import Prediction, SavedVideo
+from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from atlascloud_video_mcp.studio import Step
+    from atlascloud_video_mcp.service.steps import Step
 
 NOW = 0.0
 LATER = 1e12
@@ -122,9 +122,9 @@ async def test_an_accepted_submission_whose_answer_is_lost_is_found_and_paid_onc
 ) -> None:
     sandbox.script(fault)
 
-    async with studio_at(base_url, directory=tmp_path, patience=patience_for(fault)) as studio:
-        found = await last_of(studio.animate_image(ROCKET, prompt="wind", deadline=NOW))
-    async with studio_at(base_url, directory=tmp_path) as restarted:
+    async with service_at(base_url, directory=tmp_path, patience=patience_for(fault)) as service:
+        found = await last_of(service.animate_image(ROCKET, prompt="wind", deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as restarted:
         again = await last_of(restarted.animate_image(ROCKET, prompt="wind", deadline=NOW))
         seen = await last_of(restarted.get_prediction(found.prediction_id, deadline=NOW))
 
@@ -142,10 +142,10 @@ async def test_a_submission_that_never_arrived_stays_unknown_and_another_take_is
 ) -> None:
     sandbox.script(fault)
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with service_at(base_url, directory=tmp_path) as service:
         with pytest.raises(SubmissionUnknown, match="only another take"):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
-    async with studio_at(base_url, directory=tmp_path) as restarted:
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as restarted:
         with pytest.raises(SubmissionUnknown, match=r"An identical request was sent at .* only another take"):
             await last_of(restarted.animate_image(REMOTE, deadline=LATER))
         assert sandbox.submissions == []
@@ -163,11 +163,11 @@ async def test_a_refused_submission_is_free_and_may_be_called_again(
 ) -> None:
     sandbox.script(fault)
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with service_at(base_url, directory=tmp_path) as service:
         with pytest.raises(kind):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
         assert sandbox.submissions == []
-        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert not made.reused
     assert len(sandbox.submissions) == 1
@@ -179,10 +179,10 @@ async def test_a_passing_fault_elsewhere_costs_nothing_but_time(
 ) -> None:
     sandbox.script(fault)
 
-    async with studio_at(base_url, directory=tmp_path, patience=patience_for(fault)) as studio:
-        submitted = await last_of(studio.animate_image(ROCKET, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path, patience=patience_for(fault)) as service:
+        submitted = await last_of(service.animate_image(ROCKET, deadline=NOW))
         sandbox.finish(submitted.prediction_id)
-        clip = await last_of(studio.get_prediction(submitted.prediction_id, deadline=LATER))
+        clip = await last_of(service.get_prediction(submitted.prediction_id, deadline=LATER))
 
     assert clip.status == "completed"
     assert len(sandbox.submissions) == 1
@@ -191,10 +191,10 @@ async def test_a_passing_fault_elsewhere_costs_nothing_but_time(
 async def test_a_submission_that_cannot_have_left_may_be_called_again(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with service_at(base_url, directory=tmp_path) as service:
         with sandbox.refusing(), pytest.raises(ServiceUnavailable, match="Nothing was submitted or paid"):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
-        assert not (await last_of(studio.animate_image(REMOTE, deadline=NOW))).reused
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
+        assert not (await last_of(service.animate_image(REMOTE, deadline=NOW))).reused
 
     assert len(sandbox.submissions) == 1
 
@@ -204,11 +204,11 @@ async def test_a_history_that_lags_is_searched_with_patience(tmp_path: Path) -> 
     sandbox.script(Fault(endpoint="generate", action="reset_after"))
 
     with sandbox.running() as base_url:
-        async with studio_at(base_url, directory=tmp_path) as studio:
+        async with service_at(base_url, directory=tmp_path) as service:
             with pytest.raises(SubmissionUnknown):
-                await last_of(studio.animate_image(REMOTE, deadline=LATER))
+                await last_of(service.animate_image(REMOTE, deadline=LATER))
             sandbox.show_history()
-            joined = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            joined = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert joined.reused
     assert len(sandbox.submissions) == 1
@@ -220,8 +220,8 @@ async def test_clocks_that_differ_do_not_hide_a_submission(tmp_path: Path, skew:
     sandbox.script(Fault(endpoint="generate", action="reset_after"))
 
     with sandbox.running() as base_url:
-        async with studio_at(base_url, directory=tmp_path) as studio:
-            found = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        async with service_at(base_url, directory=tmp_path) as service:
+            found = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert found.prediction_id == sandbox.accepted[0][0]
 
@@ -232,17 +232,17 @@ async def test_a_history_that_cannot_be_read_leaves_it_unknown(sandbox: Sandbox,
         Fault(endpoint="history", action="status", status=404, times=99),
     )
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
 
 
 async def test_a_row_of_long_ago_or_of_another_request_is_not_taken_for_ours(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        known = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url) as service:
+        known = await last_of(service.animate_image(REMOTE, deadline=NOW))
         sandbox.script(Fault(endpoint="generate", action="reset_before"))
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, take=2, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, take=2, deadline=NOW))
         rows = [
             {"ID": "old", "createdAt": 1, "requestBody": sandbox.submissions[0]},
             {"ID": "other", "requestBody": {"model": "m"}},
@@ -254,7 +254,7 @@ async def test_a_row_of_long_ago_or_of_another_request_is_not_taken_for_ours(san
             Fault(endpoint="history", action="status", status=200, body=body),
         )
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, take=3, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, take=3, deadline=NOW))
 
 
 async def test_identical_requests_at_the_same_moment_from_two_processes_pay_once(
@@ -262,8 +262,8 @@ async def test_identical_requests_at_the_same_moment_from_two_processes_pay_once
 ) -> None:
     made: list[Prediction] = []
     async with AsyncExitStack() as stack:
-        patient = [studio_at(base_url, directory=tmp_path, history_patience=60) for _ in range(2)]
-        studios = [await stack.enter_async_context(studio) for studio in patient]
+        patient = [service_at(base_url, directory=tmp_path, history_patience=60) for _ in range(2)]
+        studios = [await stack.enter_async_context(service) for service in patient]
 
         async def animate(number: int) -> None:
             made.append(await last_of(studios[number % 2].animate_image(ROCKET, prompt="wind", deadline=NOW)))
@@ -286,9 +286,9 @@ async def test_identical_requests_at_the_same_moment_from_two_processes_pay_once
 async def test_a_request_that_differs_is_a_clip_of_its_own(
     sandbox: Sandbox, base_url: str, change: dict[str, object]
 ) -> None:
-    async with studio_at(base_url) as studio:
-        await last_of(studio.animate_image(REMOTE, deadline=NOW))
-        other = await last_of(studio.animate_image(REMOTE, deadline=NOW, **change))  # type: ignore[arg-type]  # each of its own type
+    async with service_at(base_url) as service:
+        await last_of(service.animate_image(REMOTE, deadline=NOW))
+        other = await last_of(service.animate_image(REMOTE, deadline=NOW, **change))  # type: ignore[arg-type]  # each of its own type
 
     assert not other.reused
     assert len(sandbox.submissions) == 2
@@ -300,8 +300,8 @@ async def test_an_identical_request_that_never_gets_submitted_is_not_waited_for_
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=20, times=9))
 
     async with (
-        studio_at(base_url, directory=tmp_path, heartbeat=30) as first,
-        studio_at(base_url, directory=tmp_path) as second,
+        service_at(base_url, directory=tmp_path, heartbeat=30) as first,
+        service_at(base_url, directory=tmp_path) as second,
         aclosing(first.animate_image(ROCKET, deadline=LATER)) as steps,
     ):
         while "Uploading" not in (await anext(steps)).message:
@@ -319,12 +319,12 @@ async def test_a_lost_submission_is_found_behind_many_newer_ones(
         Fault(endpoint="generate", action="reset_after"), Fault(endpoint="history", action="status", status=404)
     )
 
-    async with studio_at(base_url, directory=tmp_path, history_patience=0) as studio:
+    async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, prompt="lost", deadline=NOW))
+            await last_of(service.animate_image(REMOTE, prompt="lost", deadline=NOW))
         for number in range(60):
-            await last_of(studio.animate_image(REMOTE, prompt=f"newer {number}", deadline=NOW))
-        joined = await last_of(studio.animate_image(REMOTE, prompt="lost", deadline=NOW))
+            await last_of(service.animate_image(REMOTE, prompt=f"newer {number}", deadline=NOW))
+        joined = await last_of(service.animate_image(REMOTE, prompt="lost", deadline=NOW))
 
     assert joined.prediction_id == sandbox.accepted[0][0]
     assert len(sandbox.submissions) == 61
@@ -337,9 +337,9 @@ async def test_a_history_without_end_is_not_read_for_ever(sandbox: Sandbox, base
         Fault(endpoint="history", action="status", status=200, body=rows, times=1000),
     )
 
-    async with studio_at(base_url, history_patience=0) as studio:
+    async with service_at(base_url, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert sum(request.endpoint == "history" for request in sandbox.received) == 20
 
@@ -351,17 +351,17 @@ async def test_a_request_without_a_prompt_is_not_taken_for_one_with_a_prompt(san
         Fault(endpoint="history", action="status", status=200, body=json.dumps({"data": {"items": [row]}})),
     )
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
 
 
 @pytest.mark.parametrize("status", [401, 403, 422])
 async def test_a_refused_look_does_not_end_the_watch_of_what_was_paid(
     sandbox: Sandbox, base_url: str, tmp_path: Path, status: int
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        first = await last_of(service.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
         sandbox.script(Fault(endpoint="prediction", action="status", status=status))
         before = polls(sandbox)
         await until(lambda: polls(sandbox) > before + 1)
@@ -372,10 +372,10 @@ async def test_a_refused_look_does_not_end_the_watch_of_what_was_paid(
 async def test_one_answer_of_not_found_after_a_restart_does_not_hide_a_prediction(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
     sandbox.script(Fault(endpoint="prediction", action="status", status=404))
-    async with studio_at(base_url, directory=tmp_path) as restarted:
+    async with service_at(base_url, directory=tmp_path) as restarted:
         seen = await last_of(restarted.get_prediction(first.prediction_id, deadline=NOW))
         sandbox.finish(first.prediction_id)
         clip = await last_of(restarted.get_prediction(first.prediction_id, deadline=LATER))
@@ -388,11 +388,11 @@ async def test_a_call_whose_time_is_up_while_the_clip_is_saved_gets_its_url(
 ) -> None:
     sandbox.script(Fault(endpoint="file", action="delay", seconds=1))
 
-    async with studio_at(base_url) as studio:
-        first = await last_of(studio.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
+    async with service_at(base_url) as service:
+        first = await last_of(service.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
         sandbox.finish(first.prediction_id)
-        seen = await last_of(studio.get_prediction(first.prediction_id, deadline=NOW))
-        saved = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
+        seen = await last_of(service.get_prediction(first.prediction_id, deadline=NOW))
+        saved = await last_of(service.get_prediction(first.prediction_id, deadline=LATER))
 
     assert seen.saved_path is None
     assert seen.saving is True
@@ -410,21 +410,21 @@ async def test_a_call_whose_time_is_up_while_the_clip_is_saved_gets_its_url(
 async def test_an_outage_at_the_first_look_at_a_foreign_prediction_is_told(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=8))
 
-    async with studio_at(base_url, heartbeat=0.01) as studio:
+    async with service_at(base_url, heartbeat=0.01) as service:
         with pytest.raises(ServiceUnavailable, match="do not submit again"):
-            await last_of(studio.get_prediction("p1", deadline=NOW))
+            await last_of(service.get_prediction("p1", deadline=NOW))
         await until(lambda: polls(sandbox) == 9)
 
 
 async def test_a_finished_clip_is_given_again_at_once_from_the_journal_and_saved_where_that_is_asked(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path / "state") as studio:
-        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path / "state") as service:
+        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
         sandbox.finish(first.prediction_id)
-        clip = await last_of(studio.animate_image(REMOTE, deadline=LATER))
+        clip = await last_of(service.animate_image(REMOTE, deadline=LATER))
     before = polls(sandbox)
-    async with studio_at(base_url, directory=tmp_path / "state") as restarted:
+    async with service_at(base_url, directory=tmp_path / "state") as restarted:
         again = [await last_of(restarted.animate_image(REMOTE, deadline=NOW)) for _ in range(3)]
         kept = await last_of(restarted.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=LATER))
         another = await last_of(restarted.animate_image(REMOTE, take=2, deadline=NOW))
@@ -445,12 +445,12 @@ async def test_a_finished_clip_is_given_again_at_once_from_the_journal_and_saved
 
 
 async def test_a_clip_that_the_api_has_deleted_by_now_is_not_joined(base_url: str, tmp_path: Path) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as database:
         database.execute("UPDATE entries SET submitted_at = '2020-01-01T00:00:00.000000+00:00'")
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        second = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        second = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert not second.reused
     assert second.prediction_id != first.prediction_id
@@ -462,53 +462,53 @@ async def test_a_submission_that_is_cut_off_by_the_end_of_the_studio_is_unknown_
     sandbox.script(Fault(endpoint="generate", action="delay_after", seconds=0.2))
 
     with anyio.move_on_after(10) as scope:
-        async with studio_at(base_url, directory=tmp_path) as studio, anyio.create_task_group() as tasks:
-            tasks.start_soon(last_of, studio.animate_image(REMOTE, deadline=LATER))
+        async with service_at(base_url, directory=tmp_path) as service, anyio.create_task_group() as tasks:
+            tasks.start_soon(last_of, service.animate_image(REMOTE, deadline=LATER))
             await until(lambda: sandbox.submissions)
             scope.cancel()
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        joined = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        joined = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert joined.reused
     assert len(sandbox.submissions) == 1
 
 
 async def test_a_failed_generation_is_not_joined(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        first = await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+    async with service_at(base_url) as service:
+        first = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
         sandbox.finish(first.prediction_id)
-        await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
-        assert not (await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))).reused
+        await last_of(service.get_prediction(first.prediction_id, deadline=LATER))
+        assert not (await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))).reused
 
 
 async def test_an_outage_while_following_a_joined_prediction_is_told_and_a_rejected_key_ends_it(
     sandbox: Sandbox, base_url: str
 ) -> None:
     # With such a pace the API is looked at only when a call asks for it.
-    async with studio_at(base_url, poll_interval=3600) as studio:
-        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, poll_interval=3600) as service:
+        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
         sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=4))
         with pytest.raises(ServiceUnavailable, match="do not submit again"):
-            await last_of(studio.animate_image(REMOTE, deadline=LATER))
+            await last_of(service.animate_image(REMOTE, deadline=LATER))
         sandbox.script(Fault(endpoint="prediction", action="status", status=401))
         with pytest.raises(KeyRejected, match="do not submit again"):
-            await last_of(studio.animate_image(REMOTE, deadline=LATER))
+            await last_of(service.animate_image(REMOTE, deadline=LATER))
         sandbox.finish(first.prediction_id)
-        assert (await last_of(studio.animate_image(REMOTE, deadline=LATER))).status == "completed"
+        assert (await last_of(service.animate_image(REMOTE, deadline=LATER))).status == "completed"
 
     assert len(sandbox.submissions) == 1
 
 
 async def test_what_a_process_knew_is_known_to_the_next(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(ROCKET, prompt="wind", duration=10, deadline=NOW))
-    async with studio_at(base_url, directory=tmp_path) as second:
+    async with service_at(base_url, directory=tmp_path) as service:
+        first = await last_of(service.animate_image(ROCKET, prompt="wind", duration=10, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as second:
         seen = await last_of(second.get_prediction(first.prediction_id, deadline=NOW))
         sandbox.finish(first.prediction_id)
         clip = await last_of(second.get_prediction(first.prediction_id, deadline=LATER))
         sandbox.forget(first.prediction_id)
     before = polls(sandbox)
-    async with studio_at(base_url, directory=tmp_path) as third:
+    async with service_at(base_url, directory=tmp_path) as third:
         remembered = await last_of(third.get_prediction(first.prediction_id, deadline=LATER))
 
     assert (seen.prompt, seen.duration, seen.image_url) == ("wind", 10, first.image_url)
@@ -520,8 +520,8 @@ async def test_what_a_process_knew_is_known_to_the_next(sandbox: Sandbox, base_u
 async def test_a_prediction_the_api_forgot_is_told_from_the_journal(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
     sandbox.script(Fault(endpoint="prediction", action="status", status=401))
     async with Journal(tmp_path) as journal:
         entry = await journal.prediction(first.prediction_id)
@@ -531,7 +531,7 @@ async def test_a_prediction_the_api_forgot_is_told_from_the_journal(
         old = entry.report.model_copy(update={"created_at": None, "word": "queued"})
         await journal.reported("foreign", old.model_copy(update={"prediction_id": "foreign"}))
     sandbox.script(Fault(endpoint="prediction", action="status", status=404))
-    async with studio_at(base_url, directory=tmp_path) as second:
+    async with service_at(base_url, directory=tmp_path) as second:
         with pytest.raises(KeyRejected):
             await last_of(second.get_prediction("foreign", deadline=NOW))
         seen = await last_of(second.get_prediction("foreign", deadline=LATER))
@@ -544,10 +544,10 @@ async def test_the_same_bytes_are_uploaded_once_within_an_hour(sandbox: Sandbox,
     copy = tmp_path / "copy.jpg"
     copy.write_bytes(await anyio.Path(ROCKET).read_bytes())
 
-    async with studio_at(base_url, directory=tmp_path / "state") as studio:
+    async with service_at(base_url, directory=tmp_path / "state") as service:
         for image in (ROCKET, str(copy)):
-            await last_of(studio.animate_image(image, prompt=image[-5:], deadline=NOW))
-    async with studio_at(base_url, directory=tmp_path / "state", key="another") as other:
+            await last_of(service.animate_image(image, prompt=image[-5:], deadline=NOW))
+    async with service_at(base_url, directory=tmp_path / "state", key="another") as other:
         await last_of(other.animate_image(ROCKET, deadline=NOW))
 
     assert uploads(sandbox) == 2
@@ -557,10 +557,10 @@ async def test_the_same_bytes_are_uploaded_once_within_an_hour(sandbox: Sandbox,
 async def test_a_failed_upload_leaves_nothing_to_join(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
     sandbox.script(Fault(endpoint="upload", action="status", status=403))
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with service_at(base_url, directory=tmp_path) as service:
         with pytest.raises(NotAllowed):
-            await last_of(studio.animate_image(ROCKET, deadline=NOW))
-        assert not (await last_of(studio.animate_image(ROCKET, deadline=NOW))).reused
+            await last_of(service.animate_image(ROCKET, deadline=NOW))
+        assert not (await last_of(service.animate_image(ROCKET, deadline=NOW))).reused
 
 
 async def test_a_journal_that_cannot_be_written_is_done_without_and_said(
@@ -568,8 +568,8 @@ async def test_a_journal_that_cannot_be_written_is_done_without_and_said(
 ) -> None:
     (tmp_path / "state").write_bytes(b"not a directory")
 
-    async with studio_at(base_url, directory=tmp_path / "state") as studio:
-        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path / "state") as service:
+        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert made.notes
     assert "journal" in made.notes[0].lower()
@@ -580,10 +580,10 @@ async def test_a_finished_clip_is_saved_where_it_was_asked_for_by_whichever_proc
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     target = tmp_path / "clips"
-    async with studio_at(base_url, directory=tmp_path / "state") as studio:
-        first = await last_of(studio.animate_image(ROCKET, save_to=str(target), deadline=NOW))
+    async with service_at(base_url, directory=tmp_path / "state") as service:
+        first = await last_of(service.animate_image(ROCKET, save_to=str(target), deadline=NOW))
     sandbox.finish(first.prediction_id)
-    async with studio_at(base_url, directory=tmp_path / "state") as second:
+    async with service_at(base_url, directory=tmp_path / "state") as second:
         clip = await last_of(second.get_prediction(first.prediction_id, deadline=LATER))
         kept = [step.result async for step in second.save_video(first.prediction_id, str(target))][-1]
 
@@ -597,15 +597,15 @@ async def test_a_finished_clip_is_saved_where_it_was_asked_for_by_whichever_proc
 async def test_a_download_directory_gets_every_clip_and_a_joiner_may_ask_for_another_place(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, download_dir=tmp_path / "all") as studio:
-        first = await last_of(studio.animate_image(ROCKET, deadline=NOW))
+    async with service_at(base_url, download_dir=tmp_path / "all") as service:
+        first = await last_of(service.animate_image(ROCKET, deadline=NOW))
         sandbox.finish(first.prediction_id)
-        clip = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
-        kept = [step.result async for step in studio.save_video(first.prediction_id)][-1]
-    async with studio_at(base_url) as studio:
-        second = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        clip = await last_of(service.get_prediction(first.prediction_id, deadline=LATER))
+        kept = [step.result async for step in service.save_video(first.prediction_id)][-1]
+    async with service_at(base_url) as service:
+        second = await last_of(service.animate_image(REMOTE, deadline=NOW))
         sandbox.finish(second.prediction_id)
-        joined = await last_of(studio.animate_image(REMOTE, save_to=str(tmp_path / "mine"), deadline=LATER))
+        joined = await last_of(service.animate_image(REMOTE, save_to=str(tmp_path / "mine"), deadline=LATER))
 
     assert clip.saved_path
     assert Path(clip.saved_path).parent == tmp_path / "all"
@@ -621,10 +621,10 @@ async def test_a_clip_that_cannot_be_saved_is_a_note_and_its_url_is_told_all_the
 ) -> None:
     sandbox.script(Fault(endpoint="file", action="status", status=404, times=9))
 
-    async with studio_at(base_url) as studio:
-        first = await last_of(studio.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
+    async with service_at(base_url) as service:
+        first = await last_of(service.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
         sandbox.finish(first.prediction_id)
-        clip = await last_of(studio.get_prediction(first.prediction_id, deadline=LATER))
+        clip = await last_of(service.get_prediction(first.prediction_id, deadline=LATER))
 
     assert clip.video_url
     assert clip.saved_path is None
@@ -635,18 +635,18 @@ async def test_a_clip_that_cannot_be_saved_is_a_note_and_its_url_is_told_all_the
 async def test_a_place_that_cannot_be_written_is_refused_before_anything_is_sent(
     sandbox: Sandbox, base_url: str
 ) -> None:
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(InvalidInput):
-            await last_of(studio.animate_image(REMOTE, save_to="clips", deadline=NOW))
+            await last_of(service.animate_image(REMOTE, save_to="clips", deadline=NOW))
 
     assert sandbox.received == []
 
 
 async def test_saving_needs_a_finished_clip(base_url: str, tmp_path: Path) -> None:
-    async with studio_at(base_url) as studio:
-        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url) as service:
+        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
         with pytest.raises(InvalidInput, match="no clip to save: the prediction is processing"):
-            [step async for step in studio.save_video(first.prediction_id, str(tmp_path))]
+            [step async for step in service.save_video(first.prediction_id, str(tmp_path))]
 
 
 KILLED = """
@@ -686,21 +686,21 @@ async def test_a_process_that_is_killed_while_it_submits_or_watches_leaves_the_r
             await until(lambda: polls(sandbox) > 0 if fault is None else len(sandbox.submissions) == arrived)
         finally:  # the process is waited for at the end of the block, in failure too
             process.send_signal(signal.SIGKILL)
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with service_at(base_url, directory=tmp_path) as service:
         if arrived:
-            joined = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            joined = await last_of(service.animate_image(REMOTE, deadline=NOW))
             assert joined.reused
             assert joined.prediction_id == sandbox.accepted[0][0]
         else:
             with pytest.raises(SubmissionUnknown, match="only another take"):
-                await last_of(studio.animate_image(REMOTE, deadline=NOW))
+                await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert len(sandbox.submissions) == arrived
 
 
 async def test_the_key_is_in_nothing_that_is_kept(base_url: str, tmp_path: Path) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(ROCKET, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        first = await last_of(service.animate_image(ROCKET, deadline=NOW))
         files = [path async for path in anyio.Path(tmp_path).rglob("*") if await path.is_file()]
         kept = b"".join([await path.read_bytes() for path in files])
 

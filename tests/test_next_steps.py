@@ -15,9 +15,9 @@ import pytest
 from mcp import Client
 from mcp.types import Implementation
 
-from atlascloud_video_mcp.quoting import is_of_a_sandbox
-from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, ROCKET, studio_at, text_of, until
+from atlascloud_video_mcp.server.server import build_server
+from atlascloud_video_mcp.text import is_of_a_sandbox
+from kit import CANARY, REMOTE, ROCKET, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ async def model_at(
     max_wait: float | None = None,
     **options: Any,  # noqa: ANN401 - of studio_at
 ) -> AsyncGenerator[LiteralModel, None]:
-    server = build_server(lambda: studio_at(base_url, **options), max_wait=max_wait)
+    server = build_server(lambda: service_at(base_url, **options), max_wait=max_wait)
     async with Client(server, client_info=Implementation(name=name, version="1"), raise_exceptions=True) as client:
         yield LiteralModel(client, account, asked)
 
@@ -227,7 +227,7 @@ async def test_from_a_budget_that_is_spent_once_its_owner_raises_it(
 @pytest.mark.parametrize("key", [CANARY, None])
 async def test_from_an_id_of_a_sandbox_that_has_ended_asked_about_on_the_live_service(key: str | None) -> None:
     """Nobody is asked: that no such id is Atlas Cloud's is known without."""
-    server = build_server(lambda: studio_at("https://api.atlascloud.example/api/v1", key=key, sandbox=False))
+    server = build_server(lambda: service_at("https://api.atlascloud.example/api/v1", key=key, sandbox=False))
     async with Client(server) as client:
         told = text_of(await client.call_tool("get_prediction", {"prediction_id": "sandbox-0123456789abcdef"}))
 

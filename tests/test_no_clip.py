@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from mcp import Client
 
+from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import OverBudget
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList, Report, Status
-from atlascloud_video_mcp.server import build_server
-from kit import REMOTE, STANDARD, polls, requests_to, result_of, studio_at, text_of
+from atlascloud_video_mcp.server.server import build_server
+from kit import REMOTE, STANDARD, polls, requests_to, result_of, service_at, text_of
 from scripted_sandbox import Fault, Sandbox, Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.service.results import Balance, Prediction, PredictionList
+    from atlascloud_video_mcp.service.service import VideoService
 
 NOW = 0.0
 FIRST_SEEN = timedelta(seconds=61)
@@ -44,12 +45,12 @@ def base_url(sandbox: Sandbox) -> Iterator[str]:
         yield url
 
 
-async def animated(studio: Studio, take: int = 1) -> Prediction:
-    return cast("Prediction", await result_of(studio.animate_image(REMOTE, take=take, deadline=NOW)))
+async def animated(service: VideoService, take: int = 1) -> Prediction:
+    return cast("Prediction", await result_of(service.animate_image(REMOTE, take=take, deadline=NOW)))
 
 
-async def looked_at(studio: Studio, prediction_id: str) -> Prediction:
-    return cast("Prediction", await result_of(studio.get_prediction(prediction_id, deadline=NOW)))
+async def looked_at(service: VideoService, prediction_id: str) -> Prediction:
+    return cast("Prediction", await result_of(service.get_prediction(prediction_id, deadline=NOW)))
 
 
 async def a_minute_passes(directory: Path, prediction_id: str) -> None:
@@ -64,10 +65,10 @@ async def a_minute_passes(directory: Path, prediction_id: str) -> None:
 
 async def missing(sandbox: Sandbox, base_url: str, directory: Path) -> str:
     """The id of a prediction that was done more than a minute ago, and named no clip at the one look since."""
-    async with studio_at(base_url, directory=directory) as studio:
-        made = await animated(studio)
+    async with service_at(base_url, directory=directory) as service:
+        made = await animated(service)
         sandbox.finish(made.prediction_id)
-        seen = await looked_at(studio, made.prediction_id)
+        seen = await looked_at(service, made.prediction_id)
     assert (seen.status, seen.provider_status, seen.video_url) == ("processing", "completed", None)
     await a_minute_passes(directory, made.prediction_id)
     return made.prediction_id
@@ -78,12 +79,12 @@ async def test_the_same_call_is_given_it_looks_again_and_gets_the_clip_when_it_a
 ) -> None:
     known = await missing(sandbox, base_url, tmp_path)
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with service_at(base_url, directory=tmp_path) as service:
         before = polls(sandbox)
-        failed = await animated(studio)
+        failed = await animated(service)
         looks = polls(sandbox) - before
-        clip = await animated(studio)
-        again = await animated(studio)
+        clip = await animated(service)
+        again = await animated(service)
 
     assert (failed.prediction_id, failed.status, failed.reused, looks) == (known, "failed", True, 1)
     assert "names no clip; has_nsfw_contents is true. It may be charged" in str(failed.error)
@@ -97,11 +98,11 @@ async def test_another_take_is_another_clip_and_both_count_in_the_budget(
 ) -> None:
     known = await missing(sandbox, base_url, tmp_path)
 
-    async with studio_at(base_url, directory=tmp_path, budget="0.80") as studio:
-        other = await animated(studio, take=2)
-        money = cast("Balance", await result_of(studio.get_balance()))
+    async with service_at(base_url, directory=tmp_path, budget="0.80") as service:
+        other = await animated(service, take=2)
+        money = cast("Balance", await result_of(service.get_balance()))
         with pytest.raises(OverBudget):
-            await animated(studio, take=3)
+            await animated(service, take=3)
 
     assert other.prediction_id != known
     assert money.spent_24h_usd == 0.60
@@ -113,9 +114,9 @@ async def test_it_is_looked_at_again_by_its_id_and_told_in_the_list(
 ) -> None:
     known = await missing(sandbox, base_url, tmp_path)
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        listed = cast("PredictionList", await result_of(studio.list_predictions(status=Status.FAILED)))
-        failed, clip = await looked_at(studio, known), await looked_at(studio, known)
+    async with service_at(base_url, directory=tmp_path) as service:
+        listed = cast("PredictionList", await result_of(service.list_predictions(status=Status.FAILED)))
+        failed, clip = await looked_at(service, known), await looked_at(service, known)
 
     assert [each.prediction_id for each in listed.predictions] == [known]
     assert "may be charged" in str(listed.predictions[0].error)
@@ -129,9 +130,9 @@ async def test_a_history_that_names_the_clip_is_believed(sandbox: Sandbox, base_
     body = json.dumps({"code": "200", "data": {"items": [row]}})
     sandbox.script(Fault(endpoint="history", action="status", status=200, body=body))
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        listed = cast("PredictionList", await result_of(studio.list_predictions()))
-        remembered = await studio.recall(known)
+    async with service_at(base_url, directory=tmp_path) as service:
+        listed = cast("PredictionList", await result_of(service.list_predictions()))
+        remembered = await service.recall(known)
 
     assert [each.video_url for each in (*listed.predictions, remembered)] == [CLIP, CLIP]
 
@@ -140,8 +141,8 @@ async def test_the_minute_goes_on_when_others_look_at_it(sandbox: Sandbox, base_
     """Whoever asks for the balance has what nobody watches any more looked at."""
     known = await missing(sandbox, base_url, tmp_path)
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        await result_of(studio.get_balance())
+    async with service_at(base_url, directory=tmp_path) as service:
+        await result_of(service.get_balance())
         async with Journal(tmp_path) as journal:
             entry = await journal.prediction(known)
 
@@ -154,9 +155,9 @@ async def test_the_minute_goes_on_when_others_look_at_it(sandbox: Sandbox, base_
 async def test_a_clip_that_is_named_late_teaches_no_duration(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
     known = await missing(sandbox, base_url, tmp_path)
 
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with service_at(base_url, directory=tmp_path) as service:
         for _ in range(2):
-            seen = await looked_at(studio, known)
+            seen = await looked_at(service, known)
     async with Journal(tmp_path) as journal:
         assert await journal.durations(STANDARD, None) == []
 
@@ -183,7 +184,7 @@ async def test_who_looks_at_it_with_the_tool_is_told_what_it_may_cost_and_to_loo
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     prediction_id = await missing(sandbox, base_url, tmp_path)
-    async with Client(build_server(lambda: studio_at(base_url, directory=tmp_path))) as client:
+    async with Client(build_server(lambda: service_at(base_url, directory=tmp_path))) as client:
         told = await client.call_tool("get_prediction", {"prediction_id": prediction_id, "wait_seconds": 0})
 
     assert told.structured_content

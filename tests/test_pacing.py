@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from atlascloud_video_mcp.pacing import Durations
+from atlascloud_video_mcp.service.pacing import Durations
 
 
 def walk(finish: float, durations: Durations) -> tuple[float, int]:

@@ -15,9 +15,9 @@ from mcp import Client
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.settings import VARIABLES, Settings
-from kit import studio_at
+from kit import service_at
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def test_every_setting_stands_in_the_readme_with_its_default() -> None:
 
 
 async def test_every_tool_stands_in_the_readme_with_its_arguments() -> None:
-    async with Client(build_server(lambda: studio_at("http://127.0.0.1:9"))) as client:
+    async with Client(build_server(lambda: service_at("http://127.0.0.1:9"))) as client:
         tools = (await client.list_tools()).tools
 
     documented = {row[0].strip("`"): re.findall(r"`(\w+)`", row[2]) for row in table("Tools")}
@@ -106,16 +106,16 @@ def test_nothing_heavy_is_imported_before_a_tool_is_called() -> None:
         set(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split())
         for code in (
             "import sys, mcp.server.mcpserver; print(*sys.modules)",
-            "import sys, atlascloud_video_mcp.__main__, atlascloud_video_mcp.server; print(*sys.modules)",
+            "import sys, atlascloud_video_mcp.server.server; print(*sys.modules)",
         )
     ]
 
     ours = loaded[1] - loaded[0]
-    assert "atlascloud_video_mcp.server" in ours
+    assert "atlascloud_video_mcp.server.server" in ours
     heavy = ("httpx", "PIL", "av", "jsonschema", "stamina", "starlette", "uvicorn", "rich.progress")
     for module in (*heavy, "ruamel.yaml", "tomlkit"):
         assert module not in ours
-    late = ("cloud", "pictures", "studio", "sandbox", "cli", "installing.commands", "doctor.commands")
+    late = ("cloud.api", "cloud.http", "media", "models", "journal", "service.service", "app", "cli")
     assert not {f"atlascloud_video_mcp.{name}" for name in late} & ours
 
 

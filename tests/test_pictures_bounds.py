@@ -22,13 +22,13 @@ import pytest
 from PIL import Image
 
 from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.pictures import Fit, Picture, PictureRules, open_picture
-from atlascloud_video_mcp.pictures.process import prepare_picture
-from atlascloud_video_mcp.pictures.worker import answer, limit
+from atlascloud_video_mcp.media.pictures import Fit, Picture, PictureRules, open_picture
+from atlascloud_video_mcp.media.pictures.process import prepare_picture
+from atlascloud_video_mcp.media.pictures.worker import answer, limit
 from kit import PHOTOS, ROCKET, TINY
 
 RULES = PictureRules()
-WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.pictures.worker"]
+WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.media.pictures.worker"]
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -175,7 +175,7 @@ def test_what_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "large.png").write_bytes(bytes(100_000_000))
     task = json.dumps(task_of(str(tmp_path / "large.png")))
     script = (
-        "import json, sys; from atlascloud_video_mcp.pictures import worker; worker.MOST_MEMORY = 50_000_000; "
+        "import json, sys; from atlascloud_video_mcp.media.pictures import worker; worker.MOST_MEMORY = 50_000_000; "
         "worker.limit(); print(json.dumps(worker.answer(json.loads(sys.argv[1]))[0]))"
     )
     done = subprocess.run([sys.executable, "-c", script, task], check=True, timeout=60, capture_output=True)
@@ -185,7 +185,7 @@ def test_what_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits nothing here")
 def test_where_the_system_counts_less_less_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     script = (
-        "import resource; from pathlib import Path; from atlascloud_video_mcp.pictures import worker; "
+        "import resource; from pathlib import Path; from atlascloud_video_mcp.media.pictures import worker; "
         "worker._STATUS = Path('/no/such'); worker.limit(); print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True)
@@ -203,7 +203,7 @@ def test_the_bytes_are_followed_by_what_is_told_of_them() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not count the processor's time")
 def test_the_system_ends_a_process_that_takes_too_long_or_too_much() -> None:
-    limited = "from atlascloud_video_mcp.pictures.worker import limit; limit(); "
+    limited = "from atlascloud_video_mcp.media.pictures.worker import limit; limit(); "
     for beyond in ("import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",):
         done = subprocess.run([sys.executable, "-c", limited + beyond], check=False, timeout=60)
         assert done.returncode < 0

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
 
 from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.pictures import Fit, Picture, PictureRules, open_picture
-from atlascloud_video_mcp.pictures.colour import profile_of_cicp
+from atlascloud_video_mcp.media.pictures import Fit, Picture, PictureRules, open_picture
+from atlascloud_video_mcp.media.pictures.colour import profile_of_cicp
 from kit import PHOTOS
 
 if TYPE_CHECKING:

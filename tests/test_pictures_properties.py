@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.pictures import open_picture
+from atlascloud_video_mcp.media.pictures import open_picture
 
 WORD = b"GPSLatitude=48.85;owner=Jane Doe"
 SETTINGS = settings(max_examples=25, deadline=None, derandomize=True)

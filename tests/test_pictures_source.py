@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.pictures import open_picture
-from atlascloud_video_mcp.pictures.source import MAX_FILE_BYTES, MAX_INLINE_BYTES, check_regular, decode_data_uri
+from atlascloud_video_mcp.media.pictures import open_picture
+from atlascloud_video_mcp.media.pictures.source import MAX_FILE_BYTES, MAX_INLINE_BYTES, check_regular, decode_data_uri
 from kit import PHOTOS
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.pictures import Picture, PictureRules, open_picture
+from atlascloud_video_mcp.media.pictures import Picture, PictureRules, open_picture
 from kit import PHOTOS
 
 if TYPE_CHECKING:

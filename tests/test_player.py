@@ -16,9 +16,9 @@ from mcp.client import advertise
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp.types import TextResourceContents
 
-from atlascloud_video_mcp.player import PLAYER_URI
-from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, studio_at
+from atlascloud_video_mcp.server.player import PLAYER_URI
+from atlascloud_video_mcp.server.server import build_server
+from kit import CANARY, REMOTE, service_at
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from mcp.types import CallToolResult
 
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.service.service import VideoService
 
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
 Era = Literal["auto", "legacy"]
 UI = Path(__file__).parent.parent / "ui"
-PAGE = (resources.files("atlascloud_video_mcp.player") / "player.html").read_text(encoding="utf-8")
+PAGE = (resources.files("atlascloud_video_mcp.server.player") / "player.html").read_text(encoding="utf-8")
 REMOTE_HOSTS = ["https://*.aliyuncs.com", "https://*.atlascloud.ai", "https://*.volces.com"]
 # What the sandbox would answer, with times that make the answer the same whenever it is read.
 RUNNING = {"id": "p1", "status": "processing", "created_at": "2099-01-01T00:00:00Z"}
@@ -48,7 +48,7 @@ DONE = {
 @asynccontextmanager
 async def client_of(base_url: str, *, era: Era = "auto", apps: bool = False) -> AsyncGenerator[Client, None]:
     shows = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})] if apps else []
-    async with Client(build_server(lambda: studio_at(base_url), local=True), mode=era, extensions=shows) as client:
+    async with Client(build_server(lambda: service_at(base_url), local=True), mode=era, extensions=shows) as client:
         yield client
 
 
@@ -113,7 +113,7 @@ async def test_the_page_of_a_sandbox_may_load_from_the_sandbox_itself(base_url: 
 
 
 async def test_the_page_of_the_live_api_needs_no_studio_and_loads_from_its_hosts_only() -> None:
-    def opened() -> AbstractAsyncContextManager[Studio]:
+    def opened() -> AbstractAsyncContextManager[VideoService]:
         raise AssertionError("reading the page opens nothing")
 
     async with Client(build_server(opened)) as client:
@@ -125,7 +125,7 @@ async def test_the_page_of_the_live_api_needs_no_studio_and_loads_from_its_hosts
 
 async def test_the_page_loads_from_the_further_hosts_that_clips_are_fetched_from(base_url: str) -> None:
     named = ("cdn.example", "*")
-    async with Client(build_server(lambda: studio_at(base_url), clip_hosts=named)) as client:
+    async with Client(build_server(lambda: service_at(base_url), clip_hosts=named)) as client:
         page = await page_of(client)
 
     further = ["https://cdn.example", "https://*.cdn.example", "https:"]

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from atlascloud_video_mcp.predictions import Report, Status
-from atlascloud_video_mcp.records import Record
+from atlascloud_video_mcp.cloud.reports import Record, Report, Status
 
 CLIP = "https://storage.example/clip.mp4"
 

@@ -17,12 +17,12 @@ from mcp.types import ImageContent, Implementation
 from PIL import Image
 
 from atlascloud_sandbox.render import render
-from atlascloud_video_mcp.clips import CannotPreview, CannotSave
-from atlascloud_video_mcp.clips.containers import Container, read_container
-from atlascloud_video_mcp.clips.frames import contact_sheet
-from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.media.clips import CannotPreview, CannotSave
+from atlascloud_video_mcp.media.clips.containers import Container, read_container
+from atlascloud_video_mcp.media.clips.frames import contact_sheet
+from atlascloud_video_mcp.server.server import build_server
 from clips_kit import answer, files, film, saver
-from kit import ROCKET, only_id, polls, studio_at, text_of, until
+from kit import ROCKET, only_id, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ async def looked_at(client: Client, sandbox: Sandbox, base_url: str, **arguments
 
 
 def client_at(base_url: str, name: str = "Zed") -> Client:
-    server = build_server(lambda: studio_at(base_url))
+    server = build_server(lambda: service_at(base_url))
     return Client(server, client_info=Implementation(name=name, version="1"))
 
 
@@ -208,13 +208,13 @@ async def test_without_the_extra_the_answer_says_how_to_install_it(
 
 async def test_the_wait_for_a_preview_is_shown_and_100_comes_with_it(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="file", action="delay", seconds=0.5))
-    async with studio_at(base_url) as studio:
-        submitted = [step async for step in studio.animate_image(ROCKET, deadline=0)]
+    async with service_at(base_url) as service:
+        submitted = [step async for step in service.animate_image(ROCKET, deadline=0)]
         sandbox.finish(await only_id(base_url))
         await until(lambda: polls(sandbox) > 0)
         steps = [
             (step.message.split(",")[0].split(" after")[0], step.share, bool(step.preview))
-            async for step in studio.get_prediction(await only_id(base_url), deadline=math.inf, preview=True)
+            async for step in service.get_prediction(await only_id(base_url), deadline=math.inf, preview=True)
         ]
 
     assert not any(step.preview for step in submitted)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from atlascloud_video_mcp.cloud.wire import Quote
 from atlascloud_video_mcp.errors import KeyRejected, ServiceUnavailable
-from atlascloud_video_mcp.money import Quote
 from kit import REMOTE, STANDARD, cloud_at
 from scripted_sandbox import Fault, Sandbox, Style
 

@@ -142,7 +142,7 @@ class Osv(BaseHTTPRequestHandler):
 
 
 def audited(*known: str) -> subprocess.CompletedProcess[str]:
-    handler = type("Known", (Osv,), {"known": known})
+    handler = type("ModelRules", (Osv,), {"known": known})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         done = audit(f"http://127.0.0.1:{server.server_port}")

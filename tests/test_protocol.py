@@ -176,9 +176,9 @@ def test_every_line_fits_the_version_of_the_protocol_that_is_spoken(
 # The server as the command starts it, but that no call is cut short on a machine that is busy with other things.
 PATIENT = """
 import os
-from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.settings import read_settings
-from atlascloud_video_mcp.wiring import studio_opener
+from atlascloud_video_mcp.app import studio_opener
 build_server(studio_opener(read_settings(os.environ), sandbox=False, speed=1), at_least=60).run("stdio")
 """
 

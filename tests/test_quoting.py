@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from atlascloud_video_mcp.quoting import Link, PredictionId
+from atlascloud_video_mcp.text import Link, PredictionId
 
 
 @pytest.mark.parametrize("text", ["", ".", "..", "a b", "a/b", "a\nb", "\u202ea", "x" * 129])

@@ -12,8 +12,8 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, TextResourceContents
 
-from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, polls, studio_at
+from atlascloud_video_mcp.server.server import build_server
+from kit import CANARY, REMOTE, polls, service_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def client_of(
     base_url: str, directory: Path, *, key: str | None = CANARY, era: Literal["auto", "legacy"] = "auto"
 ) -> AsyncGenerator[Client, None]:
-    server = build_server(lambda: studio_at(base_url, directory=directory, key=key))
+    server = build_server(lambda: service_at(base_url, directory=directory, key=key))
     async with Client(server, mode=era) as client:
         yield client
 

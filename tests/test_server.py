@@ -16,10 +16,10 @@ from mcp.server.mcpserver import Context  # noqa: TC002 - the SDK reads the anno
 from mcp.types import Implementation, ResourceLink
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.server import build_server
-from atlascloud_video_mcp.server.calls import Call, Desk, risen
-from atlascloud_video_mcp.studio import Step
-from kit import CANARY, FAST, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, studio_at, text_of, until
+from atlascloud_video_mcp.server.server import build_server
+from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall, risen
+from atlascloud_video_mcp.service.steps import Step
+from kit import CANARY, FAST, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mcp.types import CallToolResult
 
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.service.service import VideoService
 
 FROZEN = Path(__file__).parent / "tools"
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
@@ -45,7 +45,7 @@ async def client_of(
     key: str | None = CANARY,
 ) -> AsyncGenerator[Client, None]:
     # At its real pace: on a busy machine a quicker heartbeat would come between two stages.
-    server = build_server(lambda: studio_at(base_url, key=key, heartbeat=5), max_wait=max_wait)
+    server = build_server(lambda: service_at(base_url, key=key, heartbeat=5), max_wait=max_wait)
     who = Implementation(name=name, version="1")
     async with Client(server, mode=era, client_info=who, raise_exceptions=True) as client:
         yield client
@@ -157,11 +157,11 @@ async def test_a_call_that_has_told_all_but_the_clip_tells_no_more_until_that_is
         for share in (0.9999, 0.9999, 1.0):
             yield Step("Rendering", share, "the clip")
 
-    async def waits(ctx: Context[Desk]) -> str:
+    async def waits(ctx: Context[ServerState]) -> str:
         """Go through the steps as every tool does."""
-        return await Call(ctx).finish(steps())
+        return await ToolCall(ctx).finish(steps())
 
-    server, progress = build_server(lambda: studio_at(base_url)), Progress()
+    server, progress = build_server(lambda: service_at(base_url)), Progress()
     server.add_tool(waits)
     async with Client(server, mode="legacy") as client:
         result = await client.call_tool("waits", {}, progress_callback=progress)
@@ -424,7 +424,7 @@ async def test_without_a_key_every_tool_says_how_to_get_one(base_url: str, era: 
 
 
 async def test_a_crash_of_ours_is_hidden_from_the_model(caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> AbstractAsyncContextManager[Studio]:
+    def broken() -> AbstractAsyncContextManager[VideoService]:
         raise RuntimeError("internal detail")
 
     async with Client(build_server(broken)) as client:
@@ -461,13 +461,13 @@ async def test_calls_at_the_same_time_share_one_studio(sandbox: Sandbox, base_ur
     opened = 0
 
     @asynccontextmanager
-    async def open_studio() -> AsyncGenerator[Studio, None]:
+    async def open_service() -> AsyncGenerator[VideoService, None]:
         nonlocal opened
         opened += 1
-        async with studio_at(base_url) as studio:
-            yield studio
+        async with service_at(base_url) as service:
+            yield service
 
-    async with Client(build_server(open_studio)) as client, anyio.create_task_group() as tasks:
+    async with Client(build_server(open_service)) as client, anyio.create_task_group() as tasks:
         for number in range(5):
             wanted = {"image": REMOTE, "prompt": f"wind {number}", "wait_seconds": 0}
             tasks.start_soon(client.call_tool, "animate_image", wanted)

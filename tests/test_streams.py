@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.commands import screen
+from atlascloud_video_mcp.cli import console
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,7 +200,7 @@ def test_on_the_command_line_nobody_is_told_to_restart_a_server(
 
 
 def test_without_a_terminal_the_same_line_is_not_shown_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    with screen.progress(shown=True) as (show, _):
+    with console.progress(shown=True) as (show, _):
         for message in ("uploading", "uploading", "submitted", "uploading"):
             show(message, 0.1)
 

@@ -17,16 +17,16 @@ from atlascloud_video_mcp.errors import (
     RateLimited,
     ServiceUnavailable,
 )
-from atlascloud_video_mcp.pacing import Durations
-from atlascloud_video_mcp.predictions import Prediction, Upload
-from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, studio_at, until
+from atlascloud_video_mcp.service.pacing import Durations
+from atlascloud_video_mcp.service.results import Prediction, Upload
+from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, service_at, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from atlascloud_video_mcp.studio import Step
+    from atlascloud_video_mcp.service.steps import Step
 
 NOW = 0.0
 LATER = 1e12
@@ -49,11 +49,11 @@ async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
 
 
 async def test_a_picture_on_disk_becomes_a_clip(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url, sandbox=False) as studio, anyio.create_task_group() as tasks:
+    async with service_at(base_url, sandbox=False) as service, anyio.create_task_group() as tasks:
         steps: list[Step] = []
 
         async def animate() -> None:
-            steps.extend(await all_of(studio.animate_image(ROCKET, prompt="wind", duration=10, deadline=LATER)))
+            steps.extend(await all_of(service.animate_image(ROCKET, prompt="wind", duration=10, deadline=LATER)))
 
         tasks.start_soon(animate)
         await until(lambda: polls(sandbox) > 1)
@@ -82,8 +82,8 @@ async def test_a_picture_on_disk_becomes_a_clip(sandbox: Sandbox, base_url: str)
 
 
 async def test_each_stage_is_told_in_order_with_rising_shares_and_the_id_from_submission_on(base_url: str) -> None:
-    async with studio_at(base_url, durations=Durations(), heartbeat=30) as studio:
-        steps = await all_of(studio.animate_image(ROCKET, deadline=NOW))
+    async with service_at(base_url, durations=Durations(), heartbeat=30) as service:
+        steps = await all_of(service.animate_image(ROCKET, deadline=NOW))
 
     told = [step.message.split(" ")[0] for step in steps]
     assert told == ["Checking", "Uploading", "Submitting", "Submitted:"]
@@ -97,8 +97,8 @@ async def test_each_stage_is_told_in_order_with_rising_shares_and_the_id_from_su
 
 
 async def test_an_https_url_is_passed_on_as_it_is(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        prediction = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url) as service:
+        prediction = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert prediction.image_url == REMOTE
     assert sandbox.submissions == [{"model": STANDARD, "image": REMOTE}]
@@ -106,10 +106,10 @@ async def test_an_https_url_is_passed_on_as_it_is(sandbox: Sandbox, base_url: st
 
 
 async def test_the_url_of_an_upload_can_be_animated(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        upload = (await all_of(studio.upload_image(ROCKET)))[-1].result
+    async with service_at(base_url) as service:
+        upload = (await all_of(service.upload_image(ROCKET)))[-1].result
         assert isinstance(upload, Upload)
-        await last_of(studio.animate_image(upload.url, deadline=NOW))
+        await last_of(service.animate_image(upload.url, deadline=NOW))
 
     assert sandbox.submissions[0]["image"] == upload.url
     assert (upload.filename, upload.content_type, upload.width, upload.height) == ("rocket.jpg", "image/jpeg", 640, 427)
@@ -118,18 +118,18 @@ async def test_the_url_of_an_upload_can_be_animated(sandbox: Sandbox, base_url: 
 
 
 async def test_an_http_url_elsewhere_is_refused(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(InvalidPicture, match="https"):
-            await last_of(studio.animate_image("http://pictures.example/cat.jpg", deadline=NOW))
+            await last_of(service.animate_image("http://pictures.example/cat.jpg", deadline=NOW))
 
     assert sandbox.received == []
 
 
 async def test_a_bad_picture_is_refused_before_anything_is_sent(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         for steps in (
-            studio.animate_image(TINY, deadline=NOW),
-            studio.upload_image(TINY),
+            service.animate_image(TINY, deadline=NOW),
+            service.upload_image(TINY),
         ):
             with pytest.raises(InvalidPicture, match="300 px"):
                 await all_of(steps)
@@ -140,29 +140,29 @@ async def test_a_bad_picture_is_refused_before_anything_is_sent(sandbox: Sandbox
 async def test_a_picture_outside_the_allowed_directories_is_refused(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, allowed_dirs=[tmp_path]) as studio:
+    async with service_at(base_url, allowed_dirs=[tmp_path]) as service:
         with pytest.raises(InvalidPicture, match="outside"):
-            await all_of(studio.animate_image(ROCKET, deadline=NOW))
+            await all_of(service.animate_image(ROCKET, deadline=NOW))
 
     assert sandbox.received == []
 
 
 async def test_a_bad_argument_is_told_before_anything_is_sent(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(InvalidInput, match="6 or 10 seconds"):
-            await last_of(studio.animate_image(ROCKET, duration=7, deadline=NOW))
+            await last_of(service.animate_image(ROCKET, duration=7, deadline=NOW))
 
     assert sandbox.received == []
 
 
 async def test_a_missing_key_is_told_before_anything_starts(base_url: str) -> None:
-    async with studio_at(base_url, key=None) as studio:
+    async with service_at(base_url, key=None) as service:
         with pytest.raises(KeyRejected):
-            studio.animate_image(ROCKET, deadline=NOW)
+            service.animate_image(ROCKET, deadline=NOW)
         with pytest.raises(KeyRejected):
-            studio.upload_image(ROCKET)
+            service.upload_image(ROCKET)
         with pytest.raises(KeyRejected):
-            studio.get_prediction("p1", deadline=NOW)
+            service.get_prediction("p1", deadline=NOW)
 
 
 async def test_notes_about_changes_to_the_picture_reach_the_answer(base_url: str, tmp_path: Path) -> None:
@@ -172,17 +172,17 @@ async def test_notes_about_changes_to_the_picture_reach_the_answer(base_url: str
     with Image.open(ROCKET) as photograph:
         photograph.save(path)
 
-    async with studio_at(base_url) as studio:
-        prediction = await last_of(studio.animate_image(str(path), deadline=NOW))
+    async with service_at(base_url) as service:
+        prediction = await last_of(service.animate_image(str(path), deadline=NOW))
 
     assert prediction.notes
     assert "WebP" in prediction.notes[0]
 
 
 async def test_silence_is_broken_by_a_fresh_step_every_heartbeat(base_url: str) -> None:
-    async with studio_at(base_url, poll_interval=30, heartbeat=0.02) as studio:
+    async with service_at(base_url, poll_interval=30, heartbeat=0.02) as service:
         beats = 0
-        async with aclosing(studio.animate_image(REMOTE, deadline=LATER)) as steps:
+        async with aclosing(service.animate_image(REMOTE, deadline=LATER)) as steps:
             async for step in steps:
                 beats += step.message.startswith("Submitted")
                 if beats == 4:
@@ -192,17 +192,17 @@ async def test_silence_is_broken_by_a_fresh_step_every_heartbeat(base_url: str) 
 
 
 async def test_looks_that_find_nothing_new_do_not_prolong_the_silence(base_url: str) -> None:
-    async with studio_at(base_url, poll_interval=30, heartbeat=0.1) as studio, anyio.create_task_group() as tasks:
+    async with service_at(base_url, poll_interval=30, heartbeat=0.1) as service, anyio.create_task_group() as tasks:
 
         async def look_all_the_time() -> None:
             prediction_id = await only_id(base_url)
             while True:
-                await all_of(studio.get_prediction(prediction_id, deadline=NOW))
+                await all_of(service.get_prediction(prediction_id, deadline=NOW))
 
         tasks.start_soon(look_all_the_time)
         beats = 0
         with anyio.fail_after(10):
-            async with aclosing(studio.animate_image(REMOTE, deadline=LATER)) as steps:
+            async with aclosing(service.animate_image(REMOTE, deadline=LATER)) as steps:
                 async for step in steps:
                     beats += step.message.startswith("Submitted")  # the API still says created
                     if beats == 4:
@@ -221,8 +221,8 @@ async def test_every_change_of_the_apis_word_is_a_step(sandbox: Sandbox, base_ur
         *(Fault(endpoint="prediction", action="status", status=200, body=look, after=i) for i, look in enumerate(looks))
     )
 
-    async with studio_at(base_url, heartbeat=30) as studio:
-        steps = await all_of(studio.animate_image(REMOTE, deadline=LATER))
+    async with service_at(base_url, heartbeat=30) as service:
+        steps = await all_of(service.animate_image(REMOTE, deadline=LATER))
 
     assert [step.result.provider_status for step in steps if isinstance(step.result, Prediction)] == words
 
@@ -230,8 +230,8 @@ async def test_every_change_of_the_apis_word_is_a_step(sandbox: Sandbox, base_ur
 async def test_a_failed_generation_is_a_result_with_its_reason() -> None:
     sandbox = Sandbox(seconds=0)
     with sandbox.running() as base_url:
-        async with studio_at(base_url) as studio:
-            steps = await all_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=LATER))
+        async with service_at(base_url) as service:
+            steps = await all_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=LATER))
 
     failed = steps[-1].result
     assert isinstance(failed, Prediction)
@@ -246,8 +246,8 @@ async def test_an_answer_that_is_finished_at_once_needs_no_poll(sandbox: Sandbox
     body = '{"data": {"id": "p1", "status": "completed", "outputs": ["https://x.example/a.mp4"]}}'
     sandbox.script(Fault(endpoint="generate", action="status", status=200, body=body))
 
-    async with studio_at(base_url) as studio:
-        clip = await last_of(studio.animate_image(REMOTE, deadline=LATER))
+    async with service_at(base_url) as service:
+        clip = await last_of(service.animate_image(REMOTE, deadline=LATER))
 
     assert clip.video_url == "https://x.example/a.mp4"
     assert polls(sandbox) == 0
@@ -259,11 +259,11 @@ async def test_a_new_id_the_api_does_not_know_yet_is_waited_for(sandbox: Sandbox
         Fault(endpoint="prediction", action="status", status=400, after=2),
     )
 
-    async with studio_at(base_url) as studio, anyio.create_task_group() as tasks:
+    async with service_at(base_url) as service, anyio.create_task_group() as tasks:
         clips: list[Prediction] = []
 
         async def animate() -> None:
-            clips.append(await last_of(studio.animate_image(REMOTE, deadline=LATER)))
+            clips.append(await last_of(service.animate_image(REMOTE, deadline=LATER)))
 
         tasks.start_soon(animate)
         await until(lambda: polls(sandbox) > 3)
@@ -273,11 +273,11 @@ async def test_a_new_id_the_api_does_not_know_yet_is_waited_for(sandbox: Sandbox
 
 
 async def test_an_id_that_was_known_and_is_gone_is_not_found(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+    async with service_at(base_url) as service:
+        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
         sandbox.forget(prediction_id)
 
-    async with studio_at(base_url) as another:
+    async with service_at(base_url) as another:
         with pytest.raises(PredictionNotFound, match=prediction_id):
             await last_of(another.get_prediction(prediction_id, deadline=NOW))
         with pytest.raises(PredictionNotFound):
@@ -286,31 +286,31 @@ async def test_an_id_that_was_known_and_is_gone_is_not_found(sandbox: Sandbox, b
 
 @pytest.mark.parametrize("prediction_id", ["  ", ".", "..", "a b", "a\nb", "x" * 201])
 async def test_what_can_be_no_id_is_refused(base_url: str, prediction_id: str) -> None:
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(InvalidInput, match="list_predictions shows the ids"):
-            studio.get_prediction(prediction_id, deadline=NOW)
+            service.get_prediction(prediction_id, deadline=NOW)
 
 
 @pytest.mark.parametrize("image", ["https://", "https:///a.jpg", "https://x y.example/a.jpg", "https://x.example/\\a"])
 async def test_what_can_be_no_address_is_refused(sandbox: Sandbox, base_url: str, image: str) -> None:
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(InvalidInput, match="no complete https URL"):
-            await last_of(studio.animate_image(image, deadline=NOW))
+            await last_of(service.animate_image(image, deadline=NOW))
 
     assert sandbox.received == []
 
 
 async def test_an_address_in_quotes_is_understood(base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        assert (await last_of(studio.animate_image(f' "{REMOTE}" ', deadline=NOW))).image_url == REMOTE
+    async with service_at(base_url) as service:
+        assert (await last_of(service.animate_image(f' "{REMOTE}" ', deadline=NOW))).image_url == REMOTE
 
 
 async def test_looking_without_waiting_takes_a_look(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url, poll_interval=3600) as studio:
-        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
-        assert (await last_of(studio.get_prediction(prediction_id, deadline=NOW))).status == "processing"
+    async with service_at(base_url, poll_interval=3600) as service:
+        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
+        assert (await last_of(service.get_prediction(prediction_id, deadline=NOW))).status == "processing"
         sandbox.finish(prediction_id)
-        assert (await last_of(studio.get_prediction(prediction_id, deadline=NOW))).status == "completed"
+        assert (await last_of(service.get_prediction(prediction_id, deadline=NOW))).status == "completed"
 
     assert polls(sandbox) == 2
 
@@ -319,8 +319,8 @@ async def test_a_silent_api_is_told_of_while_it_is_silent(sandbox: Sandbox, base
     sandbox.script(Fault(endpoint="prediction", action="delay", seconds=0.15))
 
     async with (
-        studio_at(base_url, heartbeat=0.02) as studio,
-        aclosing(studio.get_prediction("p1", deadline=LATER)) as steps,
+        service_at(base_url, heartbeat=0.02) as service,
+        aclosing(service.get_prediction("p1", deadline=LATER)) as steps,
     ):
         told = [(await anext(steps)).message for _ in range(3)]
 
@@ -331,11 +331,11 @@ async def test_a_silent_api_is_told_of_while_it_is_silent(sandbox: Sandbox, base
 async def test_a_refused_look_is_no_refused_clip(sandbox: Sandbox, base_url: str, status: int) -> None:
     sandbox.script(Fault(endpoint="prediction", action="status", status=status))
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with pytest.raises(AtlasError, match=r"Only the look at prediction sandbox-\w+ failed: .* do not submit again"):
-            await last_of(studio.animate_image(REMOTE, prompt="wind", deadline=LATER))
+            await last_of(service.animate_image(REMOTE, prompt="wind", deadline=LATER))
         prediction_id = await only_id(base_url)
-        seen = await last_of(studio.get_prediction(prediction_id, deadline=NOW))
+        seen = await last_of(service.get_prediction(prediction_id, deadline=NOW))
 
     assert (seen.status, seen.prompt, seen.image_url) == ("processing", "wind", REMOTE)
 
@@ -343,11 +343,11 @@ async def test_a_refused_look_is_no_refused_clip(sandbox: Sandbox, base_url: str
 async def test_a_look_that_was_under_way_already_does_not_answer_for_now(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="prediction", action="delay_after", seconds=0.3))
 
-    async with studio_at(base_url) as studio:
-        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+    async with service_at(base_url) as service:
+        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
         await until(lambda: polls(sandbox) > 0)
         sandbox.finish(prediction_id)
-        seen = await last_of(studio.get_prediction(prediction_id, deadline=NOW))
+        seen = await last_of(service.get_prediction(prediction_id, deadline=NOW))
 
     assert seen.status == "completed"
 
@@ -356,29 +356,29 @@ async def test_a_prediction_of_unknown_age_is_not_asked_after_ever_faster(sandbo
     body = '{"id": "p1", "status": "processing"}'
     sandbox.script(Fault(endpoint="prediction", action="status", status=200, body=body, times=1000))
 
-    async with studio_at(base_url, durations=Durations()) as studio:
-        await last_of(studio.get_prediction("p1", deadline=anyio.current_time() + 0.5))
+    async with service_at(base_url, durations=Durations()) as service:
+        await last_of(service.get_prediction("p1", deadline=anyio.current_time() + 0.5))
 
     assert polls(sandbox) < 5
 
 
 async def test_the_watch_waits_as_long_as_the_api_asks_for(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+    async with service_at(base_url) as service:
+        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=429, headers={"Retry-After": "3600"}))
         with pytest.raises(RateLimited, match="Wait 3600 seconds"):
-            await last_of(studio.get_prediction(prediction_id, deadline=anyio.current_time() + 0.3))
+            await last_of(service.get_prediction(prediction_id, deadline=anyio.current_time() + 0.3))
         before = looks_at(sandbox, prediction_id)
-        await last_of(studio.animate_image(REMOTE, prompt="another", deadline=anyio.current_time() + 0.3))
+        await last_of(service.animate_image(REMOTE, prompt="another", deadline=anyio.current_time() + 0.3))
 
     assert looks_at(sandbox, prediction_id) == before
 
 
 async def test_a_prediction_of_another_process_can_be_looked_at_and_waited_for(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+    async with service_at(base_url) as service:
+        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
 
-    async with studio_at(base_url) as another:
+    async with service_at(base_url) as another:
         seen = await last_of(another.get_prediction(f" {prediction_id} ", deadline=NOW))
         assert seen.status == "processing"
         assert seen.model == STANDARD
@@ -394,20 +394,20 @@ async def test_a_prediction_of_another_process_can_be_looked_at_and_waited_for(s
 async def test_the_time_of_a_prediction_of_unknown_age_starts_at_nothing(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="prediction", action="status", status=200, body='{"status": "processing"}'))
 
-    async with studio_at(base_url) as studio:
-        seen = await last_of(studio.get_prediction("p1", deadline=NOW))
+    async with service_at(base_url) as service:
+        seen = await last_of(service.get_prediction("p1", deadline=NOW))
 
     assert seen.elapsed_seconds == 0
     assert seen.expires_at is None
 
 
 async def test_many_who_wait_for_one_prediction_share_one_watcher(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url, poll_interval=0.05) as studio, anyio.create_task_group() as tasks:
-        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+    async with service_at(base_url, poll_interval=0.05) as service, anyio.create_task_group() as tasks:
+        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
         clips: list[Prediction] = []
 
         async def wait() -> None:
-            clips.append(await last_of(studio.get_prediction(prediction_id, deadline=LATER)))
+            clips.append(await last_of(service.get_prediction(prediction_id, deadline=LATER)))
 
         for _ in range(40):
             tasks.start_soon(wait)
@@ -421,12 +421,12 @@ async def test_many_who_wait_for_one_prediction_share_one_watcher(sandbox: Sandb
 async def test_leaving_before_submission_spends_nothing(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.2))
 
-    async with studio_at(base_url) as studio:
-        async with aclosing(studio.animate_image(ROCKET, deadline=LATER)) as steps:
+    async with service_at(base_url) as service:
+        async with aclosing(service.animate_image(ROCKET, deadline=LATER)) as steps:
             async for step in steps:
                 if step.message.startswith("Uploading"):
                     break
-        await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert len(sandbox.submissions) == 1
 
@@ -434,13 +434,13 @@ async def test_leaving_before_submission_spends_nothing(sandbox: Sandbox, base_u
 async def test_leaving_during_or_after_submission_leaves_the_job_going(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="generate", action="delay", seconds=0.2))
 
-    async with studio_at(base_url) as studio:
+    async with service_at(base_url) as service:
         with anyio.move_on_after(0.1):
-            await all_of(studio.animate_image(REMOTE, deadline=LATER))
+            await all_of(service.animate_image(REMOTE, deadline=LATER))
         prediction_id = await only_id(base_url)
         await until(lambda: polls(sandbox) > 1)
         sandbox.finish(prediction_id)
-        clip = await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+        clip = await last_of(service.get_prediction(prediction_id, deadline=LATER))
 
     assert clip.status == "completed"
     assert clip.image_url == REMOTE
@@ -450,15 +450,15 @@ async def test_leaving_during_or_after_submission_leaves_the_job_going(sandbox: 
 async def test_an_outage_is_told_with_the_id_and_the_watch_goes_on(
     sandbox: Sandbox, base_url: str, status: int, kind: type[Exception]
 ) -> None:
-    async with studio_at(base_url) as studio:
-        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+    async with service_at(base_url) as service:
+        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=status, times=8))
         with pytest.raises(kind, match=f"look at prediction {prediction_id} failed: the prediction stays valid"):
-            await last_of(studio.get_prediction(prediction_id, deadline=NOW))
+            await last_of(service.get_prediction(prediction_id, deadline=NOW))
         with pytest.raises(kind, match="stays valid"):
-            await last_of(studio.get_prediction(prediction_id, deadline=NOW))
+            await last_of(service.get_prediction(prediction_id, deadline=NOW))
         sandbox.finish(prediction_id)
-        clip = await last_of(studio.get_prediction(prediction_id, deadline=LATER))
+        clip = await last_of(service.get_prediction(prediction_id, deadline=LATER))
 
     assert clip.status == "completed"
 
@@ -466,23 +466,23 @@ async def test_an_outage_is_told_with_the_id_and_the_watch_goes_on(
 async def test_a_key_that_is_rejected_while_waiting_ends_the_wait_and_leaves_the_id(
     sandbox: Sandbox, base_url: str
 ) -> None:
-    async with studio_at(base_url) as studio:
-        prediction_id = (await last_of(studio.animate_image(REMOTE, deadline=NOW))).prediction_id
+    async with service_at(base_url) as service:
+        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=401))
         with pytest.raises(KeyRejected, match=f"look at prediction {prediction_id} failed: the prediction stays valid"):
-            await last_of(studio.get_prediction(prediction_id, deadline=LATER))
-        assert (await last_of(studio.get_prediction(prediction_id, deadline=NOW))).status == "processing"
+            await last_of(service.get_prediction(prediction_id, deadline=LATER))
+        assert (await last_of(service.get_prediction(prediction_id, deadline=NOW))).status == "processing"
 
 
 async def test_closing_the_studio_ends_its_jobs_at_once(base_url: str) -> None:
     with anyio.fail_after(5):
-        async with studio_at(base_url, poll_interval=3600) as studio:
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        async with service_at(base_url, poll_interval=3600) as service:
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
 
 
 async def test_the_share_done_comes_from_how_long_generations_take(base_url: str) -> None:
-    async with studio_at(base_url, heartbeat=0.02, durations=Durations()) as studio:
-        steps = await all_of(studio.animate_image(REMOTE, deadline=anyio.current_time() + 0.2))
+    async with service_at(base_url, heartbeat=0.02, durations=Durations()) as service:
+        steps = await all_of(service.animate_image(REMOTE, deadline=anyio.current_time() + 0.2))
 
     shares = [step.share for step in steps]
 

@@ -23,9 +23,9 @@ import pytest
 from mcp import Client
 
 from atlascloud_video_mcp.errors import OutOfTime, ServiceUnavailable, SubmissionUnknown
-from atlascloud_video_mcp.predictions import DryRun, Prediction
-from atlascloud_video_mcp.server import build_server
-from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, polls, requests_to, result_of, studio_at, text_of, until
+from atlascloud_video_mcp.server.server import build_server
+from atlascloud_video_mcp.service.results import DryRun, Prediction
+from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, polls, requests_to, result_of, service_at, text_of, until
 from scripted_sandbox import Chaos, Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import Process
 
-    from atlascloud_video_mcp.studio import Step
+    from atlascloud_video_mcp.service.steps import Step
 
 NOW = 0.0
 LATER = 1e12
@@ -120,7 +120,7 @@ async def test_who_is_told_to_call_again_while_anothers_clip_is_saved_pays_nothi
     told: list[Prediction] = []
 
     async with (
-        studio_at(base_url, directory=state) as first,
+        service_at(base_url, directory=state) as first,
         caller(base_url, state) as second,
         anyio.create_task_group() as tasks,
     ):
@@ -146,10 +146,10 @@ async def test_who_is_told_to_call_again_while_anothers_clip_is_saved_pays_nothi
 async def test_whoever_runs_out_of_time_is_told_the_id_once_there_is_one(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as first:
+    async with service_at(base_url, directory=tmp_path) as first:
         made = await last_of(first.animate_image(REMOTE, deadline=NOW))
     sandbox.script(Fault(endpoint="prediction", action="delay", seconds=9, times=9))
-    async with studio_at(base_url, directory=tmp_path, heartbeat=30) as second:
+    async with service_at(base_url, directory=tmp_path, heartbeat=30) as second:
         answer_by = anyio.current_time() + 0.3
         joined = await last_of(second.animate_image(REMOTE, deadline=LATER, answer_by=answer_by))
 
@@ -248,7 +248,7 @@ async def test_a_caller_who_does_what_each_answer_says_never_pays_twice_for_a_ta
         tool, arguments = "animate_image", wanted
         for _ in range(8):
             # Each turn in a server of its own: what was known is in the journal alone.
-            async with Client(build_server(lambda: studio_at(base_url, directory=tmp_path / "state"))) as client:
+            async with Client(build_server(lambda: service_at(base_url, directory=tmp_path / "state"))) as client:
                 result = await client.call_tool(tool, arguments)
             texts.append(text_of(result))
             if (result.structured_content or {}).get("status") == "completed" or "ask the user" in texts[-1]:
@@ -265,12 +265,12 @@ async def test_a_caller_who_does_what_each_answer_says_never_pays_twice_for_a_ta
 async def test_a_renewed_key_is_given_what_the_old_one_paid_for(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(ROCKET, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        first = await last_of(service.animate_image(ROCKET, deadline=NOW))
     sandbox.finish(first.prediction_id)
     before = polls(sandbox)
-    async with studio_at(base_url, directory=tmp_path, key="renewed") as studio:
-        again = [await last_of(studio.animate_image(ROCKET, deadline=NOW)) for _ in range(3)]
+    async with service_at(base_url, directory=tmp_path, key="renewed") as service:
+        again = [await last_of(service.animate_image(ROCKET, deadline=NOW)) for _ in range(3)]
     asked = polls(sandbox) - before
 
     assert {(each.prediction_id, each.status, each.reused) for each in again} == {
@@ -285,13 +285,13 @@ async def test_an_address_is_the_same_however_it_is_spelled(
     sandbox: Sandbox, base_url: str, tmp_path: Path, spelled: str
 ) -> None:
     port = base_url.partition("1:")[2].partition("/")[0]
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
     address = spelled.format(port=port)
     async with cloud_at(base_url) as one, cloud_at(address) as other:
         assert one.account == other.account
-    async with studio_at("http://localhost:" + base_url.partition("1:")[2], directory=tmp_path) as studio:
-        again = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+    async with service_at("http://localhost:" + base_url.partition("1:")[2], directory=tmp_path) as service:
+        again = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert (again.prediction_id, again.reused) == (first.prediction_id, True)
     assert len(sandbox.submissions) == 1
@@ -327,23 +327,23 @@ async def test_what_a_key_cannot_read_is_anothers_and_what_it_cannot_look_at_is_
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     no_such = Fault(endpoint="prediction", action="status", status=404)
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        first = await last_of(studio.animate_image(REMOTE, deadline=NOW))
-    async with studio_at(base_url, directory=tmp_path, key="another", history_patience=5) as studio:
+    async with service_at(base_url, directory=tmp_path) as service:
+        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path, key="another", history_patience=5) as service:
         sandbox.script(no_such)
         with pytest.raises(OutOfTime):  # it may be too new to be known
-            await last_of(studio.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.3))
+            await last_of(service.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.3))
         older(tmp_path, timedelta(minutes=1))
         sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=4))
         with pytest.raises(ServiceUnavailable, match="Nothing was paid"):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
         assert len(sandbox.submissions) == 1
         sandbox.script(no_such)
-        rehearsed = await result_of(studio.animate_image(REMOTE, dry_run=True, deadline=NOW))
+        rehearsed = await result_of(service.animate_image(REMOTE, dry_run=True, deadline=NOW))
         assert isinstance(rehearsed, DryRun)
         assert not rehearsed.reused
         sandbox.script(no_such)
-        theirs = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+        theirs = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert not theirs.reused
     assert theirs.prediction_id != first.prediction_id
@@ -355,13 +355,13 @@ async def test_a_lost_request_of_the_old_key_is_found_by_the_renewed_one_or_stay
 ) -> None:
     hidden = Fault(endpoint="history", action="status", status=404, times=2)
     sandbox.script(Fault(endpoint="generate", action="reset_after"), hidden)
-    async with studio_at(base_url, directory=tmp_path, history_patience=0) as studio:
+    async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
-    async with studio_at(base_url, directory=tmp_path, key="renewed", history_patience=0) as studio:
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
+    async with service_at(base_url, directory=tmp_path, key="renewed", history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
-        found = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
+        found = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert (found.prediction_id, found.reused) == (sandbox.accepted[0][0], True)
 
@@ -373,7 +373,7 @@ async def test_who_is_taken_for_dead_while_he_uploads_sends_nothing_and_joins(
     told: list[Prediction] = []
 
     async with (
-        studio_at(base_url, directory=tmp_path) as slow,
+        service_at(base_url, directory=tmp_path) as slow,
         caller(base_url, tmp_path) as quick,
         anyio.create_task_group() as tasks,
     ):
@@ -401,10 +401,10 @@ async def test_takes_whose_answers_are_lost_at_the_same_moment_are_found_each(
     told: dict[int, str] = {}
 
     async def ask(take: int) -> None:
-        async with studio_at(base_url, directory=tmp_path) as studio:
+        async with service_at(base_url, directory=tmp_path) as service:
             for _ in range(5):
                 with suppress(SubmissionUnknown):
-                    told[take] = (await last_of(studio.animate_image(REMOTE, take=take, deadline=NOW))).prediction_id
+                    told[take] = (await last_of(service.animate_image(REMOTE, take=take, deadline=NOW))).prediction_id
                     return
 
     async with anyio.create_task_group() as tasks:
@@ -422,29 +422,29 @@ async def test_a_take_that_never_arrived_is_not_given_the_clip_of_another_that_i
     sandbox.script(Fault(endpoint="generate", action="delay_after", seconds=1).model_copy(update={"after": 1}))
     told: list[Prediction] = []
 
-    async with studio_at(base_url, directory=tmp_path, history_patience=0) as studio:
+    async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, deadline=NOW))
 
         async def second() -> None:
-            told.append(await last_of(studio.animate_image(REMOTE, take=2, deadline=NOW)))
+            told.append(await last_of(service.animate_image(REMOTE, take=2, deadline=NOW)))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(second)
             await until(lambda: sandbox.accepted)
             with pytest.raises(SubmissionUnknown):
-                await last_of(studio.animate_image(REMOTE, deadline=NOW))
+                await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert [(each.take, each.prediction_id) for each in told] == [(2, sandbox.accepted[0][0])]
     assert len(sandbox.accepted) == 1
 
 
 async def test_a_failed_generation_is_made_anew_for_the_same_call(sandbox: Sandbox, base_url: str) -> None:
-    async with studio_at(base_url) as studio:
-        first = await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+    async with service_at(base_url) as service:
+        first = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
         sandbox.finish(first.prediction_id)
-        failed = await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=LATER))
-        anew = await last_of(studio.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        failed = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=LATER))
+        anew = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
 
     assert (failed.status, failed.reused) == ("failed", True)
     assert (anew.reused, anew.take) == (False, 1)
@@ -453,8 +453,8 @@ async def test_a_failed_generation_is_made_anew_for_the_same_call(sandbox: Sandb
 async def test_the_clips_of_version_1_0_0_are_had_again_for_nothing(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        made = await last_of(studio.animate_image(REMOTE, prompt="completed", deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        made = await last_of(service.animate_image(REMOTE, prompt="completed", deadline=NOW))
     # The frozen file is of the default address: its keys are made anew as version 1.0.0 made them, for this one.
     account = sha256(f"{base_url}/ {CANARY}".encode()).hexdigest()[:16]
     (tmp_path / "journal.sqlite3").unlink()
@@ -468,14 +468,14 @@ async def test_the_clips_of_version_1_0_0_are_had_again_for_nothing(
             database.execute(change, (key, account, prompt))
         at = datetime.now(UTC).isoformat(timespec="microseconds")
         database.execute("UPDATE entries SET submitted_at = ?", (at,))
-    async with studio_at(base_url, directory=tmp_path, history_patience=0) as studio:
+    async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         told = {
-            prompt: await last_of(studio.animate_image(REMOTE, prompt=prompt, deadline=NOW))
+            prompt: await last_of(service.animate_image(REMOTE, prompt=prompt, deadline=NOW))
             for prompt in ("completed", "without a price", "twice")
         }
         with pytest.raises(SubmissionUnknown):
-            await last_of(studio.animate_image(REMOTE, prompt="unknown", deadline=NOW))
-        another = await last_of(studio.animate_image(REMOTE, prompt="completed", take=2, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, prompt="unknown", deadline=NOW))
+        another = await last_of(service.animate_image(REMOTE, prompt="completed", take=2, deadline=NOW))
 
     assert {prompt: (each.prediction_id, each.take, each.reused) for prompt, each in told.items()} == {
         "completed": ("p2", 1, True),
@@ -489,15 +489,15 @@ async def test_the_clips_of_version_1_0_0_are_had_again_for_nothing(
 async def test_a_picture_that_version_1_0_0_sent_with_its_metadata_is_the_same_picture(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        made = await last_of(studio.animate_image(ROCKET, prompt="wind", deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        made = await last_of(service.animate_image(ROCKET, prompt="wind", deadline=NOW))
     account = sha256(f"{base_url}/ {CANARY}".encode()).hexdigest()[:16]
     whole_file = sha256(await anyio.Path(ROCKET).read_bytes()).hexdigest()
     asked = json.dumps([account, whole_file, {"model": STANDARD, "prompt": "wind"}], sort_keys=True)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as database:
         database.execute("UPDATE entries SET key = ?", (sha256(asked.encode()).hexdigest(),))
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        again = await last_of(studio.animate_image(ROCKET, prompt="wind", deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        again = await last_of(service.animate_image(ROCKET, prompt="wind", deadline=NOW))
 
     assert (again.prediction_id, again.reused) == (made.prediction_id, True)
     assert len(sandbox.submissions) == 1
@@ -518,7 +518,7 @@ async def test_the_state_directory_is_its_owners_alone_whichever_call_comes_firs
     state = tmp_path / "above" / "state"
     before = os.umask(0)
     try:
-        async with Client(build_server(lambda: studio_at(base_url, directory=state, online=True))) as client:
+        async with Client(build_server(lambda: service_at(base_url, directory=state, online=True))) as client:
             await client.call_tool(first, {"image": REMOTE, "wait_seconds": 0} if first == "animate_image" else {})
             await until(state.exists)
     finally:
@@ -533,7 +533,7 @@ async def test_what_a_deleted_journal_knew_is_found_in_the_accounts_history(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     state = tmp_path / "state"
-    async with studio_at(base_url, directory=state) as ours, studio_at(base_url, directory=state) as theirs:
+    async with service_at(base_url, directory=state) as ours, service_at(base_url, directory=state) as theirs:
         made = await last_of(ours.animate_image(REMOTE, prompt="one", deadline=NOW))
         await last_of(theirs.animate_image(REMOTE, prompt="two", deadline=NOW))
         await anyio.to_thread.run_sync(shutil.rmtree, state)
@@ -550,10 +550,10 @@ async def test_who_leaves_while_the_history_is_looked_through_keeps_nobody_waiti
 ) -> None:
     (tmp_path / "journal.sqlite3").write_bytes(b"damaged" * 1000)
     sandbox.script(Fault(endpoint="history", action="delay", seconds=30))
-    async with studio_at(base_url, directory=tmp_path) as studio:
+    async with service_at(base_url, directory=tmp_path) as service:
         with pytest.raises(OutOfTime):
-            await last_of(studio.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.5))
-        made = await last_of(studio.animate_image(REMOTE, deadline=NOW))
+            await last_of(service.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.5))
+        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
 
     assert not made.reused
     assert len(sandbox.submissions) == 1
@@ -571,8 +571,8 @@ async def test_a_newer_journal_beside_a_running_process_stops_its_next_payment(
         again = await older_version.call(image=REMOTE)
     async with caller(base_url, tmp_path) as restarted:
         same = await restarted.call(image=REMOTE)
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        seen = await last_of(studio.get_prediction(first["prediction_id"], deadline=NOW))
+    async with service_at(base_url, directory=tmp_path) as service:
+        seen = await last_of(service.get_prediction(first["prediction_id"], deadline=NOW))
 
     for told in (refused, same):
         assert told["kind"] == "JournalUnusable"
@@ -587,12 +587,12 @@ async def test_whoever_leaves_before_it_is_sent_has_paid_nothing_and_frees_the_t
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.5))
-    async with studio_at(base_url, directory=tmp_path) as studio:
-        async with aclosing(studio.animate_image(ROCKET, deadline=NOW)) as steps:
+    async with service_at(base_url, directory=tmp_path) as service:
+        async with aclosing(service.animate_image(ROCKET, deadline=NOW)) as steps:
             async for step in steps:
                 if "Uploading" in step.message:
                     break
-        again = await last_of(studio.animate_image(ROCKET, deadline=NOW))
+        again = await last_of(service.animate_image(ROCKET, deadline=NOW))
 
     assert not again.reused
     assert len(sandbox.submissions) == 1

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.predictions import Report
-from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
+from atlascloud_video_mcp.server.stdio.opening import recorded
+from atlascloud_video_mcp.server.stdio.pipe import Line
 from atlascloud_video_mcp.server.tasks import TASKS
-from atlascloud_video_mcp.stdio.opening import recorded
-from atlascloud_video_mcp.stdio.pipe import Line
-from kit import REMOTE, ROCKET, polls, studio_at, until
+from kit import REMOTE, ROCKET, polls, service_at, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ async def session(base_url: str, **options: Any) -> AsyncGenerator[Session, None
     send, lines = anyio.create_memory_object_stream[Line](1)
     client = Session(send)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(run_session, build_server(lambda: studio_at(base_url, **options)), lines, client.hear)
+        tasks.start_soon(run_session, build_server(lambda: service_at(base_url, **options)), lines, client.hear)
         yield client
         send.close()
 

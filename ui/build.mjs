@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const target = path.join(here, "../src/atlascloud_video_mcp/player/player.html");
+const target = path.join(here, "../src/atlascloud_video_mcp/server/player/player.html");
 const largest = 150_000; // bytes
 const browsers = ["chrome111", "safari16.4", "firefox121"];
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import anyio
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.server import build_server
+from atlascloud_video_mcp.app import service_opener
+from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.settings import read_settings
-from atlascloud_video_mcp.wiring import studio_opener
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
@@ -39,7 +39,7 @@ def stage(directory: Path) -> None:
 
 async def _tools() -> list[dict[str, str | None]]:
     """What the host shows before it ever starts the server."""
-    server = build_server(studio_opener(read_settings({}), sandbox=False, speed=1))
+    server = build_server(service_opener(read_settings({}), sandbox=False, speed=1))
     return [{"name": tool.name, "description": tool.description} for tool in await server.list_tools()]
 
 

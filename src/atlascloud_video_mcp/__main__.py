@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.errors import AtlasError, KeyRejected, SettingsError
-from atlascloud_video_mcp.exits import Exit
-from atlascloud_video_mcp.settings import KEY_VARIABLE, Settings, bare, read_settings
-from atlascloud_video_mcp.stdio.pipe import Handover, serve
-from atlascloud_video_mcp.wiring import (
-    leave_threads_behind,
+from atlascloud_video_mcp.app import (
+    exit_without_waiting,
+    gc_frozen,
     log_to_stderr,
-    nothing_is_garbage,
     require_sandbox,
-    studio_opener,
+    service_opener,
 )
+from atlascloud_video_mcp.errors import AtlasError, Exit, KeyRejected, SettingsError
+from atlascloud_video_mcp.server.stdio.pipe import Handover, serve
+from atlascloud_video_mcp.settings import KEY_VARIABLE, Settings, bare, read_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from typing import Any
 
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.service.service import VideoService
 
 _SPEED = 4.0  # how many times faster than the live API the sandbox of a server generates
 
@@ -61,9 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _told(options: argparse.Namespace, fault: str, status: Exit) -> Exit:
     print(f"atlascloud-video-mcp: {fault}", file=sys.stderr)  # noqa: T201 - this is how a command reports
     if getattr(options, "json", False):
-        from atlascloud_video_mcp.commands import screen  # noqa: PLC0415 - a server does not need the commands
+        from atlascloud_video_mcp.cli import console  # noqa: PLC0415 - a server does not need the commands
 
-        screen.result_json({"error": fault})
+        console.result_json({"error": fault})
     return status
 
 
@@ -115,25 +114,25 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _examine(options: argparse.Namespace) -> int:
-    from atlascloud_video_mcp.doctor.commands import run  # noqa: PLC0415 - a server does not need its doctor
+    from atlascloud_video_mcp.cli.doctor.commands import run  # noqa: PLC0415 - a server does not need its doctor
 
     return run(options, os.environ)
 
 
 def _run_in_sandbox(options: argparse.Namespace) -> int:
     require_sandbox()
-    from atlascloud_video_mcp import cli  # noqa: PLC0415 - a server does not need the commands
+    from atlascloud_video_mcp.cli import sandbox  # noqa: PLC0415 - a server does not need the commands
 
     match options.command:
         case "sandbox":
-            cli.run_sandbox(options)
+            sandbox.run_sandbox(options)
         case _:
-            cli.run_demo(options)
+            sandbox.run_demo(options)
     return Exit.DONE
 
 
 def _install(options: argparse.Namespace) -> int:
-    from atlascloud_video_mcp.installing.commands import run  # noqa: PLC0415 - a server does not need the commands
+    from atlascloud_video_mcp.cli.install.commands import run  # noqa: PLC0415 - a server does not need the commands
 
     if options.sandbox:
         require_sandbox()
@@ -151,13 +150,13 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _run_for_people(options: argparse.Namespace) -> int:
     settings = _settings(options)
     log_to_stderr(settings)
-    from atlascloud_video_mcp.commands import clips, lists  # noqa: PLC0415 - a server does not need the commands
+    from atlascloud_video_mcp.cli import lists, predictions  # noqa: PLC0415 - a server does not need the commands
 
     match options.command:
         case "animate":
-            return clips.animate(options, settings)
+            return predictions.animate(options, settings)
         case "get":
-            return clips.get(options, settings)
+            return predictions.get(options, settings)
         case "list":
             return lists.predictions(options, settings)
         case "models":
@@ -171,9 +170,9 @@ def command_line() -> argparse.ArgumentParser:
     import argparse  # noqa: PLC0415
     from functools import partial  # noqa: PLC0415
 
-    from atlascloud_video_mcp.commands.options import add_commands as add_commands_for_people  # noqa: PLC0415
-    from atlascloud_video_mcp.doctor.options import add_command as add_doctor  # noqa: PLC0415
-    from atlascloud_video_mcp.installing.options import add_commands as add_installing  # noqa: PLC0415
+    from atlascloud_video_mcp.cli.doctor.options import add_command as add_doctor  # noqa: PLC0415
+    from atlascloud_video_mcp.cli.install.options import add_commands as add_installing  # noqa: PLC0415
+    from atlascloud_video_mcp.cli.options import add_commands as add_commands_for_people  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(
         prog="atlascloud-video-mcp",
@@ -214,26 +213,27 @@ def _positive(text: str) -> float:
 def _serve(settings: Settings, speed: float) -> int:
     import signal  # noqa: PLC0415
 
-    open_studio = studio_opener(settings, sandbox=settings.sandbox, speed=speed)
+    open_service = service_opener(settings, sandbox=settings.sandbox, speed=speed)
     # Reading stdin waits in a thread that no KeyboardInterrupt ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    serve(lambda handover: _take_over(handover, settings, open_studio))
+    serve(lambda handover: _take_over(handover, settings, open_service))
     return Exit.DONE
 
 
 def _take_over(
-    handover: Handover, settings: Settings, open_studio: Callable[[], AbstractAsyncContextManager[Studio]]
+    handover: Handover, settings: Settings, open_service: Callable[[], AbstractAsyncContextManager[VideoService]]
 ) -> None:
     """Serve with the SDK from here on: at the first call of a tool, or what else needs more than was recorded."""
     log_to_stderr(settings)
-    with nothing_is_garbage():
+    with gc_frozen():
         from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415
-        from atlascloud_video_mcp.server import build_server, take_over  # noqa: PLC0415
+        from atlascloud_video_mcp.server.server import build_server  # noqa: PLC0415
+        from atlascloud_video_mcp.server.sessions import take_over  # noqa: PLC0415
 
         local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
-        server = build_server(open_studio, max_wait=settings.max_wait, local=local, clip_hosts=settings.clip_hosts)
+        server = build_server(open_service, max_wait=settings.max_wait, local=local, clip_hosts=settings.clip_hosts)
     take_over(server, handover)
-    leave_threads_behind(Exit.DONE)
+    exit_without_waiting(Exit.DONE)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ A message is one or two sentences: what is wrong, and what to do.
 from __future__ import annotations
 
 from copy import copy
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -109,3 +110,18 @@ class ServiceUnavailable(AtlasError):
 
 class SubmissionUnknown(AtlasError):
     """A paid request was sent and its answer was lost."""
+
+
+class Exit(IntEnum):
+    """How a command ends, for scripts."""
+
+    DONE = 0
+    """What was asked for is there."""
+    FAILED = 1
+    """It was refused, or the generation failed, or the clip could not be saved."""
+    USAGE = 2
+    """The command line or a setting makes no sense, the key among them; nothing was begun."""
+    UNFINISHED = 3
+    """The clip is not finished yet; `get` goes on from there."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells count it: 128 and the signal's number."""

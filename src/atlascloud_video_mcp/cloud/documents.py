@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from atlascloud_video_mcp.http import VENDORS_HOSTS, Elsewhere, Hosts, Patience, Refused, follow, read_body
+from atlascloud_video_mcp.cloud.http import VENDORS_HOSTS, Elsewhere, Hosts, Patience, Refused, follow, read_body
 from atlascloud_video_mcp.network import Document, Unreadable, retry_after
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.quoting import Mask
+    from atlascloud_video_mcp.text import Mask
 
 _TRIES = 2  # what cannot be had is done without
 

@@ -1,8 +1,15 @@
 """What this machine asked for and got, remembered across processes, crashes and restarts."""
 
-from atlascloud_video_mcp.journal.books import SPAN, HistoryNeeded, PriceNeeded, PricesNeeded, Spending, Terms
-from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage
+from atlascloud_video_mcp.journal.budget import (
+    SPAN,
+    HistoryNeeded,
+    PriceNeeded,
+    PricesNeeded,
+    Spending,
+    SpendingRequest,
+)
 from atlascloud_video_mcp.journal.journal import Journal
+from atlascloud_video_mcp.journal.submission import Claim, Entry, Stage
 
 __all__ = [
     "SPAN",
@@ -13,6 +20,6 @@ __all__ = [
     "PriceNeeded",
     "PricesNeeded",
     "Spending",
+    "SpendingRequest",
     "Stage",
-    "Terms",
 ]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from atlascloud_video_mcp.journal.books import Spending, Terms, since
-from atlascloud_video_mcp.journal.entries import Claim, Entry, Stage
-from atlascloud_video_mcp.journal.store import Store
+from atlascloud_video_mcp.journal.budget import Spending, SpendingRequest, since
+from atlascloud_video_mcp.journal.database import Database
+from atlascloud_video_mcp.journal.submission import Claim, Entry, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from atlascloud_video_mcp.journal.ledger import Ledger
-    from atlascloud_video_mcp.predictions import Report
+    from atlascloud_video_mcp.cloud.reports import Report
+    from atlascloud_video_mcp.journal.transaction import Transaction
 
 _T = TypeVar("_T")
-_NO_TERMS = Terms()
+_NO_TERMS = SpendingRequest()
 
 
 class Journal:
@@ -36,7 +36,7 @@ class Journal:
     """
 
     def __init__(self, directory: Path | None) -> None:
-        self._store = Store(directory)
+        self._store = Database(directory)
         self._one = anyio.CapacityLimiter(1)
 
     async def __aenter__(self) -> Self:
@@ -59,7 +59,7 @@ class Journal:
         *,
         old_keys: Collection[str] = (),
         not_ours: Collection[str] = (),
-        terms: Terms = _NO_TERMS,
+        terms: SpendingRequest = _NO_TERMS,
     ) -> Claim:
         """The right to send a take of a request, or the earlier entry of it that is still open.
 
@@ -82,8 +82,8 @@ class Journal:
             OverBudget: There is nothing to join, and the budget has no room for the price.
         """
 
-        def claim(ledger: Ledger) -> Claim:
-            return ledger.claim(key, take, old_keys, not_ours=not_ours, terms=terms)
+        def claim(transaction: Transaction) -> Claim:
+            return transaction.claim(key, take, old_keys, not_ours=not_ours, terms=terms)
 
         return await self._run(claim, lasting=False, pays=True)
 
@@ -91,35 +91,35 @@ class Journal:
         self, key: str, take: int = 1, *, old_keys: Collection[str] = (), not_ours: Collection[str] = ()
     ) -> Entry | None:
         """The entry that a claim would give without winning."""
-        return await self._run(lambda ledger: ledger.joinable(key, take, old_keys, not_ours=not_ours), lasting=False)
+        return await self._run(lambda it: it.joinable(key, take, old_keys, not_ours=not_ours), lasting=False)
 
-    async def require(self, terms: Terms) -> None:
+    async def require(self, terms: SpendingRequest) -> None:
         """Raise what a claim would that has nothing to join and may not be won."""
-        await self._run(lambda ledger: ledger.require(terms), lasting=False, pays=True)
+        await self._run(lambda it: it.require(terms), lasting=False, pays=True)
 
     async def next_take(self, key: str) -> int:
         """The first take of a request that was not asked for."""
-        return await self._run(lambda ledger: ledger.next_take(key), lasting=False)
+        return await self._run(lambda it: it.next_take(key), lasting=False)
 
     async def quoted(self, intent_id: str, price: Decimal) -> None:
         """What the API says that a request costs, in US dollars."""
-        await self._run(lambda ledger: ledger.quoted(intent_id, price), lasting=False)
+        await self._run(lambda it: it.quoted(intent_id, price), lasting=False)
 
     async def spending(self) -> Spending:
         """What was spent in the last 24 hours through this journal, by whichever account."""
-        return await self._run(lambda ledger: ledger.spending(since()))
+        return await self._run(lambda it: it.spending(since()))
 
     async def begun_anew(self) -> datetime | None:
         """When it was begun in the place of one that was damaged or deleted, if that was in the last 24 hours."""
-        return await self._run(lambda ledger: ledger.begun_anew(since()), lasting=False)
+        return await self._run(lambda it: it.begun_anew(since()), lasting=False)
 
     async def uncounted(self, prediction_ids: Collection[str]) -> set[str]:
         """Those of the ids that are not in the books."""
-        return await self._run(lambda ledger: ledger.uncounted(prediction_ids), lasting=False)
+        return await self._run(lambda it: it.uncounted(prediction_ids), lasting=False)
 
-    async def recounted(self, report: Report, request: Mapping[str, Any], at: datetime, terms: Terms) -> None:
+    async def recounted(self, report: Report, request: Mapping[str, Any], at: datetime, terms: SpendingRequest) -> None:
         """A prediction that the account's history has and the books have not: who paid for it, and its price."""
-        await self._run(lambda ledger: ledger.recounted(report, request, at, terms), lasting=False)
+        await self._run(lambda it: it.recounted(report, request, at, terms), lasting=False)
 
     async def sending(
         self, intent_id: str, request: Mapping[str, Any], notes: Sequence[str], picture: str | None = None
@@ -130,87 +130,87 @@ class Journal:
 
         Returns whether it may be sent: it may not where the claim to it was lost, and is to be claimed again.
         """
-        return await self._run(lambda ledger: ledger.sending(intent_id, request, notes, picture))
+        return await self._run(lambda it: it.sending(intent_id, request, notes, picture))
 
     async def submitted(self, intent_id: str, report: Report, at: datetime) -> None:
         """The API took the request: its first report, and when."""
-        await self._run(lambda ledger: ledger.submitted(intent_id, report, at))
+        await self._run(lambda it: it.submitted(intent_id, report, at))
 
     async def found(self, intent_id: str, report: Report, at: datetime) -> bool:
         """A row of the account's history looks like the request, whose answer was lost: it is taken for it.
 
         Returns False where it is another request's, or may become one's: another take is just being sent.
         """
-        return await self._run(lambda ledger: ledger.found(intent_id, report, at))
+        return await self._run(lambda it: it.found(intent_id, report, at))
 
     async def unknown(self, intent_id: str) -> None:
         """The answer was lost; without effect when the id is known by now."""
-        await self._run(lambda ledger: ledger.ended(intent_id, Stage.UNKNOWN))
+        await self._run(lambda it: it.ended(intent_id, Stage.UNKNOWN))
 
     async def refused(self, intent_id: str) -> None:
         """The API said no; without effect when the id is known by now."""
-        await self._run(lambda ledger: ledger.ended(intent_id, Stage.REFUSED))
+        await self._run(lambda it: it.ended(intent_id, Stage.REFUSED))
 
     async def abandoned(self, intent_id: str) -> None:
         """Given up before anything left; without effect when the id is known by now."""
-        await self._run(lambda ledger: ledger.ended(intent_id, Stage.ABANDONED))
+        await self._run(lambda it: it.ended(intent_id, Stage.ABANDONED))
 
     async def reported(self, prediction_id: str, report: Report) -> None:
         """What the API said last; nothing is written when it says nothing new. An unknown id is remembered, too.
 
         The first report of completion also records how long the generation took, in seconds.
         """
-        await self._run(lambda ledger: ledger.reported(prediction_id, report), lasting=False)
+        await self._run(lambda it: it.reported(prediction_id, report), lasting=False)
 
     async def wants(self, prediction_id: str, save_to: str) -> None:
         """Where the clip is to be saved once it is finished."""
-        await self._run(lambda ledger: ledger.note(prediction_id, save_to=save_to))
+        await self._run(lambda it: it.note(prediction_id, save_to=save_to))
 
     async def saved(self, prediction_id: str, path: str) -> None:
         """Where the clip was saved."""
-        await self._run(lambda ledger: ledger.note(prediction_id, saved_path=path), lasting=False)
+        await self._run(lambda it: it.note(prediction_id, saved_path=path), lasting=False)
 
     async def entry(self, intent_id: str) -> Entry | None:
         """The entry of an intent."""
-        return await self._run(lambda ledger: ledger.entry(intent_id))
+        return await self._run(lambda it: it.entry(intent_id))
 
     async def prediction(self, prediction_id: str) -> Entry | None:
         """The newest entry about a prediction."""
-        return await self._run(lambda ledger: ledger.prediction(prediction_id))
+        return await self._run(lambda it: it.prediction(prediction_id))
 
     async def readable(self, prediction_id: str, account: str) -> None:
         """An account can read a prediction, so that it is its own, whatever key it had when it paid."""
-        await self._run(lambda ledger: ledger.note(prediction_id, account=account), lasting=False)
+        await self._run(lambda it: it.note(prediction_id, account=account), lasting=False)
 
     async def orphans(self, account: str) -> list[str]:
         """The ids of an account's unfinished predictions of the last 24 hours whose processes have ended."""
-        return await self._run(lambda ledger: ledger.orphans(account, since()))
+        return await self._run(lambda it: it.orphans(account, since()))
 
     async def made(self, account: str | None, ids: Collection[str], most: int) -> list[Entry]:
         """The newest predictions of an account, or of all for None, and those with these ids; one entry for each."""
-        return await self._run(lambda ledger: ledger.made(account, ids, most))
+        return await self._run(lambda it: it.made(account, ids, most))
 
     async def lost(self, account: str | None, *, within: timedelta) -> list[Entry]:
         """The submissions of late of which it is not known whether they arrived, the newest first."""
-        return await self._run(lambda ledger: ledger.lost(account, datetime.now(UTC) - within))
+        return await self._run(lambda it: it.lost(account, datetime.now(UTC) - within))
 
     async def knows(self, prediction_ids: Collection[str]) -> set[str]:
         """Those of the ids that are in the journal."""
-        return await self._run(lambda ledger: ledger.knows(prediction_ids))
+        return await self._run(lambda it: it.knows(prediction_ids))
 
     async def upload(self, digest: str, *, within: timedelta, host: str) -> str | None:
         """Where bytes with this digest were put of late; `host` is the API's base URL."""
-        return await self._run(lambda ledger: ledger.upload(digest, datetime.now(UTC) - within, host))
+        return await self._run(lambda it: it.upload(digest, datetime.now(UTC) - within, host))
 
     async def uploaded(self, digest: str, url: str, *, host: str) -> None:
         """Bytes with this digest were put at `url` just now."""
-        await self._run(lambda ledger: ledger.uploaded(digest, url, host), lasting=False)
+        await self._run(lambda it: it.uploaded(digest, url, host), lasting=False)
 
     async def durations(self, model: str, duration: int | None, most: int = 50) -> list[float]:
         """How many seconds generations of this kind took, newest first; `duration` is as in the request."""
-        return await self._run(lambda ledger: ledger.durations(model, duration, most))
+        return await self._run(lambda it: it.durations(model, duration, most))
 
-    async def _run(self, work: Callable[[Ledger], _T], *, lasting: bool = True, pays: bool = False) -> _T:
+    async def _run(self, work: Callable[[Transaction], _T], *, lasting: bool = True, pays: bool = False) -> _T:
         """Do the work; what need not outlast a power cut by itself is not `lasting`, and spares a wait for the disk."""
         return await self._in_thread(lambda: self._store.run(work, lasting=lasting, pays=pays))
 

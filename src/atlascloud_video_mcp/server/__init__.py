@@ -1,6 +1,1 @@
-"""The MCP server: its tools and all that MCP asks of them."""
-
-from atlascloud_video_mcp.server.server import build_server
-from atlascloud_video_mcp.server.sessions import take_over
-
-__all__ = ["build_server", "take_over"]
+"""The MCP server: its tools and all that MCP asks of them. It imports nothing: `stdio` is needed before the rest."""

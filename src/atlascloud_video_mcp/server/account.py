@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
-from atlascloud_video_mcp.money import in_dollars
-from atlascloud_video_mcp.quoting import Quoted, in_marks
-from atlascloud_video_mcp.telling import balance_lines
+from atlascloud_video_mcp.service.render import balance_lines
+from atlascloud_video_mcp.text import Quoted, in_dollars, in_marks
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.predictions import Balance, Prediction, PredictionList
+    from atlascloud_video_mcp.service.results import Balance, Prediction, PredictionList
 
 _LONGEST_MODEL = 120  # characters
 _LARGEST = 20_000  # bytes of text and data together

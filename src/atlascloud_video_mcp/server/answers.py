@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 
-from atlascloud_video_mcp.money import in_dollars
-from atlascloud_video_mcp.predictions import NO_WORD
-from atlascloud_video_mcp.quoting import in_marks
+from atlascloud_video_mcp.cloud.reports import NO_WORD
+from atlascloud_video_mcp.text import in_dollars, in_marks
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from atlascloud_video_mcp.clients import Client
-    from atlascloud_video_mcp.predictions import Prediction, SavedVideo, Upload
+    from atlascloud_video_mcp.server.host_limits import Client
+    from atlascloud_video_mcp.service.results import Prediction, SavedVideo, Upload
 
 _LONGEST_NAME = 255  # characters
 FRACTION, POLL_INTERVAL = "atlascloud-video/fraction", "atlascloud-video/pollIntervalMs"

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict
 
-from atlascloud_video_mcp.telling import as_data, as_lines
+from atlascloud_video_mcp.service.render import as_data, as_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atlascloud_video_mcp.catalogue import Listing
+    from atlascloud_video_mcp.models import Listing
 
 _MOST_BYTES = 9_500  # of the whole answer, text and data
 _ALL = 1_000_000

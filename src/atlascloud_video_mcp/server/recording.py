@@ -13,15 +13,15 @@ import anyio
 
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
-from atlascloud_video_mcp.stdio.opening import ANOTHER, DISCOVER, FILE, HANDSHAKES, LISTEN, LISTS, MODERN
-from atlascloud_video_mcp.stdio.pipe import Line
-from atlascloud_video_mcp.stdio.usual import CAPABILITIES, CLIENT, VERSION
+from atlascloud_video_mcp.server.stdio.opening import ANOTHER, DISCOVER, FILE, HANDSHAKES, LISTEN, LISTS, MODERN
+from atlascloud_video_mcp.server.stdio.pipe import Line
+from atlascloud_video_mcp.server.stdio.usual import CAPABILITIES, CLIENT, VERSION
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.service.service import VideoService
 
 _WHO = {"name": "recorder", "version": "1"}
 
@@ -63,7 +63,7 @@ async def _answers(requests: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {method: answers[method] for method in requests}
 
 
-def _no_studio() -> AbstractAsyncContextManager[Studio]:
+def _no_studio() -> AbstractAsyncContextManager[VideoService]:
     raise AssertionError("no tool is called")  # pragma: no cover
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from mcp.types import CallToolResult, TextContent
 
-from atlascloud_video_mcp.money import in_dollars
+from atlascloud_video_mcp.text import in_dollars
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.predictions import DryRun
+    from atlascloud_video_mcp.service.results import DryRun
 
 _NOTHING = "Dry run: nothing was uploaded, submitted or paid."
 _AGAIN = "animate_image with the same arguments, without dry_run"

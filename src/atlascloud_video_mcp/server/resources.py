@@ -10,22 +10,22 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 
 from atlascloud_video_mcp.errors import PredictionNotFound
 from atlascloud_video_mcp.server.answers import prediction_answer
-from atlascloud_video_mcp.server.calls import Call, Desk
+from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
 
-async def prediction(ctx: Context[Desk], prediction_id: str) -> str:
+async def prediction(ctx: Context[ServerState], prediction_id: str) -> str:
     """What this machine knows of a prediction, as get_prediction tells it; nobody is asked.
 
     Raises:
         ResourceNotFoundError: Nothing is known of it.
     """
-    call = Call(ctx)
-    studio = await call.studio()
+    call = ToolCall(ctx)
+    service = await call.service()
     try:
-        known = await studio.recall(prediction_id)
+        known = await service.recall(prediction_id)
     except PredictionNotFound as error:
         raise ResourceNotFoundError(str(error)) from error
     return json.dumps(prediction_answer(known, call.client).structured_content, ensure_ascii=False)

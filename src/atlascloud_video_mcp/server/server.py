@@ -12,24 +12,25 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import BeforeValidator, Field
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.clients import AT_LEAST
-from atlascloud_video_mcp.player import player_app, shown_in
-from atlascloud_video_mcp.predictions import Balance, DryRun, Prediction, SavedVideo, Status, Upload
+from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.server.account import Predictions, balance_answer, list_answer
 from atlascloud_video_mcp.server.answers import prediction_answer, saved_answer, upload_answer
-from atlascloud_video_mcp.server.calls import Call, Desk
 from atlascloud_video_mcp.server.guide import GUIDE_URI, add_guide
+from atlascloud_video_mcp.server.host_limits import AT_LEAST
 from atlascloud_video_mcp.server.model_list import ModelList, model_list_answer
+from atlascloud_video_mcp.server.player import player_app, shown_in
 from atlascloud_video_mcp.server.rehearsed import dry_run_answer
 from atlascloud_video_mcp.server.resources import add_predictions
 from atlascloud_video_mcp.server.tasks import Tasks
+from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall
 from atlascloud_video_mcp.server.tools import Tool
+from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, SavedVideo, Upload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.service.service import VideoService
 
 _INSTRUCTIONS = (
     "Turns still pictures into video clips on Atlas Cloud. animate_image takes a local path or an https URL and does "
@@ -64,17 +65,17 @@ WaitSeconds = Annotated[
 
 
 async def upload_image(
-    ctx: Context[Desk],
+    ctx: Context[ServerState],
     image: Annotated[str, Field(description="Absolute or ~ path, file:// or base64 data: URI")],
 ) -> Annotated[CallToolResult, Upload]:
     """Upload a local picture for its URL. Free; not needed before animate_image."""
-    call = Call(ctx)
-    studio = await call.studio()
-    return upload_answer(await call.finish(studio.upload_image(image, answer_by=call.answer_by)))
+    call = ToolCall(ctx)
+    service = await call.service()
+    return upload_answer(await call.finish(service.upload_image(image, answer_by=call.answer_by)))
 
 
 async def animate_image(
-    ctx: Context[Desk],
+    ctx: Context[ServerState],
     image: Annotated[str, Field(description="Absolute or ~ path, file:// or base64 data: URI, or https URL")],
     prompt: Annotated[
         str, Field(description="Motion: one or two sentences, camera verbs; at most 2000 characters")
@@ -106,11 +107,11 @@ async def animate_image(
     answer was lost (a time-out, a cancelled call), do not start over: list_predictions has the id. The same call again
     gives the same clip, paid once; another take is another clip, paid again.
     """
-    from atlascloud_video_mcp.pictures import Fit  # noqa: PLC0415 - with Pillow, and only a call needs it
+    from atlascloud_video_mcp.media.pictures import Fit  # noqa: PLC0415 - with Pillow, and only a call needs it
 
-    call = Call(ctx, wait_seconds)
-    studio = await call.studio()
-    steps = studio.animate_image(
+    call = ToolCall(ctx, wait_seconds)
+    service = await call.service()
+    steps = service.animate_image(
         image,
         prompt=prompt,
         duration=duration,
@@ -132,31 +133,31 @@ async def animate_image(
 
 
 async def list_models(
-    ctx: Context[Desk],
+    ctx: Context[ServerState],
     query: Annotated[str, Field(description="Words or an id; up to five matches show parameters")] = "",
 ) -> Annotated[CallToolResult, ModelList]:
     """Find models for animate_image, best match first, with list prices. Free, without key."""
-    call = Call(ctx)
-    studio = await call.studio()
-    return model_list_answer(await call.finish(studio.list_models(query, answer_by=call.answer_by)))
+    call = ToolCall(ctx)
+    service = await call.service()
+    return model_list_answer(await call.finish(service.list_models(query, answer_by=call.answer_by)))
 
 
 async def get_prediction(
-    ctx: Context[Desk],
+    ctx: Context[ServerState],
     prediction_id: Annotated[str, Field(description="The id from animate_image")],
     wait_seconds: WaitSeconds = None,
     preview: Annotated[bool, Field(description="Add three frames as an image")] = False,  # noqa: FBT002 - arguments of a tool are always named
 ) -> Annotated[CallToolResult, Prediction]:
     """Wait for a clip that animate_image began, or look at it: status, clip URL, what to do next. Free."""
-    call = Call(ctx, wait_seconds)
-    studio = await call.studio()
-    steps = studio.get_prediction(prediction_id, deadline=call.deadline, answer_by=call.answer_by, preview=preview)
+    call = ToolCall(ctx, wait_seconds)
+    service = await call.service()
+    steps = service.get_prediction(prediction_id, deadline=call.deadline, answer_by=call.answer_by, preview=preview)
     prediction: Prediction = await call.finish(steps)
     return prediction_answer(prediction, call.client, preview=call.preview)
 
 
 async def save_video(
-    ctx: Context[Desk],
+    ctx: Context[ServerState],
     prediction_id: Annotated[str, Field(description="The id from animate_image")],
     save_to: Annotated[
         str,
@@ -166,30 +167,30 @@ async def save_video(
     ] = "",
 ) -> Annotated[CallToolResult, SavedVideo]:
     """Save a finished clip to disk, before it is deleted. Overwrites nothing. Free."""
-    call = Call(ctx)
-    studio = await call.studio()
-    steps = studio.save_video(prediction_id, save_to or None, answer_by=call.answer_by)
+    call = ToolCall(ctx)
+    service = await call.service()
+    steps = service.save_video(prediction_id, save_to or None, answer_by=call.answer_by)
     return saved_answer(await call.finish(steps))
 
 
 async def list_predictions(
-    ctx: Context[Desk],
+    ctx: Context[ServerState],
     limit: Annotated[int, Field(ge=1, le=50, description="1 to 50; default 10")] = 10,
     status: Literal["processing", "completed", "failed"] | None = None,
 ) -> Annotated[CallToolResult, Predictions]:
     """What was made and what is being made, newest first. Finds the id of a call whose answer was lost. Free."""
-    call = Call(ctx)
-    studio = await call.studio()
+    call = ToolCall(ctx)
+    service = await call.service()
     wanted = Status(status) if status else None
-    steps = studio.list_predictions(limit=limit, status=wanted, answer_by=call.answer_by)
+    steps = service.list_predictions(limit=limit, status=wanted, answer_by=call.answer_by)
     return list_answer(await call.finish(steps), of_all=wanted is None)
 
 
-async def get_balance(ctx: Context[Desk]) -> Annotated[CallToolResult, Balance]:
+async def get_balance(ctx: Context[ServerState]) -> Annotated[CallToolResult, Balance]:
     """Money left on the account, and spent in the last 24 hours. Free."""
-    call = Call(ctx)
-    studio = await call.studio()
-    return balance_answer(await call.finish(studio.get_balance(answer_by=call.answer_by)))
+    call = ToolCall(ctx)
+    service = await call.service()
+    return balance_answer(await call.finish(service.get_balance(answer_by=call.answer_by)))
 
 
 def _tools() -> list[tools.Tool]:
@@ -210,17 +211,17 @@ def _tools() -> list[tools.Tool]:
 
 
 def build_server(
-    open_studio: Callable[[], AbstractAsyncContextManager[Studio]],
+    open_service: Callable[[], AbstractAsyncContextManager[VideoService]],
     *,
     max_wait: float | None = None,
     at_least: float = AT_LEAST,
     local: bool = False,
     clip_hosts: Sequence[str] = (),
-) -> MCPServer[Desk]:
+) -> MCPServer[ServerState]:
     """Build the server; nothing is opened before a tool is called.
 
     Args:
-        open_studio: Opens the studio, at the first call that needs it.
+        open_service: Opens the service, at the first call that needs it.
         max_wait: Seconds a call may block at most, whatever it asks for; None: what suits its client.
         at_least: Seconds any call may take, one that must not wait too.
         local: Whether the API is on this machine: the player may then load pictures and clips from there.
@@ -229,9 +230,9 @@ def build_server(
     page, apps = player_app()
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[Desk]) -> AsyncGenerator[Desk, None]:
+    async def lifespan(_: MCPServer[ServerState]) -> AsyncGenerator[ServerState, None]:
         async with anyio.create_task_group() as tasks:
-            desk = Desk(open_studio, tasks, max_wait, at_least)
+            desk = ServerState(open_service, tasks, max_wait, at_least)
             page.load_from(clip_hosts, desk.origin if local else None)
             yield desk
             tasks.cancel_scope.cancel()

@@ -15,7 +15,7 @@ from mcp.types.jsonrpc import JSONRPCRequest, jsonrpc_message_adapter
 from pydantic import ValidationError
 from typing_extensions import override
 
-from atlascloud_video_mcp.stdio.pipe import Line
+from atlascloud_video_mcp.server.stdio.pipe import Line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
     from mcp.server.mcpserver import MCPServer
 
-    from atlascloud_video_mcp.stdio.pipe import Handover
+    from atlascloud_video_mcp.server.stdio.pipe import Handover
 
 READ_AT: ContextVar[float] = ContextVar("READ_AT")
 """When the line of the request that is being handled was read, on the clock of `time.monotonic`, asyncio's own.

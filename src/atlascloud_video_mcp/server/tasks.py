@@ -21,11 +21,11 @@ from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 from typing_extensions import override
 
+from atlascloud_video_mcp.cloud.reports import KEPT_FOR
 from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound
-from atlascloud_video_mcp.predictions import KEPT_FOR
-from atlascloud_video_mcp.quoting import PredictionId, Quoted
 from atlascloud_video_mcp.server.answers import POLL_INTERVAL, prediction_answer
-from atlascloud_video_mcp.server.calls import caller
+from atlascloud_video_mcp.server.tool_call import caller
+from atlascloud_video_mcp.text import PredictionId, Quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from mcp.types import CallToolRequestParams
 
-    from atlascloud_video_mcp.predictions import Prediction
-    from atlascloud_video_mcp.server.calls import Desk
-    from atlascloud_video_mcp.studio import Studio
+    from atlascloud_video_mcp.server.tool_call import ServerState
+    from atlascloud_video_mcp.service.results import Prediction
+    from atlascloud_video_mcp.service.service import VideoService
 
 TASKS = "io.modelcontextprotocol/tasks"
 _LONGEST_LOOK = 10.0  # seconds; then what the journal knows has to do
@@ -71,14 +71,14 @@ class Tasks(Extension):
             return {"resultType": "task", **_working(result)}
         return result
 
-    async def _get(self, ctx: ServerRequestContext[Desk], params: TaskParams) -> HandlerResult:
+    async def _get(self, ctx: ServerRequestContext[ServerState], params: TaskParams) -> HandlerResult:
         answer = await _told(ctx, params)
         if _goes_on(answer):
             return _working(answer)
         result = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
         return {**_task(answer, "completed"), "result": result}
 
-    async def _acknowledge(self, ctx: ServerRequestContext[Desk], params: TaskParams) -> HandlerResult:
+    async def _acknowledge(self, ctx: ServerRequestContext[ServerState], params: TaskParams) -> HandlerResult:
         """What is paid for goes on, and nothing is ever asked of the client."""
         await _told(ctx, params)
         return {}
@@ -90,7 +90,7 @@ def _declared(ctx: ServerRequestContext[Any]) -> bool:
     return ctx.protocol_version in _VERSIONS and TASKS in declared
 
 
-async def _told(ctx: ServerRequestContext[Desk], params: TaskParams) -> CallToolResult:
+async def _told(ctx: ServerRequestContext[ServerState], params: TaskParams) -> CallToolResult:
     """What `animate_image` would answer about a task now; while the API cannot be asked, by the journal.
 
     Raises:
@@ -100,24 +100,24 @@ async def _told(ctx: ServerRequestContext[Desk], params: TaskParams) -> CallTool
     task_id = PredictionId.of(params.task_id)
     if task_id is None:
         raise MCPError(code=INVALID_PARAMS, message=f'"{Quoted(str(params.task_id), 40)}" is no taskId.')
-    studio = await ctx.lifespan_context.studio()
+    service = await ctx.lifespan_context.service()
     try:
-        prediction = await _look(studio, task_id)
+        prediction = await _look(service, task_id)
     except PredictionNotFound as error:
         raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
     except AtlasError as trouble:
         try:
-            prediction = await studio.recall(task_id)
+            prediction = await service.recall(task_id)
         except PredictionNotFound:
             raise MCPError(code=INTERNAL_ERROR, message=str(trouble)) from trouble
     return prediction_answer(prediction, caller(ctx), is_error=prediction.status == "failed")
 
 
-async def _look(studio: Studio, prediction_id: str) -> Prediction:
+async def _look(service: VideoService, prediction_id: str) -> Prediction:
     now = anyio.current_time()
     result = None
     # Its watch in this process looks at it anyway: more looks would tell nothing sooner.
-    steps = studio.get_prediction(prediction_id, deadline=now, answer_by=now + _LONGEST_LOOK, now=False)
+    steps = service.get_prediction(prediction_id, deadline=now, answer_by=now + _LONGEST_LOOK, now=False)
     async with aclosing(steps):
         async for step in steps:
             result = step.result or result

@@ -1,0 +1,153 @@
+"""From settings to an open studio, on the live API or on the built-in sandbox."""
+
+from __future__ import annotations
+
+import gc
+import os
+import secrets
+import sys
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+    from contextlib import AbstractAsyncContextManager
+
+    from atlascloud_video_mcp.service.service import VideoService
+    from atlascloud_video_mcp.settings import Settings
+
+HEARTBEAT = 5.0
+"""Longest silence between two steps of a call, seconds."""
+
+
+def service_opener(
+    settings: Settings, *, sandbox: bool, speed: float, heartbeat: float = HEARTBEAT
+) -> Callable[[], AbstractAsyncContextManager[VideoService]]:
+    """What opens the studio that is asked for; nothing is opened or imported yet.
+
+    Args:
+        settings: What the environment asks for.
+        sandbox: Whether to work on an emulator that lives as long as the studio is open, instead of the live API.
+        speed: How many times faster than the live API that emulator is.
+        heartbeat: Longest silence between two steps of a call, seconds.
+
+    Raises:
+        SettingsError: A library of the sandbox is asked for and missing.
+    """
+    if not sandbox:
+        return partial(_service, settings, heartbeat=heartbeat)
+    require_sandbox()
+    return partial(_sandbox_service, settings, speed=speed, heartbeat=heartbeat)
+
+
+def require_sandbox() -> None:
+    """Say at the start, not at the first call, that the sandbox is not installed.
+
+    Raises:
+        SettingsError: A library of the sandbox extra is missing.
+    """
+    from importlib.util import find_spec  # noqa: PLC0415 - slow to load, like all that is imported here where it is used
+
+    missing = [name for name in ("av", "python_multipart", "starlette", "uvicorn") if not find_spec(name)]
+    if missing:
+        raise SettingsError(
+            f"the sandbox needs {' and '.join(missing)}: install this package with its extra, as in "
+            "pip install 'PATH/TO/WHEEL.whl[sandbox]'"
+        )
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """Send what is logged to stderr, at the level of the settings."""
+    import logging  # noqa: PLC0415
+
+    from atlascloud_video_mcp.text import PlainLines  # noqa: PLC0415
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainLines(settings.key))
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
+    if settings.log_level != "DEBUG":
+        logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by us, where it matters
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the signatures in the clips' URLs
+
+
+@contextmanager
+def gc_frozen() -> Generator[None]:
+    """Import and build without looking for garbage: all of it stays, and the search would take a tenth of the start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def exit_without_waiting(status: int) -> None:
+    """End the process with a status although a thread may still decode a preview, or wait for a disk, for nobody."""
+    import logging  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(timeout=0.2)
+            if thread.is_alive():  # pragma: no cover - the process ends here before its coverage is written
+                logging.shutdown()
+                os._exit(status)
+
+
+@asynccontextmanager
+async def _service(
+    settings: Settings, *, heartbeat: float, speed: float = 1.0, in_sandbox: bool = False
+) -> AsyncGenerator[VideoService, None]:
+    """The studio at work on the live API, or on an emulator that is `speed` times faster."""
+    # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
+    import platformdirs  # noqa: PLC0415
+
+    from atlascloud_video_mcp.cloud.api import Cloud  # noqa: PLC0415
+    from atlascloud_video_mcp.cloud.http import clip_hosts  # noqa: PLC0415
+    from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415
+    from atlascloud_video_mcp.media.clips import ClipSaver  # noqa: PLC0415
+    from atlascloud_video_mcp.models import Catalogue  # noqa: PLC0415
+    from atlascloud_video_mcp.service.pacing import Durations  # noqa: PLC0415
+    from atlascloud_video_mcp.service.service import VideoService  # noqa: PLC0415
+
+    state = settings.state_dir or platformdirs.user_state_path("atlascloud-video-mcp", appauthor=False)
+    # The built-in emulator forgets with the process, so there is nothing to remember of it.
+    remembered = None if in_sandbox else state
+    async with (
+        Cloud(settings.base_url, settings.api_key, sandbox=in_sandbox) as cloud,
+        Journal(remembered) as journal,
+        ClipSaver(
+            allowed_dirs=settings.allowed_dirs,
+            hosts=clip_hosts(settings.clip_hosts, cloud.base_url),
+            trust=cloud.trust,
+        ) as saver,
+        VideoService(
+            cloud,
+            journal,
+            saver,
+            Catalogue(cloud.documents.get, base_url=cloud.base_url, directory=remembered and remembered / "catalogue"),
+            model=settings.model,
+            allowed_dirs=settings.allowed_dirs,
+            download_dir=settings.download_dir,
+            budget=settings.budget_usd,
+            poll_interval=settings.poll_interval,
+            heartbeat=heartbeat,
+            durations=Durations().faster(speed),
+        ) as service,
+    ):
+        yield service
+
+
+@asynccontextmanager
+async def _sandbox_service(settings: Settings, *, speed: float, heartbeat: float) -> AsyncGenerator[VideoService, None]:
+    from atlascloud_sandbox import Account, Sandbox  # noqa: PLC0415 - only --sandbox needs it
+
+    # Of this process alone: no other program of this machine may use the port.
+    key = f"sandbox-{secrets.token_urlsafe()}"
+    with Sandbox(Account(speed=speed), keys={key}).running() as base_url:
+        emulated = settings._replace(base_url=base_url, key=key)
+        async with _service(emulated, heartbeat=heartbeat, speed=speed, in_sandbox=True) as service:
+            yield service

@@ -1,0 +1,172 @@
+"""A client's file: read as it is, replaced as a whole or not at all, never without a copy of what was there."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.cli.install.problems import CannotInstall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+_MARK = b"\xef\xbb\xbf"  # what some Windows editors begin a UTF-8 file with
+_MARKS_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_OWNER_ONLY = 0o600
+_COPY = re.compile(r"\.bak-(\d{8}-\d{6})(?:-(\d+))?$")
+_MOST_COPIES = 3
+
+
+@dataclass(frozen=True)
+class File:
+    """What a file held when it was read."""
+
+    path: Path
+    held: bytes | None
+    """None: there was no file."""
+    text: str
+
+
+def read_file(path: Path) -> File:
+    """Read a file; one that is not there is empty.
+
+    Raises:
+        CannotInstall: It cannot be read, is no regular file, or is not UTF-8.
+    """
+    held = _held(path)
+    try:
+        return File(path, held, (held or b"").removeprefix(_MARK).decode())
+    except UnicodeDecodeError as error:
+        kind = "UTF-16" if held and held.startswith(_MARKS_OF_UTF_16) else "not UTF-8"
+        raise CannotInstall(f"{path} is {kind} text: save it as UTF-8") from error
+
+
+def write_file(file: File, text: str, *, now: datetime, private: bool = False) -> Path | None:
+    """Put a text in the place of what the file held; returns where that was copied to.
+
+    The file keeps its owner and its mode, and stays where a symbolic link to it leads. A new one belongs to the owner
+    of its folder. That one, every copy, and what is private are for their owner's eyes only.
+
+    Raises:
+        CannotInstall: It cannot be written, or was changed since it was read; it is as it was.
+    """
+    content = text.encode()
+    if file.held and file.held.startswith(_MARK):
+        content = _MARK + content
+    with _explained(file.path):
+        target = file.path.resolve()
+        _make_folder(target.parent)
+        before = (target.parent if file.held is None else target).stat()
+        mode = _OWNER_ONLY if private or file.held is None else stat.S_IMODE(before.st_mode)
+        backup = None if file.held is None else _backed_up(file.path, file.held, before, now)
+        with _new_file_for(target) as temporary:
+            _own(temporary, before)
+            _fill(temporary, content, mode)
+            _require_unchanged(file)
+            temporary.replace(target)
+        _tidy(file.path)
+    return backup
+
+
+def open_to_others(path: Path) -> bool:
+    """Whether other users of this computer can read a file."""
+    return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def copies_of(path: Path) -> list[Path]:
+    """The copies that were made of a file, the oldest first."""
+    found = path.parent.glob(f"{escape(path.name)}.bak-*")
+    return sorted((copy for copy in found if _COPY.search(copy.name)), key=_made)
+
+
+def _made(copy: Path) -> tuple[str, int]:
+    """When a copy was made, and as which of that second."""
+    _, stamp, number, *_ = _COPY.split(copy.name)
+    return stamp, int(number or 1)
+
+
+def _tidy(path: Path) -> None:
+    """Leave the newest copies, and none of them to others."""
+    copies = copies_of(path)
+    for old in copies[:-_MOST_COPIES]:
+        old.unlink(missing_ok=True)
+    for copy in copies[-_MOST_COPIES:]:
+        copy.chmod(_OWNER_ONLY)
+
+
+def _held(path: Path) -> bytes | None:
+    try:
+        # A pipe would be waited for, and a device would be replaced by a file.
+        if path.exists() and not path.is_file():
+            raise CannotInstall(f"{path} cannot be read: it is no regular file")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CannotInstall(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each for the owner of the one it is in."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _own(folder, folder.parent.stat())
+
+
+def _own(path: Path, like: os.stat_result) -> None:
+    """Give a file or folder to the owner of another; who is not root can give nothing away."""
+    with suppress(PermissionError, AttributeError):  # Windows has no owners of this kind
+        os.chown(path, like.st_uid, like.st_gid)
+
+
+def _backed_up(path: Path, held: bytes, like: os.stat_result, now: datetime) -> Path:
+    """A copy beside the file, under a name that is free and comes after all others of the same second."""
+    stem = f"{path.name}.bak-{now:%Y%m%d-%H%M%S}"
+    used = [number for stamp, number in map(_made, copies_of(path)) if stem.endswith(stamp)]
+    backup = path.with_name(f"{stem}-{max(used) + 1}" if used else stem)
+    with _new_file_for(backup) as temporary:
+        _own(temporary, like)
+        _fill(temporary, held, _OWNER_ONLY)
+        temporary.replace(backup)
+    return backup
+
+
+@contextmanager
+def _new_file_for(target: Path) -> Iterator[Path]:
+    """An empty file beside the target, which is gone in the end unless it has taken the target's place."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _fill(path: Path, content: bytes, mode: int) -> None:
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    path.chmod(mode)
+
+
+def _require_unchanged(file: File) -> None:
+    if _held(file.path) != file.held:
+        raise CannotInstall(f"{file.path} was changed by another program just now, and left like that. Run this again.")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotInstall(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,112 @@
+"""`animate` and `get`: a clip from a picture, and the way back to one that is unfinished."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import anyio
+
+from atlascloud_video_mcp.app import exit_without_waiting, service_opener
+from atlascloud_video_mcp.cli import console
+from atlascloud_video_mcp.cli.messages import parting, rehearsal, told
+from atlascloud_video_mcp.cli.runs import CommandRun, answer
+from atlascloud_video_mcp.errors import Exit, SettingsError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncGenerator, Callable
+
+    from atlascloud_video_mcp.service.results import DryRun
+    from atlascloud_video_mcp.service.service import VideoService
+    from atlascloud_video_mcp.service.steps import Step
+    from atlascloud_video_mcp.settings import Settings
+
+_ADDRESSES = ("https:", "http:", "data:", "file:")
+
+
+def animate(options: argparse.Namespace, settings: Settings) -> Exit:
+    """Make a clip from a picture.
+
+    Raises:
+        AtlasError: It was refused, or failed before there was a prediction.
+    """
+    if settings.sandbox and options.no_wait:
+        raise SettingsError("--no-wait makes no sense in the sandbox, which ends with the command: leave it out")
+    from atlascloud_video_mcp.media.pictures import Fit  # noqa: PLC0415 - with Pillow
+
+    # The sandbox's clips end with the command: unless they are saved there is nothing to see.
+    here = "." if settings.sandbox and not settings.download_dir else None
+    save_to = _from_here(options.save_to or here)
+
+    def order(service: VideoService, deadline: float) -> AsyncGenerator[Step, None]:
+        return service.animate_image(
+            _from_here(options.picture) or "",
+            prompt=options.prompt,
+            duration=options.duration,
+            model=options.model,
+            enable_prompt_expansion=options.enable_prompt_expansion,
+            parameters=dict(options.parameter) if options.parameter else None,
+            fit=Fit(options.fit) if options.fit else None,
+            save_to=save_to,
+            take=options.take,
+            dry_run=options.dry_run,
+            deadline=deadline,
+        )
+
+    if options.dry_run:
+        return anyio.run(partial(_rehearse, options, settings, lambda service: order(service, 0)))
+    wait = 0.0 if options.no_wait else options.timeout
+    errand = CommandRun(order, wait=wait, save_to=save_to, saves_itself=True)
+    return _run(errand, options, settings, save=bool(save_to or settings.download_dir))
+
+
+async def _rehearse(
+    options: argparse.Namespace, settings: Settings, ask: Callable[[VideoService], AsyncGenerator[Step, None]]
+) -> Exit:
+    """Show what would be sent, at what price."""
+    rehearsed = cast("DryRun", await answer(options, settings, ask))
+    rehearsal(rehearsed, as_json=options.json)
+    return Exit.DONE
+
+
+def get(options: argparse.Namespace, settings: Settings) -> Exit:
+    """Look at a prediction, or wait for it.
+
+    Raises:
+        AtlasError: There is no such prediction, or it could not be looked at.
+    """
+
+    def look(service: VideoService, deadline: float) -> AsyncGenerator[Step, None]:
+        return service.get_prediction(options.prediction_id, deadline=deadline)
+
+    save_to = _from_here(options.save_to)
+    errand = CommandRun(look, wait=options.timeout if options.wait else 0.0, save_to=save_to)
+    return _run(errand, options, settings, save=bool(save_to))
+
+
+def _run(errand: CommandRun, options: argparse.Namespace, settings: Settings, *, save: bool) -> Exit:
+    try:
+        return anyio.run(partial(_carried_out, errand, options, settings, save=save))
+    except KeyboardInterrupt:  # pragma: no cover - coverage loses sight of a loop that is interrupted; it is tested
+        console.say(parting(errand.known, lasts=not settings.sandbox))
+        exit_without_waiting(Exit.INTERRUPTED)
+        return Exit.INTERRUPTED
+
+
+async def _carried_out(errand: CommandRun, options: argparse.Namespace, settings: Settings, *, save: bool) -> Exit:
+    submit_only = getattr(options, "no_wait", False)
+    with console.progress(shown=submit_only or errand.wait > 0) as (show, heartbeat):
+        opener = service_opener(settings, sandbox=settings.sandbox, speed=options.speed, heartbeat=heartbeat)
+        prediction = await errand.carry_out(opener, show)
+    return told(prediction, lasts=not settings.sandbox, as_json=options.json, submit_only=submit_only, save=save)
+
+
+def _from_here(text: str | None) -> str | None:
+    """A path as seen from the current directory, made absolute; addresses and ~ stay as they are."""
+    if not text or text.startswith("~") or text.lower().startswith(_ADDRESSES):
+        return text
+    # An ending separator says that a directory is meant.
+    return f"{Path.cwd() / text}{os.sep if text.endswith(('/', os.sep)) else ''}"

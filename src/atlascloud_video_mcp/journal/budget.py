@@ -1,0 +1,106 @@
+"""The books: what was spent of late, and whether one more request fits into its budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.errors import OverBudget
+from atlascloud_video_mcp.text import in_dollars
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from atlascloud_video_mcp.journal.submission import Entry
+
+SPAN = timedelta(hours=24)
+"""How far back spending counts."""
+_NEXT = (
+    "Ask the user to wait, or to raise ATLASCLOUD_BUDGET_USD and restart the server. Next: animate_image with the same "
+    "arguments."
+)
+
+
+class HistoryNeeded(Exception):
+    """There is a budget, and entries from before `begun_anew` may be missing: the account's history is to be read."""
+
+    def __init__(self, begun_anew: datetime) -> None:
+        super().__init__(begun_anew)
+        self.begun_anew = begun_anew
+
+
+class PriceNeeded(Exception):
+    """There is a budget, and nothing to hold against it: the price of the request is not known."""
+
+
+class PricesNeeded(Exception):
+    """There is a budget, and of earlier requests that count in it the price is not known; those are `entries`."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        super().__init__(f"{len(entries)} without a price")
+        self.entries = entries
+
+
+@dataclass(frozen=True)
+class SpendingRequest:
+    """On what terms a request may be submitted; amounts in US dollars."""
+
+    account: str = ""
+    """Who pays."""
+    price: Decimal | None = None
+    """What it costs, where that is known."""
+    budget: Decimal | None = None
+    """What may be spent in 24 hours, this request included; None: any amount."""
+    history_counted: datetime | None = None
+    """When the journal was begun anew into which the account's history was read."""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What was spent in the last 24 hours: when and how many US dollars, the oldest first."""
+
+    items: tuple[tuple[datetime, Decimal], ...]
+
+    @property
+    def total(self) -> Decimal:
+        """The sum."""
+        return sum((amount for _, amount in self.items), Decimal(0))
+
+    def refusal(self, price: Decimal, budget: Decimal) -> OverBudget:
+        """Why the budget has no room for a price beside it, and when it will; both in US dollars."""
+        free_at = self._free_at(budget - price)
+        when = (
+            f"there will be room for it at {free_at:%Y-%m-%d %H:%M} UTC"
+            if free_at
+            else "it alone costs more than the whole budget"
+        )
+        return OverBudget(
+            f"Nothing was sent or paid. It costs {in_dollars(price)}, and {in_dollars(self.total)} of the "
+            f"{in_dollars(budget)} that ATLASCLOUD_BUDGET_USD allows in 24 hours are spent: {when}. {_NEXT}"
+        )
+
+    def _free_at(self, left: Decimal) -> datetime | None:
+        """When no more than so much of it will be counted, to the minute."""
+        total = self.total
+        for at, amount in self.items:
+            total -= amount
+            if total <= left:
+                return at + SPAN + timedelta(minutes=1)
+        return None
+
+
+def since() -> datetime:
+    """From when on spending counts at this moment."""
+    return datetime.now(UTC) - SPAN
+
+
+def to_millionths(amount: Decimal) -> int:
+    """The same amount as a whole number."""
+    return int(amount.scaleb(6))
+
+
+def from_millionths(count: int) -> Decimal:
+    """The amount of so many millionths of a dollar."""
+    return Decimal(count).scaleb(-6)

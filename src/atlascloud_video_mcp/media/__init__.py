@@ -1,0 +1,1 @@
+"""Pictures on their way up, clips on their way down."""

@@ -1,0 +1,161 @@
+"""The temporary file a clip grows in, and how it gets its name without taking another file's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from atlascloud_video_mcp.media.clips.containers import Container, read_container
+from atlascloud_video_mcp.media.clips.problems import CannotSave
+from atlascloud_video_mcp.media.directories import Directory, open_directory
+from atlascloud_video_mcp.paths import shown
+
+if TYPE_CHECKING:
+    from io import FileIO
+
+
+class PartialFile:
+    """A clip that is not whole yet. Every method blocks on the disk and raises OSError.
+
+    All that it does goes through the directory that was opened first, wherever the directory's path leads meanwhile.
+    Methods run in worker threads, and a cancelled task does not stop its thread: the lock makes `discard` wait for
+    what is under way and forbids what comes later.
+
+    Args:
+        directory: Absolute, without links; made if it is missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.size = 0
+        """Bytes so far."""
+        self.container = Container.MP4
+        """What it was found to be."""
+        self._path = directory / f".atlascloud-{secrets.token_hex(8)}.part"
+        self._directory: Directory | None = None
+        self._file: FileIO | None = None
+        self._digest = hashlib.sha256()
+        self._made: list[tuple[Directory, str]] = []
+        self._lock = Lock()
+        self._discarded = False
+
+    @property
+    def path(self) -> Path:
+        """Where it is until it is published or discarded."""
+        return self._path
+
+    def open(self) -> None:
+        """Make the directory if it is missing, and the file in it."""
+        with self._lock:
+            if not self._discarded:
+                self._directory = open_directory(self._path.parent, self._made)
+                descriptor = self._directory.open(self._path.name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+                self._file = os.fdopen(descriptor, "w+b", buffering=0)
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        with self._lock:
+            left = memoryview(chunk)
+            while left and self._file:
+                left = left[self._file.write(left) :]
+            self._digest.update(chunk)
+            self.size += len(chunk)
+
+    def restart(self) -> None:
+        """Throw away what is there."""
+        with self._lock:
+            if self._file:
+                self._file.seek(0)
+                self._file.truncate()
+            self._digest = hashlib.sha256()
+            self.size = 0
+
+    def check(self, *, came_whole: bool) -> None:
+        """Judge the structure; raises `Damaged`."""
+        with self._lock:
+            if self._file:
+                self.container = read_container(self._file, came_whole=came_whole)
+
+    def publish(self, filename: str) -> Path:
+        """Give the finished file its name, or the next free one (`-2`, `-3`), or find that it is there already.
+
+        The name's ending becomes that of what the clip was found to be.
+        """
+        with self._lock:
+            if not (self._file and self._directory):
+                raise CannotSave("The clip was given up before it was whole: save it again.")
+            os.fsync(self._file.fileno())
+            self._directory.check_in_place()
+            if not os.path.samestat(os.fstat(self._file.fileno()), self._directory.status(self._path.name)):
+                raise CannotSave(f"A file in {shown(self._path.parent)} was replaced meanwhile: save the clip again.")
+            # Windows renames and removes no open file.
+            self._file.close()
+            wanted = Path(filename)
+            if wanted.suffix.lower() != self.container:
+                wanted = wanted.with_suffix(self.container)
+            number, name = 1, wanted.name
+            while True:
+                with suppress(FileExistsError):
+                    _name(self._directory, self._path.name, name)
+                    break
+                if self._is_at(self._directory, name):
+                    break
+                number += 1
+                name = f"{wanted.stem}-{number}{wanted.suffix}"
+            self._forget_made()
+            return self._path.with_name(name)
+
+    def discard(self) -> None:
+        """Remove the temporary file, and the directories made for it unless something is in them.
+
+        It never fails, and may be called again.
+        """
+        with self._lock:
+            self._discarded = True
+            if self._file:
+                with suppress(OSError):
+                    self._file.close()
+            if self._directory:
+                with suppress(OSError):
+                    self._directory.unlink(self._path.name)
+                self._directory.close()
+            with suppress(OSError):
+                for parent, name in reversed(self._made):
+                    parent.rmdir(name)
+            self._forget_made()
+            self._file = self._directory = None
+
+    def _forget_made(self) -> None:
+        for parent, _ in self._made:
+            parent.close()
+        self._made.clear()
+
+    def _is_at(self, directory: Directory, name: str) -> bool:
+        """Whether a regular file with the same content stands there; what cannot be read is another one."""
+        with suppress(OSError):
+            status = directory.status(name)
+            if stat.S_ISREG(status.st_mode) and status.st_size == self.size:
+                with os.fdopen(directory.open(name, os.O_RDONLY), "rb") as other:
+                    return hashlib.file_digest(other, "sha256").digest() == self._digest.digest()
+        return False
+
+
+def _name(directory: Directory, part: str, name: str) -> None:
+    """Rename, but raise FileExistsError where `os.rename` may overwrite."""
+    try:
+        directory.link(part, name)
+    except FileExistsError:
+        raise
+    except OSError:
+        # FAT and some network drives have no hard links: an empty file takes the name, and is ours to replace.
+        os.close(directory.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        try:
+            directory.replace(part, name)
+        except OSError:
+            directory.unlink(name)
+            raise

@@ -1,0 +1,246 @@
+"""From what the caller wrote - a path, a file URI, a data URI - to the bytes it stands for, read once.
+
+Nothing but a regular file, and nothing outside the allowed directories, is ever read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import stat
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
+from unicodedata import normalize
+from urllib.parse import unquote_to_bytes
+
+from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
+from atlascloud_video_mcp.media.directories import Replaced, locate, open_directory, real_directories
+from atlascloud_video_mcp.media.pictures.rules import readable_size
+from atlascloud_video_mcp.paths import full_path, scheme_of, shown, spellings, unquoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path, PurePath
+
+# Beside its pixels a picture's file is in memory, too: what is larger could not be made to fit.
+MAX_FILE_BYTES = 150_000_000
+# A picture inside a tool call has gone through the host's memory, and its log, several times by now.
+MAX_INLINE_BYTES = 64_000_000
+
+# Where ChatGPT and Claude keep what is attached to a chat, on a machine of their own.
+_SANDBOXES_OF_CHATS = ("/mnt/data/", "/mnt/user-data/")
+
+_KINDS = {
+    stat.S_IFDIR: "a directory; name one picture in it",
+    stat.S_IFIFO: "a named pipe; only regular files are read: save the picture to a file first",
+    stat.S_IFSOCK: "a socket; only regular files are read: save the picture to a file first",
+    stat.S_IFCHR: "a device; only regular files are read: save the picture to a file first",
+    stat.S_IFBLK: "a device; only regular files are read: save the picture to a file first",
+}
+
+_NO_DIRECTORY = re.compile(r"[^/\\~]+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]+")
+# How PNG, JPEG, GIF, WebP and TIFF begin. A JPEG's beginning looks like a path.
+_BASE64_OF_PICTURES = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "SUkqA", "TU0AK")
+_NO_PATH = 80  # characters; a path that long which looks like base64 all through is none
+_URL_SAFE = str.maketrans("-_", "+/")
+_LINE_BREAKS = re.compile(r"[\r\n\t\f\v]|\\[rnt]|\\(?=[\r\n/])")  # also as JSON and shells spell them, `\\/` for `/`
+_LINE_LENGTHS = range(60, 81, 4)  # of wrapped base64, characters
+
+
+class NoSuchPicture(InvalidPicture):
+    """Nothing is where a picture should be."""
+
+
+def read_source(image: str, allowed_dirs: Sequence[Path]) -> tuple[bytes, str]:
+    """Read what `image` names, and make a name without extension to call it by.
+
+    Raises:
+        InvalidPicture: It cannot be read; with the reason and the next step.
+    """
+    text = unquoted(image)
+    match scheme_of(text):
+        case "data":
+            # A blank at its end may have been a plus sign.
+            bare = image.lstrip()
+            return decode_data_uri(bare if scheme_of(bare) else text), "picture"
+        case "file" | None:
+            return _read(text, real_directories(allowed_dirs))
+        case "https":
+            raise InvalidPicture(
+                "A web address is not uploaded: animate_image passes https URLs on as they are. To upload the "
+                "picture, save it to a file and give the file's full path."
+            )
+        case "http":
+            raise InvalidPicture(
+                "An http address is not taken, as anybody could change what it leads to: give animate_image an https "
+                "URL, or save the picture to a file and give the file's full path."
+            )
+        case other:
+            raise InvalidPicture(
+                f"'{other[:40]}:' is no kind of address a picture can be read from. A picture that is only attached to "
+                "the chat is no file here: save it, and give an absolute path, a file:// URI or a base64 data: URI."
+            )
+
+
+def _read(text: str, allowed: Sequence[Path]) -> tuple[bytes, str]:
+    path = _path(text)
+    try:
+        return read_regular(path, allowed), safe_stem(path)
+    except NoSuchPicture:
+        for spelling in spellings(text)[1:]:
+            with suppress(InvalidInput):
+                path = full_path(spelling)
+                return read_regular(path, allowed), safe_stem(path)
+        raise
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise InvalidPicture(
+            "No picture was named: give an absolute path, a file:// URI or a base64 data: URI in `image`."
+        )
+    if text.startswith(_BASE64_OF_PICTURES) and len(text) >= _NO_PATH and _BASE64.fullmatch(text):
+        raise InvalidPicture(
+            "That is base64 without its beginning: put data:image/png;base64, before it, or save the picture and give "
+            "its full path."
+        )
+    try:
+        return full_path(text)
+    except InvalidInput as error:
+        attached = (
+            " If it is a picture attached to the chat, it is no file here: save it and give the path of that file."
+            if _NO_DIRECTORY.fullmatch(text)
+            else ""
+        )
+        raise InvalidPicture(f"{error}{attached}") from error
+
+
+def read_regular(path: Path, allowed: Sequence[Path]) -> bytes:
+    """Read a file once and whole, through the descriptor that was checked; what becomes of the file then is no matter.
+
+    Args:
+        path: Absolute; the file may also be one whose name merely looks like it.
+        allowed: Real directories; links are resolved before the file is held against them. None given: anywhere.
+
+    Raises:
+        InvalidPicture: It cannot or must not be read; this never blocks on it.
+    """
+    with _explained(path):
+        real = locate(path, allowed)
+        if not real.name:
+            raise InvalidPicture(f"{shown(path)} is {_KINDS[stat.S_IFDIR]}.")
+        with closing(open_directory(real.parent)) as directory:
+            # Looked at before it is opened as well: opening some devices has effects of its own.
+            check_regular(path, directory.status(real.name))
+            with os.fdopen(directory.open(real.name, os.O_RDONLY), "rb") as file:
+                return file.read(check_regular(path, os.fstat(file.fileno())))
+
+
+def check_regular(path: Path, status: os.stat_result) -> int:
+    """Refuse what is no regular file, is empty or far too large; give its size in bytes."""
+    if stat.S_ISLNK(status.st_mode):
+        raise Replaced
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file; name a picture")
+        raise InvalidPicture(f"{shown(path)} is {kind}.")
+    if status.st_size == 0:
+        raise InvalidPicture(f"{shown(path)} is empty (0 bytes), so it is no picture: save or download it again.")
+    if status.st_size > MAX_FILE_BYTES:
+        raise InvalidPicture(
+            f"{shown(path)} has {readable_size(status.st_size)}; no file above {readable_size(MAX_FILE_BYTES)} is "
+            "read: export it smaller, as JPEG or PNG."
+        )
+    return status.st_size
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidPicture(str(error)) from error
+    except Replaced as error:
+        raise InvalidPicture(
+            f"{shown(path)} cannot be opened: a link in it leads in circles, or was replaced meanwhile. Check the path."
+        ) from error
+    except FileNotFoundError as error:
+        raise NoSuchPicture(f"{shown(path)} cannot be opened: {_missing(path)}") from error
+    except PermissionError as error:
+        raise InvalidPicture(
+            f"{shown(path)} may not be read by this server (permission denied): make it readable, or copy it elsewhere."
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: not encodable
+        reason = getattr(error, "strerror", None) or "it is no usable path"
+        raise InvalidPicture(f"{shown(path)} cannot be opened: {reason}. Check the path.") from error
+
+
+def _missing(path: Path) -> str:
+    if path.is_symlink():
+        return "a symbolic link that leads nowhere. Check the path."
+    if str(path).startswith(_SANDBOXES_OF_CHATS):
+        return "no file there. The path is of the chat's own sandbox, not of this machine: save the picture here."
+    return "no file there. Check the path."
+
+
+def decode_data_uri(uri: str) -> bytes:
+    """Give the bytes of a base64 `data:` URI (RFC 2397), whatever type it claims to hold.
+
+    Tolerates what models and hosts make of base64: line breaks, the URL-safe alphabet, percent signs, no padding, and
+    `+` turned into blanks where that is beyond doubt.
+    """
+    header, comma, payload = uri.partition(",")
+    if not comma or not re.search(r";\s*base64\s*\Z", header, re.IGNORECASE):
+        raise InvalidPicture(
+            "The data: URI is not base64: write data:image/png;base64,... or save the picture and give its full path."
+        )
+    limit = MAX_INLINE_BYTES * 4 // 3
+    if len(payload) > limit:
+        raise InvalidPicture(
+            f"The data: URI has {readable_size(len(payload))} of base64; at most {readable_size(limit)} are taken: "
+            "save the picture and give its full path."
+        )
+    if "%" in payload:
+        payload = unquote_to_bytes(payload).decode("latin-1")
+    compact = _without_blanks(_LINE_BREAKS.sub("", payload)).translate(_URL_SAFE).rstrip("=")
+    try:
+        data = base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidPicture(
+            "The data: URI's base64 is damaged or cut off: send it whole, or save the picture and give its full path."
+        ) from error
+    if not data:
+        raise InvalidPicture("The data: URI is empty (0 bytes): send the picture, or save it and give its full path.")
+    return data
+
+
+def _without_blanks(payload: str) -> str:
+    """Base64 without the blanks that somebody put in, or with the plus signs that became blanks on the way.
+
+    Blanks stand for plus signs where the text was decoded as a form is, and then no plus sign is left in it. No picture
+    begins with one.
+    """
+    payload = payload.lstrip(" ")
+    if len(payload.rstrip(" ")) % 4 == 0:
+        payload = payload.rstrip(" ")
+    plain, plussed = payload.replace(" ", ""), payload.replace(" ", "+")
+    if plain == payload or re.search(r"[+_-]", plain):
+        return plain
+    *lines, last = payload.split(" ")
+    wrapped = len(set(map(len, lines))) == 1 and len(lines[0]) in _LINE_LENGTHS and len(last) <= len(lines[0])
+    if wrapped and len(plain) % 4 == 0:
+        return plain
+    if len(plussed) % 4 == 0:
+        return plussed
+    raise InvalidPicture(
+        "The data: URI's base64 holds blanks, and whether each was a plus sign cannot be told: send it without blanks, "
+        "or save the picture and give its full path."
+    )
+
+
+def safe_stem(path: PurePath) -> str:
+    """Make an ASCII name of letters, digits, dots, dashes and underscores out of any file name."""
+    plain = normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:80] or "picture"

@@ -1,0 +1,283 @@
+"""What comes from outside, made safe to tell a model, which it may be meant to mislead: words, ids, links, and no key.
+
+Each kind is a type with its grammar. A field of that type cannot hold plain text from outside: words are made harmless,
+and what is no id or no link is refused.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+from base64 import b64encode, urlsafe_b64encode
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from pydantic import BaseModel
+from pydantic_core import core_schema
+from typing_extensions import override
+
+from atlascloud_video_mcp.network import is_loopback, read_json
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+
+_READ = 20  # times as many characters are looked at, for markup and links among them
+_MARKUP_OR_LINK = re.compile(
+    r"<[/!?a-z][^>]*(>|$)|\b\w{1,20}://\S+|(?<![\w:/])//[\w.-]+\.\S+|\bwww\.\S+"
+    r"|\b(?:javascript|vbscript|data|mailto|file):\S+|`+|(?<!\*)\*\*(?!\*)",
+    re.IGNORECASE,
+)
+_HARMLESS = re.compile(r"(?!.*www\.)[\w,()'+-]+(?:[ ./][\w,()'+-]+)*\.?", re.ASCII | re.IGNORECASE)
+# Printable by Unicode's account and seen by no reader: fillers, and selectors that can spell whole texts.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_MOST = 2000  # characters, where no closer bound is known
+
+_AN_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,128}")
+_PLAIN = re.compile(r"[\w.:/@+-]+", re.ASCII)
+_LONGEST_LINK = 2000  # characters
+_PLACE = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::(\d{1,5}))?")
+_LAST_PORT = 65_535
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_AROUND_LINKS = " \t\r\n\v\f\x85\xa0\u200b\u2028\u2029\u2060\u3000\ufeff"
+_OF_A_LINK = "%/?:#@!$&'()*+,;=~"
+_SIGNERS = ("x-tos", "x-amz", "x-goog", "x-oss")
+_A_COUNT = re.compile(r"\d{1,10}", re.ASCII)
+_TIMES = 1_000_000_000  # seconds since 1970; less is a span
+
+_HIDDEN = "***"
+_SHORTEST_SECRET = 6  # characters
+
+_T = TypeVar("_T")
+
+
+def printable(words: str) -> str:
+    """The words on one line, without what is invisible or would be obeyed by a terminal."""
+    if not words.isascii():
+        words = _UNSEEN.sub(" ", words)
+    if not words.isprintable():
+        words = "".join(letter if letter.isprintable() else " " for letter in words)
+    return " ".join(words.split())
+
+
+def harmless(words: str, most: int) -> str:
+    """The words on one line, at most so many characters, without markup, links, double quotes and what is invisible."""
+    if len(words) <= most and _HARMLESS.fullmatch(words):
+        return words  # as most are, many times over
+    words = printable(html.unescape(words[: _READ * most]))
+    words = _MARKUP_OR_LINK.sub(" ", words).replace('"', "'").replace("](", "] (")
+    words = " ".join(words.split())
+    return words if len(words) <= most else f"{words[: most - 3]}..."
+
+
+def in_marks(words: str, most: int) -> str:
+    """Words from outside as they stand in a text of ours: in quotation marks, unless they are a single plain one."""
+    return words if _PLAIN.fullmatch(words) and len(words) <= most else f'"{harmless(words, most)}"'
+
+
+class _Told(str):
+    """Text of one kind; pydantic makes it of plain text, or refuses that."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def made(value: object, check: core_schema.ValidatorFunctionWrapHandler) -> object:
+            return value if type(value) is cls else cls(check(value))
+
+        return core_schema.no_info_wrap_validator_function(made, core_schema.str_schema())
+
+
+class Quoted(_Told):
+    """Words from outside, harmless and at most `most` characters long."""
+
+    __slots__ = ()
+
+    def __new__(cls, words: str, most: int = _MOST) -> Self:
+        """Make the words harmless."""
+        return super().__new__(cls, harmless(words, most))
+
+
+def is_of_a_sandbox(prediction_id: str) -> bool:
+    """Whether a sandbox gave an id, which is gone with its process; Atlas Cloud's own begin otherwise."""
+    return prediction_id.startswith("sandbox-")
+
+
+class PredictionId(_Told):
+    """An id of the API's: letters, digits and `._:-`, at most 128, not dots alone.
+
+    Raises:
+        ValueError: The text is none.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check the text."""
+        if not _AN_ID.fullmatch(text):
+            raise ValueError("no id")
+        return super().__new__(cls, text)
+
+    @classmethod
+    def of(cls, value: object) -> Self | None:
+        """The id in a value, which may be a number; None where there is none."""
+        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        return cls(text) if isinstance(text, str) and _AN_ID.fullmatch(text) else None
+
+
+class Link(_Told):
+    """An absolute https URL of ASCII without user info; on this machine http will do, for an API that runs here.
+
+    White space around it is dropped, what no URL may hold is percent-encoded, and `//host` gets its scheme.
+
+    Raises:
+        ValueError: The text is none.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Repair the text and check it."""
+        text = text.strip(_AROUND_LINKS)
+        scheme, _, rest = (f"https:{text}" if text.startswith("//") else text).partition("://")
+        place = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+        link = f"{scheme.lower()}://{place}{quote(rest[len(place) :], safe=_OF_A_LINK)}"
+        # A link in which the key was hidden leads nowhere.
+        if (
+            not _is_safe(scheme.lower(), place)
+            or len(link) > _LONGEST_LINK
+            or _CONTROLS.search(text)
+            or _HIDDEN in text
+        ):
+            raise ValueError("no link")
+        return super().__new__(cls, link)
+
+    @classmethod
+    def of(cls, value: object, *, local: bool = True) -> Self | None:
+        """The link in a value; None where there is none, or one to this machine and that is not `local`."""
+        try:
+            link = cls(value) if isinstance(value, str) else None
+        except ValueError:
+            return None
+        return link if link and (local or link.startswith("https:")) else None
+
+    def ends_at(self, made: datetime | None) -> datetime | None:
+        """Until when its signature is good, counted from when it was `made` where it does not say; None: unsigned.
+
+        Source: signed URLs of TOS, S3, Google Cloud Storage and OSS, with `Expires` for their older forms.
+        """
+        asked = {name.lower(): value for name, value in parse_qsl(urlsplit(self).query)}
+        for signer in _SIGNERS:
+            begun = _compact_time(asked.get(f"{signer}-date", "")) or made
+            if begun and _A_COUNT.fullmatch(asked.get(f"{signer}-expires", "")):
+                return begun + timedelta(seconds=int(asked[f"{signer}-expires"]))
+        count = int(asked["expires"]) if _A_COUNT.fullmatch(asked.get("expires", "")) else 0
+        if count >= _TIMES:
+            return datetime.fromtimestamp(count, UTC)
+        return made + timedelta(seconds=count) if made and count else None
+
+
+def _is_safe(scheme: str, place: str) -> bool:
+    """Whether a URL's scheme and its host and port are such as we tell of and send to."""
+    found = _PLACE.fullmatch(place)
+    if not found or int(found[2] or 0) > _LAST_PORT:
+        return False
+    return scheme == "https" or (scheme == "http" and is_loopback(found[1].strip("[]")))
+
+
+def _compact_time(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+class Mask:
+    """Hides a secret, also as it stands in URLs, in HTML and in base64; without a secret it hides nothing."""
+
+    def __init__(self, secret: str | None) -> None:
+        # What is short or a mere word is no secret, and stands where it is none.
+        secret = secret if secret and len(secret) >= _SHORTEST_SECRET and not secret.isalpha() else ""
+        coded = (encode(secret.encode()).decode().rstrip("=") for encode in (b64encode, urlsafe_b64encode))
+        self._spellings = (secret, quote(secret, safe=""), *coded) if secret else ()
+        self._shortest = min(map(len, self._spellings), default=0)
+
+    def hides(self, content: bytes) -> bool:
+        """Whether the secret stands in a document."""
+        return any(spelling.encode() in content for spelling in self._spellings)
+
+    def text(self, words: str) -> str:
+        """The words without the secret."""
+        if len(words) < self._shortest:
+            return words
+        plain = words
+        for _ in range(3):  # what is escaped may hold it, too
+            if any(spelling in plain for spelling in self._spellings):
+                for spelling in self._spellings:
+                    plain = plain.replace(spelling, _HIDDEN)
+                words = plain
+            if "%" not in plain and "&" not in plain:
+                break
+            plain = unquote(html.unescape(plain))
+        return words
+
+    def json(self, text: str) -> Any:  # noqa: ANN401 - JSON is of any type
+        """The value of JSON without the secret.
+
+        Raises:
+            ValueError: It is none.
+        """
+        found = read_json(text)
+        # Without an escape what is in a string stands in the text as it is.
+        escaped = any(sign in text for sign in ("\\", "%", "&"))
+        return self(found) if escaped or self.text(text) != text else found
+
+    def __call__(self, value: _T) -> _T:
+        """The same value without the secret, whatever it is made of."""
+        return self._whole(value) if self._spellings else value
+
+    def _whole(self, value: Any) -> Any:  # noqa: ANN401 - JSON, models and dataclasses
+        if isinstance(value, str):
+            masked = self.text(value)
+            return value if masked == value else masked
+        if isinstance(value, dict):
+            return {self._whole(name): self._whole(each) for name, each in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self._whole(each) for each in value)
+        if isinstance(value, BaseModel):
+            changed = self._changed(vars(value))
+            return value.model_copy(update=changed) if changed else value
+        if is_dataclass(value) and not isinstance(value, type):
+            changed = self._changed({each.name: getattr(value, each.name) for each in fields(value)})
+            return replace(value, **changed) if changed else value
+        return value
+
+    def _changed(self, named: dict[str, Any]) -> dict[str, Any]:
+        """Those of the values that held the secret."""
+        masked = ((name, each, self._whole(each)) for name, each in named.items() if each)
+        return {name: new for name, old, new in masked if new is not old and new != old}
+
+
+def in_dollars(amount: Decimal | float) -> str:
+    """As people write it: two decimals, and more only where they say something."""
+    amount = Decimal(str(amount))
+    whole, _, part = f"{abs(amount):f}".partition(".")
+    return f"{'-' if amount < 0 else ''}${whole}.{part.rstrip('0'):0<2}"
+
+
+class PlainLines(logging.Formatter):
+    """A line a record but for tracebacks, without the key: some of what is logged comes from outside."""
+
+    def __init__(self, key: str | None) -> None:
+        super().__init__("%(name)s: %(message)s")
+        self._mask = Mask(key)
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        lines = super().format(record).split("\n") if record.exc_info else [super().format(record)]
+        return "\n".join(printable(self._mask(line)) for line in lines)

@@ -22,13 +22,13 @@ check: .venv/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python distribution/audit.py
+	$(BIN)/python packaging/audit.py
 
 audit: .venv/dev.stamp  ## known vulnerabilities of what is pinned, where they can be asked for
-	$(BIN)/python distribution/audit.py
+	$(BIN)/python packaging/audit.py
 
 owner:  ## put the account that publishes in the place of OWNER: make owner OWNER=name
-	$(PYTHON) distribution/owner.py $(OWNER)
+	$(PYTHON) packaging/owner.py $(OWNER)
 
 sbom: .venv/dev.stamp  ## what the program is made of, as CycloneDX
 	mkdir -p dist
@@ -69,7 +69,7 @@ ui/node_modules/.package-lock.json: ui/package-lock.json ui/.npmrc
 
 mcpb: .venv/dev.stamp .venv/mcpb.stamp  ## the Claude Desktop bundle, checked and packed by the official tool
 	rm -rf build/mcpb dist/*.mcpb
-	$(BIN)/python distribution/mcpb/stage.py build/mcpb
+	$(BIN)/python packaging/mcpb/stage.py build/mcpb
 	$(BIN)/uv lock --quiet --no-config --project build/mcpb
 	mkdir -p dist
 	.venv/mcpb/node_modules/.bin/mcpb validate build/mcpb
@@ -78,19 +78,19 @@ mcpb: .venv/dev.stamp .venv/mcpb.stamp  ## the Claude Desktop bundle, checked an
 # What people install, as they install it: without our pinned versions, by each of the usual tools, from the bundle.
 # Takes minutes, and registries.
 install-test: dist mcpb
-	$(BIN)/pytest -p no:cacheprovider distribution/tests
+	$(BIN)/pytest -p no:cacheprovider tests/install
 
 # Each with the versions that its own package asks for.
-test-clients: .venv/dev.stamp $(CLIENTS:%=.venv/clients/%.stamp) clients/node_modules/.package-lock.json  ## a few minutes
-	$(BIN)/pytest clients
+test-clients: .venv/dev.stamp $(CLIENTS:%=.venv/clients/%.stamp) tests/clients/node_modules/.package-lock.json  ## a few minutes
+	$(BIN)/pytest tests/clients
 
 .venv/clients/%.stamp: requirements/client-%.txt
 	$(PYTHON) -m venv .venv/clients/$*
 	.venv/clients/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-clients/node_modules/.package-lock.json: clients/package-lock.json clients/.npmrc
-	cd clients && npm ci --silent
+tests/clients/node_modules/.package-lock.json: tests/clients/package-lock.json tests/clients/.npmrc
+	cd tests/clients && npm ci --silent
 	touch $@
 
 # One clip on the live API, which costs money: it says how much, and asks. ARGUMENTS="--help" says what else it takes.
@@ -98,7 +98,7 @@ live: .venv/dev.stamp
 	$(BIN)/python tests/live/live.py $(ARGUMENTS)
 
 soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
-	PYTHONPATH=tests $(BIN)/python soak/soak.py
+	PYTHONPATH=tests $(BIN)/python tests/soak/soak.py
 
 # Of the wheel, with compiled bytecode: a checkout would be measured as nobody uses it.
 bench: .venv/dev.stamp  ## twelve figures and what they are measured against; writes docs/benchmarks.md
@@ -123,9 +123,9 @@ figures: .venv/dev.stamp  ## how large the house is, and how much of it one call
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
-.venv/mcpb.stamp: .venv/demo.stamp distribution/mcpb/package.json distribution/mcpb/package-lock.json
+.venv/mcpb.stamp: .venv/demo.stamp packaging/mcpb/package.json packaging/mcpb/package-lock.json
 	mkdir -p .venv/mcpb
-	cp distribution/mcpb/package.json distribution/mcpb/package-lock.json .venv/mcpb
+	cp packaging/mcpb/package.json packaging/mcpb/package-lock.json .venv/mcpb
 	npm ci --prefix .venv/mcpb --no-audit --no-fund --silent
 	touch $@
 
@@ -137,7 +137,7 @@ lock: .venv/dev.stamp  ## renew the pinned versions
 	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.txt -o requirements/build.txt
 	for client in $(CLIENTS); do \
 		$(COMPILE) --group pyproject.toml:$$client -o requirements/client-$$client.txt || exit 1; done
-	cd clients && npm update --silent --package-lock-only
+	cd tests/clients && npm update --silent --package-lock-only
 
 clean:
-	rm -rf .venv ui/node_modules ui/.out clients/node_modules build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv ui/node_modules ui/.out tests/clients/node_modules build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

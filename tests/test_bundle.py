@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("bundle") / "staged"
-    subprocess.run([sys.executable, ROOT / "distribution" / "mcpb" / "stage.py", directory], check=True)
+    subprocess.run([sys.executable, ROOT / "packaging" / "mcpb" / "stage.py", directory], check=True)
     return directory
 
 

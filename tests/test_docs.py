@@ -68,7 +68,7 @@ def test_every_command_names_the_exit_statuses(name: str) -> None:
 
 PAGES = sorted(
     str(path.relative_to(ROOT))
-    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "skills").rglob("*.md"))
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "packaging" / "skills").rglob("*.md"))
 )
 
 

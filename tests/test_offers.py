@@ -16,7 +16,7 @@ from atlascloud_video_mcp.__main__ import command_line
 from atlascloud_video_mcp.settings import KEY_VARIABLE, VARIABLES, Settings
 
 ROOT = Path(__file__).parent.parent
-SKILL = ROOT / "skills" / "animate-photo" / "SKILL.md"
+SKILL = ROOT / "packaging" / "skills" / "animate-photo" / "SKILL.md"
 
 
 def text(name: str) -> str:
@@ -52,7 +52,7 @@ def instructions(dockerfile: str) -> list[list[str]]:
 
 
 def test_the_image_runs_our_command_as_a_user_without_rights() -> None:
-    given = instructions(text("Dockerfile"))
+    given = instructions(text("packaging/Dockerfile"))
     last = {words[0]: words[1:] for words in given}
 
     assert last["USER"] == ["10001"]
@@ -66,13 +66,13 @@ def test_the_image_runs_our_command_as_a_user_without_rights() -> None:
 def test_the_image_is_built_from_files_that_are_there_and_handed_over() -> None:
     sources = [
         source
-        for name, *words in instructions(text("Dockerfile"))
+        for name, *words in instructions(text("packaging/Dockerfile"))
         if name == "COPY" and not words[0].startswith("--from")
         for source in words[:-1]
     ]
 
     assert sources
-    handed_over = {line.removeprefix("!") for line in text(".dockerignore").splitlines() if line.startswith("!")}
+    handed_over = {line.removeprefix("!") for line in text("packaging/Dockerfile.dockerignore").splitlines() if line.startswith("!")}
     assert handed_over == set(sources)
     assert all((ROOT / source).exists() for source in sources)
 
@@ -87,7 +87,7 @@ def test_the_image_gets_every_library_that_the_package_needs() -> None:
 
 
 def frontmatter() -> dict[str, str]:
-    block = re.match(r"---\n(.*?)\n---\n", text("skills/animate-photo/SKILL.md"), re.DOTALL)
+    block = re.match(r"---\n(.*?)\n---\n", text("packaging/skills/animate-photo/SKILL.md"), re.DOTALL)
     assert block
     lines = (line.split(": ", 1) for line in block[1].splitlines())
     return {name: json.loads(value) if value.startswith('"') else value for name, value in lines}
@@ -111,7 +111,7 @@ def commands_in(page: str) -> list[str]:
     return [line for line in lines if line.startswith("atlascloud-video-mcp ")]
 
 
-@pytest.mark.parametrize("command", commands_in(text("skills/animate-photo/SKILL.md")))
+@pytest.mark.parametrize("command", commands_in(text("packaging/skills/animate-photo/SKILL.md")))
 def test_every_command_in_the_skill_is_one_that_we_understand(command: str) -> None:
     arguments = shlex.split(command)[1:]
 
@@ -124,6 +124,6 @@ def test_every_command_in_the_skill_is_one_that_we_understand(command: str) -> N
 
 
 def test_the_skill_names_every_exit_status_that_an_assistant_can_meet() -> None:
-    told = {int(status) for status in re.findall(r"Exit status (\d)", text("skills/animate-photo/SKILL.md"))}
+    told = {int(status) for status in re.findall(r"Exit status (\d)", text("packaging/skills/animate-photo/SKILL.md"))}
 
     assert told == {0, 1, 2, 3}

@@ -66,7 +66,7 @@ def test_it_is_said_how_to_report_in_private_and_which_versions_get_fixes() -> N
 
 
 def test_the_images_bases_are_pinned_by_digest_and_its_build_backend_is_locked() -> None:
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    text = (ROOT / "packaging" / "Dockerfile").read_text(encoding="utf-8")
 
     for base in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
         assert re.fullmatch(r"python:[\w.-]+@sha256:[0-9a-f]{64}", base)
@@ -76,7 +76,7 @@ def test_the_images_bases_are_pinned_by_digest_and_its_build_backend_is_locked()
 
 
 def test_the_bundle_is_started_with_its_lock_and_no_other_versions() -> None:
-    manifest = json.loads((ROOT / "distribution" / "mcpb" / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((ROOT / "packaging" / "mcpb" / "manifest.json").read_text(encoding="utf-8"))
 
     assert "--frozen" in manifest["server"]["mcp_config"]["args"]
     assert "uv lock --quiet --no-config --project build/mcpb" in (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -92,7 +92,7 @@ def test_one_command_puts_the_publisher_in_everywhere(tmp_path: Path) -> None:
         copy = tmp_path / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, copy)
-    command = [sys.executable, str(tmp_path / "distribution" / "owner.py")]
+    command = [sys.executable, str(tmp_path / "packaging" / "owner.py")]
 
     refused = subprocess.run([*command, "no such name"], capture_output=True, check=False)
     subprocess.run([*command, "some-body"], check=True)
@@ -151,7 +151,7 @@ def audited(*known: str) -> subprocess.CompletedProcess[str]:
 
 
 def audit(service: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "distribution" / "audit.py"), service]
+    command = [sys.executable, str(ROOT / "packaging" / "audit.py"), service]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from roster import Client
     from scripted_sandbox import Sandbox
 
-PICTURE = HERE.parent / "tests" / "photos" / "rocket.jpg"
+PICTURE = HERE.parent / "photos" / "rocket.jpg"
 THINKING = 2.0  # seconds a model takes between two calls
 _TOO_LONG = 600
 LONGEST = 600.0  # seconds for all of it

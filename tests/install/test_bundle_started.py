@@ -35,7 +35,7 @@ def started_by_the_host(extension: Path, home: Path, **answers: object) -> Stdio
     """How the host starts it after the user has given these answers; the rest keep their defaults."""
     node = shutil.which("node")
     assert node
-    script = ROOT / "distribution" / "mcpb" / "host.mjs"
+    script = ROOT / "packaging" / "mcpb" / "host.mjs"
     made = subprocess.run(
         [node, script, TOOLS, extension, json.dumps(answers)], capture_output=True, check=True, text=True
     )

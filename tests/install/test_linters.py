@@ -22,7 +22,7 @@ SKILLS = "skills@1.5.18"
 
 
 def test_the_dockerfile_passes_hadolint() -> None:
-    command = [UV, "tool", "run", "--from", HADOLINT, "hadolint", "--failure-threshold", "info", "Dockerfile"]
+    command = [UV, "tool", "run", "--from", HADOLINT, "hadolint", "--failure-threshold", "info", "packaging/Dockerfile"]
 
     linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -77,4 +77,4 @@ def test_the_skill_is_found_by_the_tool_that_installs_skills(tmp_path: Path, mon
 
     assert added.returncode == 0, added.stdout + added.stderr
     installed = tmp_path / ".claude" / "skills" / "animate-photo" / "SKILL.md"
-    assert installed.read_text() == (ROOT / "skills" / "animate-photo" / "SKILL.md").read_text()
+    assert installed.read_text() == (ROOT / "packaging" / "skills" / "animate-photo" / "SKILL.md").read_text()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-_OTHERS = HERE.parent / ".venv" / "clients"
+_OTHERS = HERE.parent.parent / ".venv" / "clients"
 
 
 @dataclass(frozen=True)

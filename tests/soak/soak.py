@@ -19,7 +19,7 @@ from nonsense import feed
 from same import DISTURBANCES, disturbed, same_call
 from scripted_sandbox import Sandbox
 
-TESTS = Path(__file__).parent.parent / "tests"
+TESTS = Path(__file__).parent.parent
 ROCKET = TESTS / "photos" / "rocket.jpg"
 
 

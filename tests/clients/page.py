@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from turn import Outcome
     from wire import Wire
 
-PAGE = HERE.parent / "docs" / "clients.md"
+PAGE = HERE.parent.parent / "docs" / "clients.md"
 _SEEN = ("client", "set", "name, protocol", "a clip of 90 s takes", "progress", "its model sees", "its user's stop")
 _SAID = ("client", "set", "when", "its own words")
 _STOPS = {"cancelled": "cancels the call", "ended": "ends the server", "silent": "is not heard of"}

@@ -1,4 +1,4 @@
-"""Ask for known vulnerabilities of all that the lock files pin: `python distribution/audit.py [SERVICE]`.
+"""Ask for known vulnerabilities of all that the lock files pin: `python packaging/audit.py [SERVICE]`.
 
 Ends with 1 when there are any that nobody has looked at. Where the service cannot be reached it says so, and ends with
 0: whoever builds without a network is to build all the same.

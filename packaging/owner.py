@@ -1,4 +1,4 @@
-"""Say who publishes this: `python distribution/owner.py NAME` puts the account's name in the place of OWNER."""
+"""Say who publishes this: `python packaging/owner.py NAME` puts the account's name in the place of OWNER."""
 
 from __future__ import annotations
 

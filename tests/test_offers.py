@@ -72,7 +72,11 @@ def test_the_image_is_built_from_files_that_are_there_and_handed_over() -> None:
     ]
 
     assert sources
-    handed_over = {line.removeprefix("!") for line in text("packaging/Dockerfile.dockerignore").splitlines() if line.startswith("!")}
+    handed_over = {
+        line.removeprefix("!")
+        for line in text("packaging/Dockerfile.dockerignore").splitlines()
+        if line.startswith("!")
+    }
     assert handed_over == set(sources)
     assert all((ROOT / source).exists() for source in sources)
 

@@ -23,19 +23,19 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def table(heading: str) -> list[list[str]]:
-    """The cells of the first table of a README section, without its head."""
-    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+def table(page: str) -> list[list[str]]:
+    """The cells of the first table of a page, without its head."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in rows[2:]]
 
 
 def test_the_readme_is_short() -> None:
-    assert len(README.splitlines()) < 200
+    assert len(README.splitlines()) < 150
 
 
-def test_every_setting_stands_in_the_readme_with_its_default() -> None:
-    documented = {row[0].strip("`"): row[1].strip("`") for row in table("Settings")}
+def test_every_setting_stands_on_its_page_with_its_default() -> None:
+    documented = {row[0].strip("`"): row[1].strip("`") for row in table("settings.md")}
 
     assert list(documented) == list(VARIABLES)
     for name, written in documented.items():
@@ -46,11 +46,11 @@ def test_every_setting_stands_in_the_readme_with_its_default() -> None:
             assert written == ("0" if default is False else str(default))
 
 
-async def test_every_tool_stands_in_the_readme_with_its_arguments() -> None:
+async def test_every_tool_stands_on_its_page_with_its_arguments() -> None:
     async with Client(build_server(lambda: service_at("http://127.0.0.1:9"))) as client:
         tools = (await client.list_tools()).tools
 
-    documented = {row[0].strip("`"): re.findall(r"`(\w+)`", row[2]) for row in table("Tools")}
+    documented = {row[0].strip("`"): re.findall(r"`(\w+)`", row[2]) for row in table("tools.md")}
     assert documented == {tool.name: list(tool.input_schema["properties"]) for tool in tools}
 
 
@@ -69,6 +69,13 @@ def links(start: str) -> dict[str, str]:
     """The parameters of the README's one link that begins so."""
     (link,) = re.findall(rf"\]\(({re.escape(start)}[^)]+)\)", README)
     return {name: value for name, (value,) in parse_qs(urlsplit(link).query, strict_parsing=True).items()}
+
+
+def test_the_readme_names_every_tool_and_shows_the_example_config() -> None:
+    assert all(f"`{row[0].strip('`')}`" in README for row in table("tools.md"))
+    assert json.loads(README.split("```json\n")[1].split("```")[0]) == json.loads(
+        (ROOT / "mcp-config.example.json").read_text(encoding="utf-8")
+    )
 
 
 def test_the_one_click_links_start_the_published_package_with_the_settings_of_the_example() -> None:

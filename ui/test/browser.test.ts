@@ -191,7 +191,7 @@ test("a failure says why, that nothing was paid, and what to try", async () => {
     await started(host, "sandbox:fail");
     await host.scene("failed");
     const said = await host.text("#said");
-    for (const part of ["Content moderation refused the prompt", "No money was taken", "change the picture or the prompt"]) {
+    for (const part of ["Content moderation refused the prompt", "does not charge for a failed", "change the picture or the prompt"]) {
       assert.ok(said.includes(part), part);
     }
     assert.ok((await host.text("#news")).includes("Content moderation refused the prompt"));
@@ -208,7 +208,7 @@ test("while the service is away it says so, goes on asking, and shows the clip i
     await host.open({ tool: "get_prediction", args: { prediction_id: "p1", wait_seconds: 0 } });
     await host.scene("unreachable");
     assert.match(await host.text("#detail"), /^Asking again (in \d sec|now)$/);
-    assert.match(await host.text("#said"), /prediction p1 failed: the prediction stays valid[^]*goes on being made/);
+    assert.match(await host.text("#said"), /prediction p1 failed: the prediction stays valid[^]*still being made/);
     await host.scene("finished");
     host.complaints.length = 0; // the clip on a host that does not exist
   });
@@ -269,7 +269,7 @@ test("a cancelled call says what may have become of it", async () => {
   await hosted(async (host) => {
     await host.open({ tool: "animate_image", args: { image: rocket, prompt: PROMPT }, cancelled: true });
     await host.scene("cancelled");
-    assert.match(await host.text("#said"), /goes on being made/);
+    assert.match(await host.text("#said"), /still being made/);
   });
 });
 
@@ -321,6 +321,39 @@ test("markup and addresses of other kinds are shown as text, and nothing of them
     },
     { width: 320 },
   );
+});
+
+test("only the host is heard, and what it says amiss does no harm", async () => {
+  const notification = (method: string, params: unknown) => ({ jsonrpc: "2.0", method: `ui/notifications/${method}`, params });
+  const forged = notification("tool-result", error("Forged."));
+  const odd = { theme: 5, styles: { variables: { color: "red", "--ground": 5 } }, containerDimensions: "x", safeAreaInsets: 5, timeZone: {} };
+  await hosted(async (host) => {
+    await finished(host);
+    await host.player.evaluate((message) => window.postMessage(message, "*"), forged);
+    await host.page.evaluate((message) => window.frames[0]?.frames[0]?.postMessage(message, "*"), forged);
+    const nonsense = [null, 5, "text", [], {}, { jsonrpc: "2.0" }, { jsonrpc: "2.0", id: 1, result: 5 }, { ...forged, jsonrpc: "1.0" }];
+    for (const message of [...nonsense, notification("none", {}), notification("host-context-changed", odd)]) await host.say(message);
+    assert.deepEqual(await host.say({ jsonrpc: "2.0", id: "a", method: "ping" }), { jsonrpc: "2.0", id: "a", result: {} });
+    const refusal = { code: -32601, message: "Method not found" };
+    assert.deepEqual(await host.say({ jsonrpc: "2.0", id: "b", method: "tools/list" }), { jsonrpc: "2.0", id: "b", error: refusal });
+    const painted = await host.player.evaluate(() => {
+      const { color, cssText } = document.documentElement.style;
+      return [color, cssText.includes("--ground"), document.getElementById("player")?.dataset["scene"]];
+    });
+    assert.deepEqual(painted, ["", false, "finished"]);
+    await host.say(forged);
+    await host.scene("unreachable");
+  });
+});
+
+test("the prompt is shown while the arguments are still being written", async () => {
+  await hosted(async (host) => {
+    await host.open({ tool: "animate_image", args: {}, cancelled: true });
+    await host.scene("cancelled");
+    const params = { arguments: { prompt: "The rocket cl" } };
+    await host.say({ jsonrpc: "2.0", method: "ui/notifications/tool-input-partial", params });
+    await until(async () => (await host.text("#rows")).includes("The rocket cl"), "the prompt is shown");
+  });
 });
 
 test("hostile answers of the API itself run nothing either", async () => {

@@ -183,6 +183,20 @@ export class HostPage {
     return frame;
   }
 
+  /** Say this to the player as its host, whatever `AppBridge` would make of it; resolves with the reply to a request. */
+  async say(message: unknown): Promise<unknown> {
+    const above = this.player.parentFrame();
+    return above?.evaluate((said) => {
+      const { id } = (said ?? {}) as { id?: unknown };
+      const reply = new Promise((resolve) => {
+        if (typeof id !== "string") resolve(undefined);
+        else window.addEventListener("message", ({ data }) => data.id === id && resolve(data));
+      });
+      document.querySelector("iframe")?.contentWindow?.postMessage(said, "*");
+      return reply;
+    }, message);
+  }
+
   async scene(name: string, timeout = 60_000): Promise<void> {
     await this.player.waitForSelector(`#player[data-scene="${name}"]`, { timeout });
   }

@@ -30,6 +30,8 @@ export interface Prediction {
   fraction?: number | undefined;
   /** Seconds until another look can tell more; absent when none can. */
   lookAgainIn?: number | undefined;
+  /** Whether the built-in sandbox made it, and nothing was paid. */
+  sandbox: boolean;
   /** US dollars. */
   cost?: number | undefined;
   expiresAt?: Date | undefined;
@@ -62,6 +64,7 @@ export function readPrediction(content: unknown, meta?: unknown): Prediction | u
     expected: amount(content["expected_seconds"]),
     fraction: amount(about[FRACTION]),
     lookAgainIn: milliseconds === undefined ? undefined : Math.max(SHORTEST_PAUSE, milliseconds / 1000),
+    sandbox: content["sandbox"] === true,
     cost: amount(content["cost_usd"]),
     expiresAt: moment(content["expires_at"]),
     notes: texts(content["notes"]),

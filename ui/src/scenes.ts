@@ -119,8 +119,8 @@ function unreachable(situation: Situation, trouble: { text?: string | undefined;
   const left = Math.max(0, Math.ceil((trouble.due - now) / 1000));
   return {
     name: "unreachable",
-    headline: "Can’t get an update; retrying",
-    detail: left > 0 ? `Asking again in ${format.seconds(left)}` : "Asking again now",
+    headline: "Can’t get an update",
+    detail: left > 0 ? `Retrying in ${format.seconds(left)}` : "Retrying now",
     said: [trouble.text ?? "The last request was not answered.", ...(prediction ? [NOT_LOST] : [])],
     rows: prediction ? rows(prediction, format) : row("Id", asked.id, true),
     notes: prediction?.notes ?? [],
@@ -221,7 +221,7 @@ function rows(prediction: Prediction, format: Format, kept: Row[] = []): Row[] {
   return [
     ...row("Prompt", prediction.prompt),
     ...row("Length", prediction.duration && format.seconds(prediction.duration)),
-    ...row("Cost", prediction.cost === undefined ? undefined : format.dollars(prediction.cost)),
+    ...row(prediction.sandbox ? "Price" : "Cost", prediction.cost === undefined ? undefined : format.dollars(prediction.cost)),
     ...row("Saved to", prediction.savedPath, true),
     ...kept,
     ...row("Model", prediction.model),

@@ -171,9 +171,9 @@ export class HostPage {
     return (result?.structuredContent ?? {}) as Record<string, unknown>;
   }
 
-  /** Tell the player of an answer that no tool gave: structured content, or the text of an error. */
-  async tell(told: object | string): Promise<void> {
-    const result = typeof told === "string" ? error(told) : { content: [], structuredContent: told };
+  /** Tell the player of an answer that no tool gave: structured content with `_meta`, or the text of an error. */
+  async tell(told: object | string, meta?: object): Promise<void> {
+    const result = typeof told === "string" ? error(told) : { content: [], structuredContent: told, _meta: meta };
     await this.page.evaluate((what) => window.host.tell(JSON.parse(what)), JSON.stringify(result));
   }
 

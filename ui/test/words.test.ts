@@ -65,8 +65,8 @@ test("data of other types than agreed is as good as absent", () => {
     notes: "one",
     request: "none",
   });
-  const { status, notes, saving, request, ...rest } = prediction ?? {};
-  assert.deepEqual({ status, notes, saving, request }, { status: "completed", notes: [], saving: false, request: [] });
+  const { status, notes, saving, sandbox, request, ...rest } = prediction ?? {};
+  assert.deepEqual({ status, notes, saving, sandbox, request }, { status: "completed", notes: [], saving: false, sandbox: false, request: [] });
   assert.deepEqual(Object.values(rest).filter((value) => value !== undefined), []);
   assert.equal(readText("text"), undefined);
   assert.equal(readText([{ type: "text", text: "one" }, { type: "image" }, null, { text: 5 }])?.trim(), "one");
@@ -106,7 +106,7 @@ test("each way things can stand has its scene", () => {
   assert.equal(scene({ cancelled: true }).name, "cancelled");
   assert.equal(scene({ answer: { text: "No.", isError: true } }).name, "refused");
   assert.equal(scene({ answer: { text: "Models", isError: false } }).name, "other");
-  assert.equal(scene({ trouble: { text: "No.", due: NOW + 4500 } }).detail, "Asking again in 5 sec");
+  assert.equal(scene({ trouble: { text: "No.", due: NOW + 4500 } }).detail, "Retrying in 5 sec");
 
   const working = scene(told({ status: "processing", elapsed_seconds: 20, expected_seconds: 45 }));
   assert.deepEqual([working.name, working.detail], ["working", "22 sec of about 45 sec"]);
@@ -116,6 +116,8 @@ test("each way things can stand has its scene", () => {
   const clip = { status: "completed", video_url: "https://host/a.mp4", expires_at: "2026-12-01T00:00:00Z" };
   assert.equal(scene(told(clip)).clip, "https://host/a.mp4");
   assert.equal(scene(told({ ...clip, expires_at: "2026-11-25T12:00:00Z" })).name, "expired");
+  const costs = [false, true].map((sandbox) => scene(told({ ...clip, cost_usd: 0.28, sandbox })).rows[0]);
+  assert.deepEqual(costs.map((cost) => cost?.label), ["Cost", "Price"]);
   const unsafe = scene(told({ ...clip, video_url: "javascript:alert(1)" }));
   assert.deepEqual([unsafe.name, unsafe.clip], ["finished", undefined]);
   assert.ok(unsafe.rows.some(({ value }) => value === "javascript:alert(1)"));

@@ -59,7 +59,8 @@ const NOT_LOST = "The clip is not lost; it is still being made.";
 /** The scene at a moment, which is in milliseconds since 1970. */
 export function sceneOf(situation: Situation, format: Format, now: number): Scene {
   const { prediction, answer, trouble } = situation;
-  if (trouble) return unreachable(situation, trouble, format, now);
+  // A clip that is there goes on playing, whatever becomes of the question whether it is saved.
+  if (trouble && prediction?.status !== "completed") return unreachable(situation, trouble, format, now);
   if (prediction) {
     switch (prediction.status) {
       case "processing":
@@ -77,7 +78,7 @@ export function sceneOf(situation: Situation, format: Format, now: number): Scen
 }
 
 /** Seconds since the prediction was submitted, as far as that is known. */
-export function elapsed({ prediction, heard }: Situation, now: number): number | undefined {
+function elapsed({ prediction, heard }: Situation, now: number): number | undefined {
   if (prediction?.elapsed === undefined || heard === undefined) return undefined;
   return prediction.elapsed + Math.max(0, now - heard) / 1000;
 }
@@ -109,7 +110,7 @@ function working(situation: Situation, prediction: Prediction, format: Format, n
     said: known && age > expected ? ["This is taking longer than usual. The clip is still being made."] : [],
     rows: rows(prediction, format),
     notes: prediction.notes,
-    picture: link(situation.prediction?.imageUrl),
+    picture: link(prediction.imageUrl),
     ring: prediction.fraction === undefined ? {} : { fraction: prediction.fraction },
   };
 }
@@ -124,7 +125,7 @@ function unreachable(situation: Situation, trouble: { text?: string | undefined;
     said: [trouble.text ?? "The last request was not answered.", ...(prediction ? [NOT_LOST] : [])],
     rows: prediction ? rows(prediction, format) : row("Id", asked.id, true),
     notes: prediction?.notes ?? [],
-    picture: link(situation.prediction?.imageUrl),
+    picture: link(prediction?.imageUrl),
     ring: {},
   };
 }

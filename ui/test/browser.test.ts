@@ -326,7 +326,7 @@ test("markup and addresses of other kinds are shown as text, and nothing of them
 
 test("only the host is heard, and what it says amiss does no harm", async () => {
   const notification = (method: string, params: unknown) => ({ jsonrpc: "2.0", method: `ui/notifications/${method}`, params });
-  const forged = notification("tool-result", error("Forged."));
+  const forged = notification("tool-result", { content: [], structuredContent: { status: "failed" } });
   const odd = { theme: 5, styles: { variables: { color: "red", "--ground": 5 } }, containerDimensions: "x", safeAreaInsets: 5, timeZone: {} };
   await hosted(async (host) => {
     await finished(host);
@@ -343,7 +343,7 @@ test("only the host is heard, and what it says amiss does no harm", async () => 
     });
     assert.deepEqual(painted, ["", false, "finished"]);
     await host.say(forged);
-    await host.scene("unreachable");
+    await host.scene("failed");
   });
 });
 

@@ -118,6 +118,7 @@ test("each way things can stand has its scene", () => {
   assert.equal(scene(told({ ...clip, expires_at: "2026-11-25T12:00:00Z" })).name, "expired");
   const costs = [false, true].map((sandbox) => scene(told({ ...clip, cost_usd: 0.28, sandbox })).rows[0]);
   assert.deepEqual(costs.map((cost) => cost?.label), ["Cost", "Price"]);
+  assert.equal(scene({ ...told({ ...clip, saving: true }), trouble: { text: "No.", due: NOW } }).name, "finished");
   const unsafe = scene(told({ ...clip, video_url: "javascript:alert(1)" }));
   assert.deepEqual([unsafe.name, unsafe.clip], ["finished", undefined]);
   assert.ok(unsafe.rows.some(({ value }) => value === "javascript:alert(1)"));

@@ -187,7 +187,7 @@ class Parts(HTMLParser):
 def test_the_page_is_one_small_file_that_asks_for_no_other() -> None:
     parts = Parts(PAGE).found
 
-    assert len(PAGE.encode()) < 150_000
+    assert len(PAGE.encode()) < 40_000
     assert not {"link", "iframe", "object", "embed", "base", "form"} & {tag for tag, _ in parts}
     assert not [
         attributes for _, attributes in parts if {"src", "srcset", "href", "data", "poster"} & attributes.keys()
@@ -195,6 +195,14 @@ def test_the_page_is_one_small_file_that_asks_for_no_other() -> None:
     style = PAGE.partition("<style>")[2].partition("</style>")[0]
     assert style
     assert not re.search(r"url\(|@import|@font-face", style)
+
+
+def test_the_page_names_our_licence_and_holds_nothing_of_others() -> None:
+    copyright_line = next(line for line in (UI.parent / "LICENSE").read_text().splitlines() if "Copyright" in line)
+
+    assert f"{copyright_line}. MIT License." in PAGE
+    # What the official client and its libraries leave in a page that is bundled with them.
+    assert not [trace for trace in ("ext-apps", "zod", "jsonSchema", "~standard") if trace in PAGE]
 
 
 def test_the_page_turns_no_text_into_markup_or_code() -> None:
@@ -235,7 +243,14 @@ async def test_an_answer_tells_programs_how_far_it_is_and_when_to_look_again(bas
     assert 2000 <= meta["atlascloud-video/pollIntervalMs"] <= 10_000
 
 
-def test_the_page_reckons_nothing_that_the_server_tells() -> None:
+async def test_the_page_reads_fields_and_knows_no_sentence_of_the_server(base_url: str) -> None:
+    async with client_of(base_url) as client:
+        running = await client.call_tool("animate_image", {"image": REMOTE, "wait_seconds": 0})
+        failed = await client.call_tool("animate_image", {"image": REMOTE, "prompt": "sandbox:fail"})
+
+    answers = [result.structured_content or {} for result in (running, failed)]
+    sentences = [said for answer in answers for said in (*(answer["notes"]), answer["next_step"])]
+    assert len(sentences) >= 4
+    assert not [said for said in sentences if said in PAGE]
     assert "atlascloud-video/fraction" in PAGE
     assert "atlascloud-video/pollIntervalMs" in PAGE
-    assert not (UI / "src/estimate.ts").exists()

@@ -18,10 +18,10 @@ export class Format {
     return new Intl.NumberFormat(this.locale, unit).format(seconds);
   }
 
-  /** A share from 0 to 1, rounded down: what is not done is not called done. */
-  percent(share: number): string {
+  /** A fraction, 0 to 1, rounded down: what is not done is not called done. */
+  percent(fraction: number): string {
     const style = { style: "percent", maximumFractionDigits: 0 } as const;
-    return new Intl.NumberFormat(this.locale, style).format(Math.floor(share * 100) / 100);
+    return new Intl.NumberFormat(this.locale, style).format(Math.floor(fraction * 100) / 100);
   }
 
   dollars(amount: number): string {

@@ -1,8 +1,8 @@
 /** What the player shows: one scene for each way things can stand, in words and addresses only. */
 
-import type { Facts } from "./facts.ts";
 import type { Format } from "./format.ts";
 import { link } from "./links.ts";
+import type { Prediction } from "./prediction.ts";
 
 export type SceneName =
   | "waiting"
@@ -22,8 +22,8 @@ export interface Situation {
   begun: number;
   /** The arguments of that call that can be shown before there is an answer. */
   asked: { prompt?: string | undefined; id?: string | undefined };
-  facts?: Facts | undefined;
-  /** When the facts came. */
+  prediction?: Prediction | undefined;
+  /** When that was heard. */
   heard?: number | undefined;
   /** What the tool answered where that was not about a prediction, and whether it was an error. */
   answer?: { text: string | undefined; isError: boolean } | undefined;
@@ -50,27 +50,27 @@ export interface Scene {
   notes: string[];
   picture?: string | undefined;
   clip?: string | undefined;
-  /** The ring: a share from 0 to 1, or none of which anybody knows. */
-  ring?: { share?: number } | undefined;
+  /** The ring: how much is done, 0 to 1, where that is known. */
+  ring?: { fraction?: number } | undefined;
 }
 
-const NOT_LOST = "The clip is not lost: it goes on being made.";
-const FREE = "Atlas Cloud does not charge for a failed generation.";
+const NOT_LOST = "The clip is not lost; it is still being made.";
 
 /** The scene at a moment, which is in milliseconds since 1970. */
 export function sceneOf(situation: Situation, format: Format, now: number): Scene {
-  const { facts, answer, trouble } = situation;
-  if (trouble) return unreachable(situation, trouble, format, now);
-  if (facts) {
-    switch (facts.status) {
+  const { prediction, answer, trouble } = situation;
+  // A clip that is there goes on playing, whatever becomes of the question whether it is saved.
+  if (trouble && prediction?.status !== "completed") return unreachable(situation, trouble, format, now);
+  if (prediction) {
+    switch (prediction.status) {
       case "processing":
-        return working(situation, facts, format, now);
+        return working(situation, prediction, format, now);
       case "completed":
-        return facts.expiresAt && facts.expiresAt.getTime() <= now ? expired(facts, format) : finished(facts, format);
+        return prediction.expiresAt && prediction.expiresAt.getTime() <= now ? expired(prediction, format) : finished(prediction, format);
       case "failed":
-        return failed(facts, format);
+        return failed(prediction, format);
       case "dry_run":
-        return dryRun(facts, format);
+        return dryRun(prediction, format);
     }
   }
   if (answer) return answered(answer);
@@ -78,16 +78,16 @@ export function sceneOf(situation: Situation, format: Format, now: number): Scen
 }
 
 /** Seconds since the prediction was submitted, as far as that is known. */
-export function elapsed({ facts, heard }: Situation, now: number): number | undefined {
-  if (facts?.elapsed === undefined || heard === undefined) return undefined;
-  return facts.elapsed + Math.max(0, now - heard) / 1000;
+function elapsed({ prediction, heard }: Situation, now: number): number | undefined {
+  if (prediction?.elapsed === undefined || heard === undefined) return undefined;
+  return prediction.elapsed + Math.max(0, now - heard) / 1000;
 }
 
 function waiting({ begun, asked }: Situation, format: Format, now: number): Scene {
   return {
     name: "waiting",
-    headline: asked.id ? "Looking at the clip" : "Making the clip",
-    detail: `Waiting for the first news: ${format.seconds((now - begun) / 1000)}`,
+    headline: asked.id ? "Checking on the clip" : "Making the clip",
+    detail: `Waiting for the first update: ${format.seconds((now - begun) / 1000)}`,
     said: [],
     rows: [...row("Prompt", asked.prompt), ...row("Id", asked.id, true)],
     notes: [],
@@ -95,9 +95,9 @@ function waiting({ begun, asked }: Situation, format: Format, now: number): Scen
   };
 }
 
-function working(situation: Situation, facts: Facts, format: Format, now: number): Scene {
+function working(situation: Situation, prediction: Prediction, format: Format, now: number): Scene {
   const age = elapsed(situation, now);
-  const { expected } = facts;
+  const { expected } = prediction;
   const known = age !== undefined && expected !== undefined && expected > 0;
   return {
     name: "working",
@@ -107,91 +107,92 @@ function working(situation: Situation, facts: Facts, format: Format, now: number
       : age === undefined
         ? "It usually takes between 30 seconds and 5 minutes."
         : `${format.seconds(age)} so far`,
-    said: known && age > expected ? ["It takes longer than usual, and is still being made."] : [],
-    rows: rows(facts, format),
-    notes: facts.notes,
-    picture: link(situation.facts?.imageUrl),
-    ring: facts.fraction === undefined ? {} : { share: facts.fraction },
+    said: known && age > expected ? ["This is taking longer than usual. The clip is still being made."] : [],
+    rows: rows(prediction, format),
+    notes: prediction.notes,
+    picture: link(prediction.imageUrl),
+    ring: prediction.fraction === undefined ? {} : { fraction: prediction.fraction },
   };
 }
 
 function unreachable(situation: Situation, trouble: { text?: string | undefined; due: number }, format: Format, now: number): Scene {
-  const { facts, asked } = situation;
+  const { prediction, asked } = situation;
   const left = Math.max(0, Math.ceil((trouble.due - now) / 1000));
   return {
     name: "unreachable",
-    headline: "No news at the moment",
-    detail: left > 0 ? `Asking again in ${format.seconds(left)}` : "Asking again now",
-    said: [trouble.text ?? "The question was not answered.", ...(facts ? [NOT_LOST] : [])],
-    rows: facts ? rows(facts, format) : row("Id", asked.id, true),
-    notes: facts?.notes ?? [],
-    picture: link(situation.facts?.imageUrl),
+    headline: "Can’t get an update",
+    detail: left > 0 ? `Retrying in ${format.seconds(left)}` : "Retrying now",
+    said: [trouble.text ?? "The last request was not answered.", ...(prediction ? [NOT_LOST] : [])],
+    rows: prediction ? rows(prediction, format) : row("Id", asked.id, true),
+    notes: prediction?.notes ?? [],
+    picture: link(prediction?.imageUrl),
     ring: {},
   };
 }
 
-function finished(facts: Facts, format: Format): Scene {
-  const clip = link(facts.videoUrl);
-  const took = facts.elapsed === undefined ? undefined : `Made in ${format.seconds(facts.elapsed)}`;
+function finished(prediction: Prediction, format: Format): Scene {
+  const clip = link(prediction.videoUrl);
+  const took = prediction.elapsed === undefined ? undefined : `Made in ${format.seconds(prediction.elapsed)}`;
   return {
     name: "finished",
     headline: "The clip is ready",
     detail: took,
-    said: clip ? [] : ["Its address is not one that can be opened from here."],
+    said: clip ? [] : ["Its address cannot be opened from here."],
     rows: [
-      ...(clip ? [] : row("Address", facts.videoUrl)),
-      ...rows(facts, format, row("Kept until", facts.expiresAt && format.date(facts.expiresAt))),
+      ...(clip ? [] : row("Address", prediction.videoUrl)),
+      ...rows(prediction, format, row("Kept until", prediction.expiresAt && format.date(prediction.expiresAt))),
     ],
-    notes: facts.notes,
-    picture: link(facts.imageUrl),
+    notes: prediction.notes,
+    picture: link(prediction.imageUrl),
     clip,
   };
 }
 
-function expired(facts: Facts, format: Format): Scene {
-  const until = facts.expiresAt && format.date(facts.expiresAt);
+function expired(prediction: Prediction, format: Format): Scene {
+  const until = prediction.expiresAt && format.date(prediction.expiresAt);
   return {
     name: "expired",
     headline: "The clip has been deleted",
     said: [
       `Atlas Cloud keeps a clip for 14 days, and kept this one until ${until}.`,
-      facts.savedPath ? "It was saved to disk: the path is below." : "It is not known to have been saved to disk.",
+      prediction.savedPath ? "It was saved to disk: the path is below." : "It is not known to have been saved to disk.",
     ],
-    rows: rows(facts, format),
-    notes: facts.notes,
-    picture: link(facts.imageUrl),
+    rows: rows(prediction, format),
+    notes: prediction.notes,
+    picture: link(prediction.imageUrl),
   };
 }
 
-function failed(facts: Facts, format: Format): Scene {
-  // The server's notes say it too, and what else is to be known of the money.
-  const money = facts.cost === undefined ? [`No money was taken. ${FREE}`] : [`It cost ${format.dollars(facts.cost)}.`];
+function failed(prediction: Prediction, format: Format): Scene {
+  const { cost } = prediction;
   return {
     name: "failed",
     headline: "The clip could not be made",
     said: [
-      facts.error ?? "No reason was given.",
-      ...money,
-      "To try again, change the picture or the prompt and ask for a new clip in the conversation. It is paid for anew.",
+      prediction.error ?? "No reason was given.",
+      ...prediction.notes, // of money among others
+      cost === undefined
+        ? "To try again, change the picture or the prompt and ask for a new clip in the conversation. A new clip costs money."
+        : `It may have cost ${format.dollars(cost)}. Ask in the conversation to look at it again before you ask for a new clip.`,
     ],
-    rows: rows({ ...facts, cost: undefined }, format),
-    notes: facts.notes.filter((note) => note !== FREE),
-    picture: link(facts.imageUrl),
+    rows: rows({ ...prediction, cost: undefined }, format),
+    notes: [],
+    picture: link(prediction.imageUrl),
   };
 }
 
-function dryRun(facts: Facts, format: Format): Scene {
+function dryRun(prediction: Prediction, format: Format): Scene {
   return {
     name: "dry_run",
     headline: "Nothing was made",
     said: ["This was a dry run: the request was checked, nothing was sent, and nothing was paid."],
     rows: [
-      ...row("Price", facts.cost === undefined ? "Not known" : format.dollars(facts.cost)),
-      ...row("Length", facts.duration && format.seconds(facts.duration)),
-      ...row("Request", facts.request.join("\n")),
+      ...row("Price", prediction.cost === undefined ? "Not known" : format.dollars(prediction.cost)),
+      ...row("Length", prediction.duration && format.seconds(prediction.duration)),
+      ...row("Request", prediction.request.join("\n")),
     ],
-    notes: facts.notes,
-    picture: link(facts.imageUrl),
+    notes: prediction.notes,
+    picture: link(prediction.imageUrl),
   };
 }
 
@@ -210,22 +211,22 @@ function cancelled({ asked }: Situation): Scene {
     name: "cancelled",
     headline: "The call was cancelled",
     said: [
-      "If the clip had been submitted by then, it goes on being made. Ask in the conversation for your latest clips.",
+      "If the clip had been submitted by then, it is still being made. Ask in the conversation for your latest clips.",
     ],
     rows: row("Prompt", asked.prompt),
     notes: [],
   };
 }
 
-function rows(facts: Facts, format: Format, kept: Row[] = []): Row[] {
+function rows(prediction: Prediction, format: Format, kept: Row[] = []): Row[] {
   return [
-    ...row("Prompt", facts.prompt),
-    ...row("Length", facts.duration && format.seconds(facts.duration)),
-    ...row("Cost", facts.cost === undefined ? undefined : format.dollars(facts.cost)),
-    ...row("Saved to", facts.savedPath, true),
+    ...row("Prompt", prediction.prompt),
+    ...row("Length", prediction.duration && format.seconds(prediction.duration)),
+    ...row(prediction.sandbox ? "Price" : "Cost", prediction.cost === undefined ? undefined : format.dollars(prediction.cost)),
+    ...row("Saved to", prediction.savedPath, true),
     ...kept,
-    ...row("Model", facts.model),
-    ...row("Id", facts.id, true),
+    ...row("Model", prediction.model),
+    ...row("Id", prediction.id, true),
   ];
 }
 

@@ -13,8 +13,8 @@ export interface Events {
 
 const QUARTERS = 4;
 const BROKEN =
-  "The clip could not be loaded here. It may still open in a browser; when it was saved, it is at the path below.";
-const DENIED = "This program did not open it. The address, to copy:";
+  "The clip could not be loaded here. It may still open in a browser; if it was saved, it is at the path below.";
+const DENIED = "This app did not open it. Copy the address:";
 
 export class View {
   private readonly main = element("player");
@@ -54,11 +54,6 @@ export class View {
   /** Stop what plays; the page is about to go. */
   rest(): void {
     this.video.pause();
-  }
-
-  /** How high the clip may be, in CSS pixels. */
-  fit(tallest: number | undefined): void {
-    if (tallest !== undefined) document.documentElement.style.setProperty("--tallest", `${tallest}px`);
   }
 
   private showPicture(scene: Scene): void {
@@ -104,12 +99,12 @@ export class View {
 
   /** What a screen reader says: each new scene once, and of the waiting each quarter. */
   private announce(scene: Scene, format: Format): void {
-    const share = scene.ring?.share;
-    const quarter = share === undefined ? 0 : Math.floor(share * QUARTERS) / QUARTERS;
+    const fraction = scene.ring?.fraction;
+    const quarter = fraction === undefined ? 0 : Math.floor(fraction * QUARTERS) / QUARTERS;
     const key = `${scene.name} ${scene.headline} ${quarter}`;
     if (key === this.announced) return;
     this.announced = key;
-    const progress = quarter > 0 ? `Probably ${format.percent(quarter)} done.` : "";
+    const progress = quarter > 0 ? `About ${format.percent(quarter)} done.` : "";
     put("news", [`${scene.headline}.`, ...scene.said, progress].join(" ").trim());
   }
 }
@@ -117,12 +112,12 @@ export class View {
 function showRing(scene: Scene, format: Format): void {
   const ring = element("ring");
   ring.toggleAttribute("hidden", scene.ring === undefined);
-  const share = scene.ring?.share;
-  ring.dataset["known"] = share === undefined ? "no" : "yes";
-  put("percent", share === undefined ? "" : format.percent(share));
-  element("arc").style.strokeDasharray = share === undefined ? "25 100" : `${share * 100} 100`;
-  if (share === undefined) ring.removeAttribute("aria-valuenow");
-  else ring.setAttribute("aria-valuenow", String(Math.floor(share * 100)));
+  const fraction = scene.ring?.fraction;
+  ring.dataset["known"] = fraction === undefined ? "no" : "yes";
+  put("percent", fraction === undefined ? "" : format.percent(fraction));
+  element("arc").style.strokeDasharray = fraction === undefined ? "25 100" : `${fraction * 100} 100`;
+  if (fraction === undefined) ring.removeAttribute("aria-valuenow");
+  else ring.setAttribute("aria-valuenow", String(Math.floor(fraction * 100)));
   ring.setAttribute("aria-valuetext", scene.detail ?? "");
 }
 

@@ -7,6 +7,7 @@ import type { Opened } from "./host/host.ts";
 
 const PROMPT = "[Push in] The rocket climbs into the morning sky.";
 const MARKUP = `<img src=x onerror="top.ran=1"><script>top.ran=1</script><svg onload="top.ran=1">\u202e`;
+const FREE = "Atlas Cloud does not charge for a failed generation.";
 const WIDTHS = [320, 480, 768, 1200];
 
 const place = scratch();
@@ -191,7 +192,7 @@ test("a failure says why, that nothing was paid, and what to try", async () => {
     await started(host, "sandbox:fail");
     await host.scene("failed");
     const said = await host.text("#said");
-    for (const part of ["Content moderation refused the prompt", "No money was taken", "change the picture or the prompt"]) {
+    for (const part of ["Content moderation refused the prompt", "does not charge for a failed", "change the picture or the prompt"]) {
       assert.ok(said.includes(part), part);
     }
     assert.ok((await host.text("#news")).includes("Content moderation refused the prompt"));
@@ -207,8 +208,8 @@ test("while the service is away it says so, goes on asking, and shows the clip i
     await host.page.route("https://x.aliyuncs.com/**", (route) => route.abort());
     await host.open({ tool: "get_prediction", args: { prediction_id: "p1", wait_seconds: 0 } });
     await host.scene("unreachable");
-    assert.match(await host.text("#detail"), /^Asking again (in \d sec|now)$/);
-    assert.match(await host.text("#said"), /prediction p1 failed: the prediction stays valid[^]*goes on being made/);
+    assert.match(await host.text("#detail"), /^Retrying (in \d sec|now)$/);
+    assert.match(await host.text("#said"), /prediction p1 failed: the prediction stays valid[^]*still being made/);
     await host.scene("finished");
     host.complaints.length = 0; // the clip on a host that does not exist
   });
@@ -269,7 +270,7 @@ test("a cancelled call says what may have become of it", async () => {
   await hosted(async (host) => {
     await host.open({ tool: "animate_image", args: { image: rocket, prompt: PROMPT }, cancelled: true });
     await host.scene("cancelled");
-    assert.match(await host.text("#said"), /goes on being made/);
+    assert.match(await host.text("#said"), /still being made/);
   });
 });
 
@@ -321,6 +322,39 @@ test("markup and addresses of other kinds are shown as text, and nothing of them
     },
     { width: 320 },
   );
+});
+
+test("only the host is heard, and what it says amiss does no harm", async () => {
+  const notification = (method: string, params: unknown) => ({ jsonrpc: "2.0", method: `ui/notifications/${method}`, params });
+  const forged = notification("tool-result", { content: [], structuredContent: { status: "failed" } });
+  const odd = { theme: 5, styles: { variables: { color: "red", "--ground": 5 } }, containerDimensions: "x", safeAreaInsets: 5, timeZone: {} };
+  await hosted(async (host) => {
+    await finished(host);
+    await host.player.evaluate((message) => window.postMessage(message, "*"), forged);
+    await host.page.evaluate((message) => window.frames[0]?.frames[0]?.postMessage(message, "*"), forged);
+    const nonsense = [null, 5, "text", [], {}, { jsonrpc: "2.0" }, { jsonrpc: "2.0", id: 1, result: 5 }, { ...forged, jsonrpc: "1.0" }];
+    for (const message of [...nonsense, notification("none", {}), notification("host-context-changed", odd)]) await host.say(message);
+    assert.deepEqual(await host.say({ jsonrpc: "2.0", id: "a", method: "ping" }), { jsonrpc: "2.0", id: "a", result: {} });
+    const refusal = { code: -32601, message: "Method not found" };
+    assert.deepEqual(await host.say({ jsonrpc: "2.0", id: "b", method: "tools/list" }), { jsonrpc: "2.0", id: "b", error: refusal });
+    const painted = await host.player.evaluate(() => {
+      const { color, cssText } = document.documentElement.style;
+      return [color, cssText.includes("--ground"), document.getElementById("player")?.dataset["scene"]];
+    });
+    assert.deepEqual(painted, ["", false, "finished"]);
+    await host.say(forged);
+    await host.scene("failed");
+  });
+});
+
+test("the prompt is shown while the arguments are still being written", async () => {
+  await hosted(async (host) => {
+    await host.open({ tool: "animate_image", args: {}, cancelled: true });
+    await host.scene("cancelled");
+    const params = { arguments: { prompt: "The rocket cl" } };
+    await host.say({ jsonrpc: "2.0", method: "ui/notifications/tool-input-partial", params });
+    await until(async () => (await host.text("#rows")).includes("The rocket cl"), "the prompt is shown");
+  });
 });
 
 test("hostile answers of the API itself run nothing either", async () => {
@@ -390,21 +424,22 @@ test("every scene fits every width, in light and dark, in colours that can be re
     const made = await finished(host);
     await until(async () => (await video(host)).currentTime > 0, "the clip plays");
     await host.page.evaluate(() => window.host.hold());
-    const { video_url: _, expires_at: until_, ...rest } = made;
-    const live = { ...rest, sandbox: false };
-    const took = { elapsed_seconds: 47, sandbox: false };
+    const keptUntil = new Date(Date.now() + 14 * 86_400_000).toISOString();
+    const live = { ...made, sandbox: false, notes: [], elapsed_seconds: 47, expires_at: keptUntil };
+    const savedPath = "/home/maria/Pictures/clips/rocket-launch-in-the-morning-4c1d7a90.mp4";
+    const request = { model: made["model"], image: rocket, prompt: PROMPT };
     const scenes: [string, object | string][] = [
-      ["working", { ...live, status: "processing", elapsed_seconds: 41, expected_seconds: 45, expires_at: until_ }],
+      ["working", { ...live, status: "processing", elapsed_seconds: 41, expected_seconds: 45 }],
       ["unreachable", "Atlas Cloud cannot be reached. Only the look failed: the prediction stays valid; do not submit again."],
-      ["finished", { ...made, ...took, saved_path: "/home/maria/Pictures/clips/rocket-launch-in-the-morning-4c1d7a90.mp4", duration: 6 }],
-      ["failed", { ...live, status: "failed", error: "Content moderation refused the prompt", cost_usd: undefined }],
-      ["expired", { ...made, ...took, expires_at: "2026-01-15T00:00:00Z" }],
-      ["dry_run", { ...live, status: "dry_run", cost_usd: 0.28, request: { model: made["model"], image: rocket, prompt: PROMPT } }],
+      ["finished", { ...live, saved_path: savedPath, duration: 6 }],
+      ["failed", { ...live, status: "failed", error: "Content moderation refused the prompt", cost_usd: undefined, notes: [FREE] }],
+      ["expired", { ...live, expires_at: "2026-01-15T00:00:00Z" }],
+      ["dry_run", { ...live, status: "dry_run", request }],
       ["refused", "The picture is 250 x 400 pixels, and the model wants a short side of more than 300 pixels. Nothing was sent."],
     ];
     for (const [name, told] of scenes) {
       if (name === "refused") await host.open({ tool: "animate_image", args: {}, result: error(told as string) });
-      else await host.tell(told);
+      else await host.tell(told, name === "working" ? { "atlascloud-video/fraction": 0.82 } : undefined);
       await host.scene(name);
       for (const theme of ["light", "dark"] as const) {
         await host.page.evaluate((wanted) => window.host.change({ theme: wanted }), theme);
@@ -412,8 +447,7 @@ test("every scene fits every width, in light and dark, in colours that can be re
         for (const width of WIDTHS) {
           await host.page.setViewportSize({ width, height: 900 });
           await until(() => fits(host), `${name} fits ${width} px`);
-          const shot = { path: `.out/shots/${name}-${theme}-${width}.jpg`, type: "jpeg", quality: 80 } as const;
-          await host.page.locator("iframe").screenshot(shot);
+          await host.page.locator("iframe").screenshot({ path: `.out/shots/${name}-${theme}-${width}.png` });
         }
       }
     }

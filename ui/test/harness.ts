@@ -171,9 +171,9 @@ export class HostPage {
     return (result?.structuredContent ?? {}) as Record<string, unknown>;
   }
 
-  /** Tell the player of an answer that no tool gave: structured content, or the text of an error. */
-  async tell(told: object | string): Promise<void> {
-    const result = typeof told === "string" ? error(told) : { content: [], structuredContent: told };
+  /** Tell the player of an answer that no tool gave: structured content with `_meta`, or the text of an error. */
+  async tell(told: object | string, meta?: object): Promise<void> {
+    const result = typeof told === "string" ? error(told) : { content: [], structuredContent: told, _meta: meta };
     await this.page.evaluate((what) => window.host.tell(JSON.parse(what)), JSON.stringify(result));
   }
 
@@ -181,6 +181,20 @@ export class HostPage {
     const frame = this.page.frame({ name: "view" });
     if (!frame) throw new Error("The player is not shown");
     return frame;
+  }
+
+  /** Say this to the player as its host, whatever `AppBridge` would make of it; resolves with the reply to a request. */
+  async say(message: unknown): Promise<unknown> {
+    const above = this.player.parentFrame();
+    return above?.evaluate((said) => {
+      const { id } = (said ?? {}) as { id?: unknown };
+      const reply = new Promise((resolve) => {
+        if (typeof id !== "string") resolve(undefined);
+        else window.addEventListener("message", ({ data }) => data.id === id && resolve(data));
+      });
+      document.querySelector("iframe")?.contentWindow?.postMessage(said, "*");
+      return reply;
+    }, message);
   }
 
   async scene(name: string, timeout = 60_000): Promise<void> {

@@ -1,6 +1,7 @@
-/** What an answer says of a prediction, read from data that nobody vouches for: a field of another type is absent. */
+/** A prediction, as the server's answers tell of it in fields and in `_meta`. */
 
-const LONGEST_TEXT = 4000; // characters that are shown of anything
+import { amount, isRecord, text } from "./values.ts";
+
 const MOST_NOTES = 20;
 const SHORTEST_PAUSE = 1; // seconds, whatever an answer says
 const FRACTION = "atlascloud-video/fraction"; // both in _meta of the server's answers
@@ -9,7 +10,7 @@ const STATUSES = ["processing", "completed", "failed", "dry_run"] as const;
 
 export type Status = (typeof STATUSES)[number];
 
-export interface Facts {
+export interface Prediction {
   status: Status;
   id?: string | undefined;
   model?: string | undefined;
@@ -29,6 +30,8 @@ export interface Facts {
   fraction?: number | undefined;
   /** Seconds until another look can tell more; absent when none can. */
   lookAgainIn?: number | undefined;
+  /** Whether the built-in sandbox made it, and nothing was paid. */
+  sandbox: boolean;
   /** US dollars. */
   cost?: number | undefined;
   expiresAt?: Date | undefined;
@@ -39,8 +42,8 @@ export interface Facts {
   request: string[];
 }
 
-/** The facts in a tool's structured content and its `_meta`; nothing where it is not about a prediction. */
-export function readFacts(content: unknown, meta?: unknown): Facts | undefined {
+/** The prediction in a tool's structured content and `_meta`; nothing where there is none. */
+export function readPrediction(content: unknown, meta?: unknown): Prediction | undefined {
   if (!isRecord(content)) return undefined;
   const status = STATUSES.find((known) => known === content["status"]);
   if (!status) return undefined;
@@ -61,6 +64,7 @@ export function readFacts(content: unknown, meta?: unknown): Facts | undefined {
     expected: amount(content["expected_seconds"]),
     fraction: amount(about[FRACTION]),
     lookAgainIn: milliseconds === undefined ? undefined : Math.max(SHORTEST_PAUSE, milliseconds / 1000),
+    sandbox: content["sandbox"] === true,
     cost: amount(content["cost_usd"]),
     expiresAt: moment(content["expires_at"]),
     notes: texts(content["notes"]),
@@ -80,22 +84,9 @@ export function readArgument(given: unknown, name: string): string | undefined {
   return isRecord(given) ? text(given[name]) : undefined;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function text(value: unknown): string | undefined {
-  if (typeof value !== "string" || !value.trim()) return undefined;
-  return value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT)}…` : value;
-}
-
 function texts(value: unknown): string[] {
   if (!Array.isArray(value)) return [];
   return value.slice(0, MOST_NOTES).flatMap((item) => text(item) ?? []);
-}
-
-function amount(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
 function moment(value: unknown): Date | undefined {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atlascloud_video_mcp.media.clips.containers import Container, Damaged, Unplayable, read_container
+from atlascloud_video_mcp.media.clips.video import Container, Damaged, Unplayable, read_container
 from clips_kit import box, element, film, webm
 
 if TYPE_CHECKING:

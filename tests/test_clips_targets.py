@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.media.clips import ClipSaver, clip_name
-from atlascloud_video_mcp.media.clips.targets import Target, read_target, safe_name
+from atlascloud_video_mcp.media.clips import ClipSaver, Target, clip_name, read_target
+from atlascloud_video_mcp.media.directories import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,8 +69,8 @@ def test_a_long_name_is_cut_to_80_characters_and_keeps_the_id() -> None:
 
 
 def test_a_name_that_is_a_path_loses_what_makes_it_one() -> None:
-    assert safe_name("../../etc/passwd") == "etc-passwd"
-    assert safe_name("..") == "clip"
+    assert safe_name("../../etc/passwd", "clip") == "etc-passwd"
+    assert safe_name("..", "clip") == "clip"
 
 
 def test_a_directory_is_what_exists_as_one_ends_with_a_separator_or_has_no_ending(tmp_path: Path) -> None:

@@ -15,10 +15,8 @@ import pytest
 
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
 from atlascloud_video_mcp.media import directories
-from atlascloud_video_mcp.media.clips import CannotSave
-from atlascloud_video_mcp.media.clips.partial_file import PartialFile
-from atlascloud_video_mcp.media.clips.problems import explained
-from atlascloud_video_mcp.media.clips.targets import read_target
+from atlascloud_video_mcp.media.clips import CannotSave, read_target
+from atlascloud_video_mcp.media.clips.partial_file import PartialFile, explained
 from atlascloud_video_mcp.media.directories import Replaced, confined, locate, open_directory
 from atlascloud_video_mcp.media.pictures.source import read_regular
 from clips_kit import everything, film

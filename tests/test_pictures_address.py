@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.media.pictures.address import web_address
+from atlascloud_video_mcp.media.pictures.source import web_address
 from atlascloud_video_mcp.network import is_public_host
 from kit import REMOTE, result_of, service_at
 

@@ -157,7 +157,7 @@ def test_transparency_is_laid_on_white(kind: str) -> None:
     image = coffee()
     image.putalpha(Image.linear_gradient("L").resize(image.size).point(lambda level: 255 * (level > 127)))
     picture = opened(saved(image, kind))
-    assert "Laid on white: the model knows no transparency." in picture.notes
+    assert "Laid on white: the model does not support transparency." in picture.notes
     laid = sent(picture)
     assert laid.mode == "RGB"
     assert min(colour_at(laid, (300, 10))) > 250
@@ -191,7 +191,7 @@ def test_a_transparent_colour_of_any_depth_is_laid_on_white(colour: int, depth: 
         (b"IEND", b""),
     )
     picture = opened(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, data) for name, data in chunks))
-    assert picture.notes == ("Laid on white: the model knows no transparency.",)
+    assert picture.notes == ("Laid on white: the model does not support transparency.",)
     assert sent(picture).getextrema() == ((255, 255),) * 3
 
 
@@ -405,7 +405,7 @@ def test_what_is_re_encoded_becomes_srgb_by_its_cicp_or_profile() -> None:
         nclx(saved(image, "AVIF", quality=100, subsampling="4:4:4"), P3_CICP),
     ):
         picture = opened(data)
-        assert "Colours converted to sRGB, by what the picture says of them." in picture.notes
+        assert "Colours converted to sRGB, by the picture's own colour profile." in picture.notes
         out = sent(picture)
         assert "icc_profile" not in out.info
         assert out.getpixel((200, 160)) == pytest.approx((215, 93, 31), abs=3)

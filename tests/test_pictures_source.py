@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.media.pictures import open_picture
-from atlascloud_video_mcp.media.pictures.source import MAX_FILE_BYTES, MAX_INLINE_BYTES, check_regular, decode_data_uri
+from atlascloud_video_mcp.media.pictures.source import MAX_FILE_BYTES, MAX_INLINE_BYTES, read_source
 from kit import PHOTOS
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="what is tested exist
 def read(image: str, *allowed: Path) -> bytes:
     picture = open_picture(image, allowed_dirs=allowed)
     return picture.data
+
+
+def content(uri: str) -> bytes:
+    """What a data: URI holds, be it a picture or not."""
+    return read_source(uri, ())[0]
 
 
 def refusal(image: str, *allowed: Path) -> str:
@@ -136,8 +141,8 @@ def test_plus_signs_that_became_blanks_are_put_back() -> None:
 
 def test_blanks_that_wrap_base64_without_any_plus_sign_are_no_plus_signs() -> None:
     plain = base64.b64encode(bytes(300)).decode()
-    assert decode_data_uri("data:;base64," + " ".join(plain[at : at + 76] for at in range(0, 400, 76))) == bytes(300)
-    assert decode_data_uri(f"data:;base64,{plain} ") == bytes(300)
+    assert content("data:;base64," + " ".join(plain[at : at + 76] for at in range(0, 400, 76))) == bytes(300)
+    assert content(f"data:;base64,{plain} ") == bytes(300)
 
 
 @given(st.binary(min_size=1, max_size=400), st.sampled_from(["=", ""]), st.booleans())
@@ -145,7 +150,7 @@ def test_base64_that_was_decoded_as_a_form_is_put_right_or_refused(data: bytes, 
     sent = base64.b64encode(b"\xff" + data).decode().replace("+", " ")
     sent = sent if padding else sent.rstrip("=")
     try:
-        got = decode_data_uri(f"data:;base64,{sent.replace(' ', '%20') if escaped else sent}")
+        got = content(f"data:;base64,{sent.replace(' ', '%20') if escaped else sent}")
     except InvalidPicture as error:
         told = str(error)
         assert "whether each was a plus sign cannot be told" in told or "damaged" in told
@@ -158,7 +163,7 @@ def test_base64_that_was_decoded_as_a_form_is_put_right_or_refused(data: bytes, 
 def test_base64_that_was_wrapped_is_read_as_it_was(data: bytes, width: int, brk: str) -> None:
     plain = base64.b64encode(data).decode()
     wrapped = brk.join(plain[at : at + width] for at in range(0, len(plain), width))
-    assert decode_data_uri(f"data:;base64,{wrapped}") == data
+    assert content(f"data:;base64,{wrapped}") == data
 
 
 @POSIX
@@ -307,15 +312,20 @@ def test_a_named_pipe_without_a_writer_is_refused_without_waiting(tmp_path: Path
 
 
 @POSIX
-def test_a_named_pipe_that_takes_a_files_place_is_refused_without_waiting(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe.png"
-    os.mkfifo(pipe)
-    descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        with pytest.raises(InvalidPicture, match="is a named pipe"):
-            check_regular(pipe, os.fstat(descriptor))
-    finally:
-        os.close(descriptor)
+def test_a_named_pipe_that_takes_a_files_place_is_refused_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(shutil.copy(ROCKET, tmp_path / "a.png"))
+    opens = os.open
+
+    def opens_a_moment_later(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if name == path.name:
+            path.unlink()  # by another process
+            os.mkfifo(path)
+        return opens(name, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", opens_a_moment_later)
+    assert "is a named pipe" in refusal(str(path))
 
 
 @POSIX

@@ -334,7 +334,7 @@ def test_a_jpeg_that_every_viewer_shows_is_saved_anew() -> None:
         (restarted[:gap] + b"\xff\xd5" + restarted[gap + 2 :], "a part of its pixels is missing"),
     ):
         picture = opened(data)
-        assert picture.notes[0] == f"The JPEG was slightly damaged ({why}): what can be seen of it was saved anew."
+        assert picture.notes[0] == f"The JPEG was slightly damaged ({why}): what can be seen of it was saved again."
         assert picture.notes[-1] == "Compressed as JPEG at quality 95."
         assert b"PRIVATE" not in picture.data
 

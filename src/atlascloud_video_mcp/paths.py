@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
-from unicodedata import category, normalize
+from unicodedata import category
 from urllib.parse import unquote, unquote_to_bytes
 
 from atlascloud_video_mcp.errors import InvalidInput
@@ -34,8 +34,6 @@ _ESCAPED = re.compile(r"\\([^A-Za-z0-9\\/])")  # as shells do it
 _AFTER_A_PATH = ".,;:!?)]}" + "".join(pair[1] for pair in _QUOTES)
 _LONGEST = 300  # characters of a path in a message
 _UNTIL_THEN = "Until then nothing is submitted."
-
-_LOOK_ALIKES = {ord("\u2018"): "'", ord("\u2019"): "'", ord("\u02bc"): "'", ord("\u201c"): '"', ord("\u201d"): '"'}
 
 # Source: Microsoft, "Naming Files, Paths, and Namespaces"; the superscript digits count as digits there.
 _RESERVED = frozenset(
@@ -94,18 +92,6 @@ def spellings(text: str) -> list[str]:
     return list(dict.fromkeys([text, unescaped(text), decoded, text.rstrip(_AFTER_A_PATH)]))
 
 
-def folded(name: str) -> str:
-    """A name with the characters in one form that look alike: blanks, dashes, quotation marks, composed letters.
-
-    macOS writes U+202F into the names of screenshots, and decomposes letters; models write neither.
-    """
-    return "".join(map(_plain, normalize("NFC", name.translate(_LOOK_ALIKES))))
-
-
-def _plain(letter: str) -> str:
-    return {"Zs": " ", "Pd": "-", "Cf": ""}.get(category(letter), letter)
-
-
 def full_path(text: str) -> Path:
     """Read an unquoted path or `file:` URI; `~` stands for the home directory.
 
@@ -113,7 +99,7 @@ def full_path(text: str) -> Path:
         InvalidInput: It is relative, of another machine, or a name that Windows gives a meaning of its own.
     """
     if scheme_of(text) == "file":
-        text = path_of_file_uri(text)
+        text = _path_of_file_uri(text)
     if "\0" in text:
         raise InvalidInput("The path holds a NUL character, which no file name can: give the full path.")
     if _WINDOWS and (fault := windows_fault(text)):
@@ -156,7 +142,7 @@ def windows_fault(text: str) -> str | None:
     return None
 
 
-def path_of_file_uri(uri: str) -> str:
+def _path_of_file_uri(uri: str) -> str:
     """The path in a `file:` URI (RFC 8089), also in the forms that are none but are written: `file://C:/`, `file://~/`.
 
     `?` and `#` stand for themselves, since people paste names into URIs and a file has neither query nor fragment.

@@ -7,13 +7,15 @@ So a path is resolved and checked as words, and then walked from the root withou
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import category, normalize
 
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.paths import folded, shown
+from atlascloud_video_mcp.paths import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,6 +34,8 @@ for _flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "
     _FILE |= getattr(os, _flag, 0)
 
 _MOST_SPELLINGS = 40  # names in one path that are looked for in other spellings
+_LOOK_ALIKES = {ord("\u2018"): "'", ord("\u2019"): "'", ord("\u02bc"): "'", ord("\u201c"): '"', ord("\u201d"): '"'}
+_LONGEST_NAME = 80  # characters, without the ending
 
 
 class Replaced(OSError):
@@ -177,10 +181,10 @@ def _is_inside(real: Path, allowed: Sequence[Path]) -> bool:
 
 def _in_their_spelling(path: Path, allowed: Sequence[Path]) -> Path:
     """The path by the name of the allowed directory that its beginning looks like."""
-    names = [folded(name) for name in path.parts]
+    names = [_folded(name) for name in path.parts]
     for directory in allowed:
         length = len(directory.parts)
-        if names[:length] == [folded(name) for name in directory.parts]:
+        if names[:length] == [_folded(name) for name in directory.parts]:
             return directory.joinpath(*path.parts[length:])
     return path
 
@@ -208,5 +212,20 @@ def locate(path: Path, allowed: Sequence[Path]) -> Path:
 
 def _look_alikes(path: Path) -> list[str]:
     with suppress(OSError):
-        return sorted(each.name for each in path.parent.iterdir() if folded(each.name) == folded(path.name))
+        return sorted(each.name for each in path.parent.iterdir() if _folded(each.name) == _folded(path.name))
     return []
+
+
+def _folded(name: str) -> str:
+    """A name in which characters that look alike are the same: blanks, dashes, quotation marks, composed letters.
+
+    macOS puts U+202F into the names of screenshots, and decomposes letters; models write neither.
+    """
+    plain = {"Zs": " ", "Pd": "-", "Cf": ""}
+    return "".join(plain.get(category(each), each) for each in normalize("NFC", name.translate(_LOOK_ALIKES)))
+
+
+def safe_name(text: str, otherwise: str) -> str:
+    """A file name without ending, of at most 80 ASCII letters, digits, dashes and underscores; never a path."""
+    ascii_only = normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", ascii_only).strip("-_")[:_LONGEST_NAME].rstrip("-_") or otherwise

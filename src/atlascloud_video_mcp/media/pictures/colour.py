@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import math
 import struct
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, cast
 
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,8 @@ _STEPS = 4096
 _PAPER, _PQ_PEAK, _HLG_PEAK = 203, 10_000, 1_000
 # Above this share of white, brightness is compressed, so that the brightest still differ.
 _KNEE = 0.6
+_OPAQUE = 255
+_ROWS = 256  # of a strip
 
 
 def usable_profile(profile: bytes, mode: str) -> bytes:
@@ -72,8 +74,38 @@ def profile_of_cicp(cicp: bytes) -> bytes:
     return _matrix_profile(_COLORANTS.get(primaries, _COLORANTS[_BT709]), curve or _srgb)
 
 
+def convert_to_srgb(
+    image: Image.Image, profile: bytes, hdr: str, factor: int, notes: list[str]
+) -> tuple[Image.Image, bool]:
+    """Make 8-bit grey or sRGB pixels of a decoded picture, opaque and a `factor`-th as wide.
+
+    It goes strip by strip, so that there is one whole copy and not one for each step. Adds to the notes what was done;
+    returns whether the picture was transparent, too.
+    """
+    plain, lowest = None, _OPAQUE
+    levels = _levels(image)
+    for top in range(0, image.height, _ROWS * factor):
+        strip = image.crop((0, top, image.width, min(top + _ROWS * factor, image.height)))
+        strip = _in_srgb(levels(strip), profile)
+        if strip.mode == "RGBA":
+            lowest = min(lowest, cast("tuple[int, int]", strip.getchannel("A").getextrema())[0])
+            strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
+        strip = strip.reduce(factor)
+        plain = plain or Image.new(strip.mode, (-(-image.width // factor), -(-image.height // factor)))
+        plain.paste(strip, (0, top // factor))
+    if image.mode == "CMYK":
+        notes.append("Converted from CMYK to RGB colours: the model takes RGB.")
+    if lowest < _OPAQUE:
+        notes.append("Laid on white: the model does not support transparency.")
+    if hdr:
+        notes.append(f"HDR brightness ({hdr}) mapped to that of sRGB.")
+    elif profile and image.mode != "CMYK" and (_to_srgb(profile, "RGB") or _to_srgb(profile, "L")):
+        notes.append("Colours converted to sRGB, by the picture's own colour profile.")
+    return cast("Image.Image", plain), lowest < _OPAQUE
+
+
 @cache
-def to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """What converts pixels of a mode to sRGB; None where they are that already, or the profile is of no use."""
     if not profile or profile[_SPACE] != _SPACES[mode] or not (transform := _transform(profile, mode)):
         return None
@@ -141,3 +173,31 @@ def _matrix_profile(colorants: tuple[tuple[float, ...], ...], curve: Callable[[f
 
 def _xyz(values: tuple[float, ...]) -> bytes:
     return struct.pack(">4s4x3l", b"XYZ ", *(round(value * 65536) for value in values))
+
+
+def _levels(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What makes 8-bit levels of a strip, in the mode L, RGB, RGBA or CMYK."""
+    final = "RGBA" if image.has_transparency_data else "L"
+    if image.mode.startswith("I;16"):
+        return lambda strip: strip.convert("I").point(lambda level: level * (1 / 256)).convert("L").convert(final)
+    if final == "RGBA":
+        return lambda strip: strip.convert(final)
+    if image.mode in {"I", "F"}:
+        return partial(_stretched, cast("tuple[float, float]", image.getextrema()))
+    mode = {"1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+    return lambda strip: strip.convert(mode)
+
+
+def _stretched(extrema: tuple[float, float], strip: Image.Image) -> Image.Image:
+    """Measurements have no black and white of their own: the lowest becomes black, the highest white."""
+    low, high = extrema
+    if not math.isfinite(high - low):
+        raise ValueError("what has no end has no middle either")
+    scale = _OPAQUE / ((high - low) or 1)
+    return strip.convert("F").point(lambda level: level * scale - low * scale).convert("L")
+
+
+def _in_srgb(strip: Image.Image, profile: bytes) -> Image.Image:
+    if transform := _to_srgb(profile, strip.mode):
+        return cast("Image.Image", ImageCms.applyTransform(strip, transform))
+    return strip.convert("RGB") if strip.mode == "CMYK" else strip

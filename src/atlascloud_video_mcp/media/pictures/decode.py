@@ -7,7 +7,6 @@ import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from PIL import (
@@ -16,7 +15,6 @@ from PIL import (
     ExifTags,
     GifImagePlugin,
     Image,
-    ImageCms,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -24,9 +22,8 @@ from PIL import (
 )
 
 from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.media.pictures.colour import cicp_of, hdr_name, profile_of_cicp, to_srgb
-from atlascloud_video_mcp.media.pictures.kinds import Kind
-from atlascloud_video_mcp.media.pictures.rules import by
+from atlascloud_video_mcp.media.pictures.colour import cicp_of, convert_to_srgb, hdr_name, profile_of_cicp
+from atlascloud_video_mcp.media.pictures.rules import Kind, by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,8 +70,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_OPAQUE = 255
-_ROWS = 256  # of a strip
 # ISO/IEC 14496-12, 12.1.5: numbers of ITU-T H.273 in a box of AVIF and HEIC. The main picture's comes first.
 _NCLX = re.compile(rb"colrnclx\0(.)\0(.)\0(.)", re.DOTALL)
 _META_BYTES = 1 << 16
@@ -127,7 +122,7 @@ class Still:
             self.image = _opened(data, kind)
             if key is not None:
                 self.image.info["transparency"] = key
-            self.orientation = orientation or orientation_of(self.image)
+            self.orientation = orientation or _orientation_of(self.image)
             self.profile = self.image.info.get("icc_profile") or b""
         self.cicp = self._boxed_cicp(data) or cicp
         if not self.cicp and hdr_name(cicp_of(self.profile)):
@@ -153,7 +148,7 @@ class Still:
         return turned_size(self.full_size, self.orientation)
 
     @property
-    def hdr(self) -> str:
+    def _hdr(self) -> str:
         """The name of its HDR transfer function, or nothing."""
         return hdr_name(self.cicp)
 
@@ -164,12 +159,8 @@ class Still:
             if getattr(image, "is_animated", False):
                 notes.append(f"Only the first picture of the {self.kind} is used: the model takes a still.")
             image.load()
-            plain, transparent = _plain(image, profile := self._source_profile(), self.factor, notes)
-            if self.hdr:
-                notes.append(f"HDR brightness ({self.hdr}) mapped to that of sRGB.")
-            elif profile and image.mode != "CMYK" and (to_srgb(profile, "RGB") or to_srgb(profile, "L")):
-                notes.append("Colours converted to sRGB, by what the picture says of them.")
-            image.close()  # its pixels are the half of what is in memory
+            plain, transparent = convert_to_srgb(image, self._source_profile(), self._hdr, self.factor, notes)
+            image.close()  # its pixels are half of what is in memory
             # Pillow turns TIFF by itself while it loads.
             if self.orientation in _TURNS and not isinstance(image, _Tiff):
                 plain = plain.transpose(_TURNS[self.orientation])
@@ -185,7 +176,7 @@ class Still:
 
     def _source_profile(self) -> bytes:
         """A profile for the pixels as they are stored; ISO 22028-5 and PNG let HDR numbers go before an ICC profile."""
-        if self.hdr or (self.kind is Kind.PNG and self.cicp) or not self.profile:
+        if self._hdr or (self.kind is Kind.PNG and self.cicp) or not self.profile:
             return profile_of_cicp(self.cicp)
         return cast("bytes", self.profile)
 
@@ -212,7 +203,7 @@ def turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     return (size[1], size[0]) if orientation >= first_sideways else size
 
 
-def orientation_of(image: Image.Image) -> int:
+def _orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8, as Pillow reads it, from the directory of the main image or from XMP."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
@@ -230,7 +221,7 @@ def orientation_in(metadata: bytes, kind: Kind) -> int:
     tiny = out.getvalue()
     head = 2 if kind is Kind.JPEG else 33  # the marker that starts it, or signature and header
     try:
-        return orientation_of(_DECODERS[kind](io.BytesIO(tiny[:head] + metadata + tiny[head:]), ""))
+        return _orientation_of(_DECODERS[kind](io.BytesIO(tiny[:head] + metadata + tiny[head:]), ""))
     except Exception:  # noqa: BLE001 - as above
         return 1
 
@@ -271,51 +262,3 @@ def _opened(data: bytes, kind: Kind) -> ImageFile:
         ) from error
     decoder: Callable[[BinaryIO, str], ImageFile] = HeifImageFile
     return decoder(io.BytesIO(data), "")
-
-
-def _plain(image: Image.Image, profile: bytes, factor: int, notes: list[str]) -> tuple[Image.Image, bool]:
-    """Convert strip by strip, so that there is one whole copy and not one for each step, a `factor`-th as wide."""
-    plain, lowest = None, _OPAQUE
-    levels = _levels(image)
-    for top in range(0, image.height, _ROWS * factor):
-        strip = image.crop((0, top, image.width, min(top + _ROWS * factor, image.height)))
-        strip = _in_srgb(levels(strip), profile)
-        if strip.mode == "RGBA":
-            lowest = min(lowest, cast("tuple[int, int]", strip.getchannel("A").getextrema())[0])
-            strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
-        strip = strip.reduce(factor)
-        plain = plain or Image.new(strip.mode, (-(-image.width // factor), -(-image.height // factor)))
-        plain.paste(strip, (0, top // factor))
-    if image.mode == "CMYK":
-        notes.append("Converted from CMYK to RGB colours: the model takes RGB.")
-    if lowest < _OPAQUE:
-        notes.append("Laid on white: the model knows no transparency.")
-    return cast("Image.Image", plain), lowest < _OPAQUE
-
-
-def _levels(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """What makes 8-bit levels of a strip, in the mode L, RGB, RGBA or CMYK."""
-    final = "RGBA" if image.has_transparency_data else "L"
-    if image.mode.startswith("I;16"):
-        return lambda strip: strip.convert("I").point(lambda level: level * (1 / 256)).convert("L").convert(final)
-    if final == "RGBA":
-        return lambda strip: strip.convert(final)
-    if image.mode in {"I", "F"}:
-        return partial(_stretched, cast("tuple[float, float]", image.getextrema()))
-    mode = {"1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
-    return lambda strip: strip.convert(mode)
-
-
-def _stretched(extrema: tuple[float, float], strip: Image.Image) -> Image.Image:
-    """Measurements have no black and white of their own: the lowest becomes black, the highest white."""
-    low, high = extrema
-    if not math.isfinite(high - low):
-        raise ValueError("what has no end has no middle either")
-    scale = _OPAQUE / ((high - low) or 1)
-    return strip.convert("F").point(lambda level: level * scale - low * scale).convert("L")
-
-
-def _in_srgb(strip: Image.Image, profile: bytes) -> Image.Image:
-    if transform := to_srgb(profile, strip.mode):
-        return cast("Image.Image", ImageCms.applyTransform(strip, transform))
-    return strip.convert("RGB") if strip.mode == "CMYK" else strip

@@ -12,17 +12,17 @@ import re
 import stat
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
-from unicodedata import normalize
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
-from atlascloud_video_mcp.media.directories import Replaced, locate, open_directory, real_directories
+from atlascloud_video_mcp.media.directories import Replaced, locate, open_directory, real_directories, safe_name
 from atlascloud_video_mcp.media.pictures.rules import readable_size
+from atlascloud_video_mcp.network import is_public_host
 from atlascloud_video_mcp.paths import full_path, scheme_of, shown, spellings, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path, PurePath
+    from pathlib import Path
 
 # Beside its pixels a picture's file is in memory, too: what is larger could not be made to fit.
 MAX_FILE_BYTES = 150_000_000
@@ -49,8 +49,14 @@ _URL_SAFE = str.maketrans("-_", "+/")
 _LINE_BREAKS = re.compile(r"[\r\n\t\f\v]|\\[rnt]|\\(?=[\r\n/])")  # also as JSON and shells spell them, `\\/` for `/`
 _LINE_LENGTHS = range(60, 81, 4)  # of wrapped base64, characters
 
+# Of a picture's address on the web.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\\]")  # a backslash is a slash to some, and none to others
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+_HTTPS = 443
 
-class NoSuchPicture(InvalidPicture):
+
+class _NoSuchPicture(InvalidPicture):
     """Nothing is where a picture should be."""
 
 
@@ -65,7 +71,7 @@ def read_source(image: str, allowed_dirs: Sequence[Path]) -> tuple[bytes, str]:
         case "data":
             # A blank at its end may have been a plus sign.
             bare = image.lstrip()
-            return decode_data_uri(bare if scheme_of(bare) else text), "picture"
+            return _decode_data_uri(bare if scheme_of(bare) else text), "picture"
         case "file" | None:
             return _read(text, real_directories(allowed_dirs))
         case "https":
@@ -88,12 +94,12 @@ def read_source(image: str, allowed_dirs: Sequence[Path]) -> tuple[bytes, str]:
 def _read(text: str, allowed: Sequence[Path]) -> tuple[bytes, str]:
     path = _path(text)
     try:
-        return read_regular(path, allowed), safe_stem(path)
-    except NoSuchPicture:
+        return read_regular(path, allowed), safe_name(path.stem, "picture")
+    except _NoSuchPicture:
         for spelling in spellings(text)[1:]:
             with suppress(InvalidInput):
                 path = full_path(spelling)
-                return read_regular(path, allowed), safe_stem(path)
+                return read_regular(path, allowed), safe_name(path.stem, "picture")
         raise
 
 
@@ -134,12 +140,12 @@ def read_regular(path: Path, allowed: Sequence[Path]) -> bytes:
             raise InvalidPicture(f"{shown(path)} is {_KINDS[stat.S_IFDIR]}.")
         with closing(open_directory(real.parent)) as directory:
             # Looked at before it is opened as well: opening some devices has effects of its own.
-            check_regular(path, directory.status(real.name))
+            _check_regular(path, directory.status(real.name))
             with os.fdopen(directory.open(real.name, os.O_RDONLY), "rb") as file:
-                return file.read(check_regular(path, os.fstat(file.fileno())))
+                return file.read(_check_regular(path, os.fstat(file.fileno())))
 
 
-def check_regular(path: Path, status: os.stat_result) -> int:
+def _check_regular(path: Path, status: os.stat_result) -> int:
     """Refuse what is no regular file, is empty or far too large; give its size in bytes."""
     if stat.S_ISLNK(status.st_mode):
         raise Replaced
@@ -167,7 +173,7 @@ def _explained(path: Path) -> Iterator[None]:
             f"{shown(path)} cannot be opened: a link in it leads in circles, or was replaced meanwhile. Check the path."
         ) from error
     except FileNotFoundError as error:
-        raise NoSuchPicture(f"{shown(path)} cannot be opened: {_missing(path)}") from error
+        raise _NoSuchPicture(f"{shown(path)} cannot be opened: {_missing(path)}") from error
     except PermissionError as error:
         raise InvalidPicture(
             f"{shown(path)} may not be read by this server (permission denied): make it readable, or copy it elsewhere."
@@ -185,7 +191,7 @@ def _missing(path: Path) -> str:
     return "no file there. Check the path."
 
 
-def decode_data_uri(uri: str) -> bytes:
+def _decode_data_uri(uri: str) -> bytes:
     """Give the bytes of a base64 `data:` URI (RFC 2397), whatever type it claims to hold.
 
     Tolerates what models and hosts make of base64: line breaks, the URL-safe alphabet, percent signs, no padding, and
@@ -240,7 +246,34 @@ def _without_blanks(payload: str) -> str:
     )
 
 
-def safe_stem(path: PurePath) -> str:
-    """Make an ASCII name of letters, digits, dots, dashes and underscores out of any file name."""
-    plain = normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:80] or "picture"
+def web_address(text: str) -> str:
+    """An https URL as it is to be sent: scheme and host in small letters, blanks and other alphabets percent-encoded.
+
+    Raises:
+        InvalidPicture: It is no complete https URL, holds a password, or leads to a private place.
+    """
+    if "@" in re.split(r"[/?#]", text.partition("//")[2], maxsplit=1)[0]:
+        raise InvalidPicture(
+            "The picture's URL holds a user name or a password, which Atlas Cloud would be told: use a URL without, or "
+            "save the picture to a file and give the file's full path."
+        )
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+        host = host if host.isascii() else host.encode("idna").decode()
+        rest = quote(text.partition("//")[2][len(parts.netloc) :], safe=_PRINTABLE)
+    except ValueError as error:  # UnicodeError is one
+        raise _incomplete(text) from error
+    if not _HOST.fullmatch(host) or port == 0 or _UNSENDABLE.search(text):
+        raise _incomplete(text)
+    if not is_public_host(host):
+        raise InvalidPicture(
+            f"The picture's URL leads to {shown(host)}, which Atlas Cloud cannot read: it is no public host. Save the "
+            "picture to a file and give the file's full path."
+        )
+    place = f"[{host}]" if ":" in host else host
+    return f"https://{place}{f':{port}' if port not in {None, _HTTPS} else ''}{rest}"
+
+
+def _incomplete(text: str) -> InvalidPicture:
+    return InvalidPicture(f"{shown(text)} is no complete https URL: it needs a host, and no backslash or line break.")

@@ -18,8 +18,8 @@ from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp.cloud import http
 from atlascloud_video_mcp.cloud.http import Elsewhere, Refused, follow
-from atlascloud_video_mcp.media.clips.containers import Damaged, Unplayable
-from atlascloud_video_mcp.media.clips.problems import CannotSave
+from atlascloud_video_mcp.media.clips.partial_file import CannotSave
+from atlascloud_video_mcp.media.clips.video import Damaged, Unplayable
 from atlascloud_video_mcp.network import retry_after
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Patience(http.Patience):
+class DownloadPatience(http.Patience):
     """How long a download may take and how often it is tried. All times in seconds."""
 
     altogether: float = 60.0
@@ -55,7 +55,7 @@ class Download:
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, hosts: http.Hosts, url: str, part: PartialFile, *, patience: Patience
+        self, client: httpx.AsyncClient, hosts: http.Hosts, url: str, part: PartialFile, *, patience: DownloadPatience
     ) -> None:
         self._client = client
         self._hosts = hosts

@@ -79,7 +79,7 @@ def test_a_film_of_which_a_later_piece_is_cut_plays_and_is_taken_when_nothing_wa
         (b"\xef\xbb\xbf<?xml version='1.0'?><Error/>", "a web page or XML"),
         (b'{"code": 404, "message": "gone"}', "JSON"),
         (b"#EXTM3U\n", "a playlist"),
-        (b"   ", "no MP4, QuickTime or WebM video by its first bytes"),
+        (b"   ", "its first bytes are not those of an MP4, QuickTime or WebM video"),
         (b"\x89PNG\r\n\x1a\n" + bytes(20), r"a picture \(PNG\)"),
         (b"\x1f\x8b\x08\0" + bytes(20), "gzip data"),
         (film()[:-1], "cut off or damaged, at byte 32 of 1039"),

@@ -100,12 +100,12 @@ def test_quotes_home_and_file_uris_are_understood(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("save_to", "said"),
     [
-        ("", "names no path"),
-        ("' '", "names no path"),
+        ("", "save_to is empty"),
+        ("' '", "save_to is empty"),
         ("/clips\0/a.mp4", "NUL character"),
         ("clips/a.mp4", "relative path, and hosts start this server in any directory"),
         ("~no-such-user-here/a.mp4", "home directory"),
-        ("https://host.example/a.mp4", "'https:' is no kind of address a clip can be saved to"),
+        ("https://host.example/a.mp4", "A clip cannot be saved to a 'https:' address"),
         ("file://elsewhere/clips", "on the host 'elsewhere'"),
         pytest.param("C:\\clips\\a.mp4", "is a Windows path", marks=on_posix),
     ],
@@ -143,7 +143,9 @@ def test_a_directory_that_may_not_be_written_is_refused_before_anything_is_paid(
 
 @pytest.mark.parametrize("save_to", [".bashrc", ".mp4", ".mp4/", ".clips/", ".a/b/c.mp4", "new/.b/", ".WEBM"])
 def test_no_directory_whose_name_begins_with_a_dot_is_made(tmp_path: Path, save_to: str) -> None:
-    with pytest.raises(InvalidInput, match=r"would make a directory '\.[^/]*', and none whose name begins with a dot"):
+    with pytest.raises(
+        InvalidInput, match=r"would make a directory '\.[^/]*', but none is made whose name begins with a dot"
+    ):
         read_target(f"{tmp_path}/{save_to}", ())
 
 

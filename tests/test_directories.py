@@ -294,7 +294,9 @@ def test_of_several_names_that_look_alike_none_is_taken(tmp_path: Path) -> None:
     (tmp_path / "a\u00a0b.png").write_bytes(b"one")
     (tmp_path / "a\u202fb.png").write_bytes(b"two")
 
-    with pytest.raises(InvalidPicture, match=r"2 names beside it look like it \('a\\xa0b.png', 'a\\u202fb.png'\)"):
+    with pytest.raises(
+        InvalidPicture, match=r"2 names in its directory look like it \('a\\xa0b.png', 'a\\u202fb.png'\)"
+    ):
         read_regular(tmp_path / "a b.png", ())
 
 

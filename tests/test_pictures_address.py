@@ -26,7 +26,7 @@ PRIVATE = [
 @pytest.mark.parametrize("host", PRIVATE)
 def test_a_place_that_only_this_machine_or_its_network_can_reach_is_refused(host: str) -> None:
     for port in ("", ":8443"):
-        with pytest.raises(InvalidPicture, match=r"which Atlas Cloud cannot read: it is no public host\. Save"):
+        with pytest.raises(InvalidPicture, match=r"which Atlas Cloud cannot reach: it is not a public host\. Save"):
             web_address(f"https://{host}{port}/a.png")
 
 
@@ -89,7 +89,7 @@ def test_a_url_with_a_password_is_refused_without_telling_it(url: str) -> None:
     ],
 )
 def test_what_is_no_whole_url_is_refused(url: str) -> None:
-    with pytest.raises(InvalidPicture, match="is no complete https URL"):
+    with pytest.raises(InvalidPicture, match="is not a complete https URL"):
         web_address(url)
 
 

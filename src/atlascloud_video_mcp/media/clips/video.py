@@ -1,6 +1,6 @@
-"""What a fetched file is, by its content: a whole video of a kind that players take, or what it is instead.
+"""What a fetched file is by its content, and three frames of it, so that a model can see what it made.
 
-It is told without decoding; what stands behind the last whole piece of a video does not matter, as players skip it.
+A video's structure is checked without decoding; data behind its last whole piece is ignored, as players do.
 Sources: ISO/IEC 14496-12 (ISO base media file format), sections 4.2 (boxes), 4.3 (ftyp), 8.1.1 (mdat), 8.2.1 (moov);
 QuickTime File Format Specification, "Atoms"; RFC 8794 (EBML), sections 4 and 6; RFC 9559 (Matroska), section 5.1.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import os
 from enum import StrEnum
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import AtlasError
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from PIL import Image
 
-# A clip has a handful, a fragmented one two a second. It bounds the walk through a file made of nothing but headers.
+# A clip has a handful, a fragmented one two a second. This bounds the walk through a file of headers only.
 _MOST_PIECES = 100_000
 _HEADER = 16  # bytes, at most: of a box a size and a type, 64-bit size included; of an element an id and a size
 
@@ -51,8 +50,7 @@ _OTHER_THINGS = (
     (b"%PDF", "a PDF document"),
 )
 
-
-_MOMENTS = (0.05, 0.5, 0.95)  # shares of the clip's length: often it fades in and out
+_MOMENTS = (0.05, 0.5, 0.95)  # fractions of the clip's length, which often fades in and out
 _WIDEST = 512  # pixels
 _GAP = 4  # pixels between frames
 _LARGEST = 100_000  # bytes, exclusive
@@ -62,7 +60,7 @@ _MOST_DECODED = 600_000_000  # pixels, from a key frame on: 10 s of 1080p at 29 
 
 
 class Container(StrEnum):
-    """A kind of video file; the value is the ending of its names."""
+    """A kind of video file; the value is its file name extension."""
 
     MP4 = ".mp4"
     QUICKTIME = ".mov"
@@ -80,24 +78,24 @@ _DEMUXERS = {
 
 
 class Damaged(Exception):
-    """A body that is no whole video; the message is a clause that says what it is instead."""
+    """A body that is not a whole video; the message is a clause that says what it is instead."""
 
 
 class Unplayable(Damaged):
-    """A body that came whole and is no video all the same: it will be none later either."""
+    """A body that is complete and not a video: trying again will not help."""
 
 
 def read_container(file: BinaryIO, *, came_whole: bool) -> Container:
-    """Judge an open file.
+    """The kind of video in an open file.
 
     Args:
         file: What was fetched.
-        came_whole: Whether the connection told where it ends. Else an end in the middle of a piece is a broken
-            download's.
+        came_whole: Whether the server told where the body ends; otherwise an end inside a piece means a broken
+            download.
 
     Raises:
         Damaged: It is cut off.
-        Unplayable: It is no video.
+        Unplayable: It is not a video.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -111,7 +109,7 @@ def read_container(file: BinaryIO, *, came_whole: bool) -> Container:
     else:
         bare = start.lstrip(b" \t\r\n\xef\xbb\xbf")
         what = next((f"it is {what}, not a video" for sign, what in _OTHER_THINGS if bare.startswith(sign)), None)
-        raise Unplayable(what or "it is no MP4, QuickTime or WebM video by its first bytes")
+        raise Unplayable(what or "its first bytes are not those of an MP4, QuickTime or WebM video")
     if container and (came_whole or cut_at is None):
         return container
     raise (Unplayable if came_whole else Damaged)(
@@ -120,7 +118,7 @@ def read_container(file: BinaryIO, *, came_whole: bool) -> Container:
 
 
 def _read_mp4(file: BinaryIO, size: int) -> tuple[Container | None, int | None]:
-    """The kind, where both the film's description and its picture data are there, and where a piece of it is cut."""
+    """The kind, if description and picture data are both there, and where a piece is cut off."""
     places: dict[bytes, int] = {}
     cut_at = None
     for kind, position, end in _boxes(file, size):
@@ -137,7 +135,7 @@ def _read_mp4(file: BinaryIO, size: int) -> tuple[Container | None, int | None]:
 
 
 def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
-    """The kind of each box, its place and its end, up to where there is none; the last may end behind the file."""
+    """The kind, start and end of each box; the last may end behind the file."""
     position = 0
     for _ in range(_MOST_PIECES):
         file.seek(position)
@@ -155,7 +153,7 @@ def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _read_matroska(file: BinaryIO, size: int) -> tuple[Container | None, int | None]:
-    """The kind, where there are pictures, and where a piece of it is cut."""
+    """The kind, if there is picture data, and where a piece is cut off."""
     kind, found, cut_at = b"", False, None
     for ident, start, end in _elements(file, 0, size):
         for inner, inner_start, inner_end in _elements(file, start, min(end, size)):
@@ -171,7 +169,7 @@ def _read_matroska(file: BinaryIO, size: int) -> tuple[Container | None, int | N
 
 
 def _elements(file: BinaryIO, position: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The id of each element, and where its content starts and ends; one of unknown size ends with what it is in."""
+    """The id of each element, and where its content starts and ends; one of unknown size ends with its parent."""
     for _ in range(_MOST_PIECES):
         file.seek(position)
         header = file.read(_HEADER)
@@ -180,42 +178,33 @@ def _elements(file: BinaryIO, position: int, end: int) -> Iterator[tuple[int, in
         if position >= end or not start:
             return
         bits = 7 * (start - after)
-        size &= (1 << bits) - 1  # without the bit that tells the length
+        size &= (1 << bits) - 1  # without the bit that marks the length
         stop = end if size == (1 << bits) - 1 else position + start + size
         yield ident, position + start, stop
         position = stop
 
 
 def _number(header: bytes, at: int) -> tuple[int, int]:
-    """A number whose length its first byte tells, and where it ends; 0 for both when there is none."""
+    """A variable-length number and where it ends; 0 for both when there is none."""
     end = at + 9 - header[at].bit_length() if at < len(header) and header[at] else _HEADER + 1
     return (int.from_bytes(header[at:end]), end) if end <= len(header) else (0, 0)
 
 
 class CannotPreview(AtlasError):
-    """A finished clip of which no frames can be shown."""
-
-
-def require_decoder() -> None:
-    """Raise `CannotPreview` where clips cannot be decoded."""
-    if not find_spec("av"):
-        raise CannotPreview(
-            "Previews need one more library: install this server with its extra, as in "
-            "pip install 'PATH/TO/WHEEL.whl[preview]'."
-        )
+    """A finished clip whose frames cannot be shown."""
 
 
 def contact_sheet(clip: Path, container: Container = Container.MP4) -> bytes:
-    """Make the JPEG: at most 512 pixels wide, below 100 kB; frames of a wide clip are stacked, others stand in a row.
+    """Put three frames on a JPEG of at most 512 pixels in width and less than 100 kB: stacked if wide, else in a row.
 
     Blocks while it decodes, for a second or so. Raises `CannotPreview`.
     """
-    # Imported when first needed: together they take longer than a server may take to start.
+    # Imported when needed: together they take longer than a server may take to start.
     import av  # noqa: PLC0415
     from PIL import Image  # noqa: PLC0415
 
     try:
-        # Of an open file and a named format: nothing in a clip can make libav open anything else.
+        # From an open file and with a fixed format: nothing in a clip can make libav open anything else.
         with clip.open("rb") as file, av.open(file, "r", format=_DEMUXERS[container]) as film:
             frames = _frames(film)
             if not frames:
@@ -243,7 +232,7 @@ def _frames(film: InputContainer) -> list[av.VideoFrame]:
 
 
 def _frame(film: InputContainer, seconds: float) -> av.VideoFrame | None:
-    """The frame at a moment, or the last one there is before it."""
+    """The frame at a moment, or the last one before it."""
     stream = film.streams.video[0]
     film.seek(round(seconds * 1_000_000))
     frame = None

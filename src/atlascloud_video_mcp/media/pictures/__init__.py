@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 __all__ = ["Fit", "Picture", "PictureRules", "open_picture"]
 
 _QUALITIES = (95, 85, 75)
-# Aim below the limit, and never waste a step on a barely smaller picture.
+# Aim a little below the limit, in steps that are worth it.
 _AIM, _LARGEST_STEP = 0.95, 0.9
 _HAILUO_RULES = PictureRules()
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that is ready to go up: the very bytes that were checked.
+    """A picture that is ready to upload: the very bytes that were checked.
 
     `width` and `height` are pixels as displayed. `notes` say what was changed and why; there are none when the pixels
-    go up as they are.
+    are unchanged.
     """
 
     data: bytes = field(repr=False)
@@ -55,22 +55,22 @@ class Picture:
     height: int
     notes: tuple[str, ...] = ()
     source_digest: str = ""
-    """SHA-256 of the bytes that were named, before anything was taken out or changed."""
+    """SHA-256 of the original bytes, before anything was removed or changed."""
 
     @property
     def size_bytes(self) -> int:
-        """How much goes up."""
+        """How much is uploaded."""
         return len(self.data)
 
     @cached_property
     def digest(self) -> str:
-        """What tells its bytes from any others: SHA-256, in hex."""
+        """SHA-256 of its bytes, in hex."""
         return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass
 class _Native:
-    """A JPEG or PNG without what is no picture."""
+    """A JPEG or PNG without metadata."""
 
     kind: Kind
     data: bytes
@@ -82,11 +82,11 @@ class _Native:
     decoder_bytes: int = 0
     flaw: str = ""
     must_change: bool = False
-    """Its pixels cannot go up as they are, whatever its size."""
+    """Its pixels must be re-encoded, whatever its size."""
     may_be_transparent: bool = False
 
     def fits(self, rules: PictureRules, target: tuple[int, int]) -> bool:
-        """Whether the model takes it as it is."""
+        """Whether the model accepts it as it is."""
         return (
             not (self.must_change or self.flaw or self.orientation != 1)
             and self.size == target
@@ -99,7 +99,7 @@ class _Native:
 def open_picture(
     image: str, *, rules: PictureRules = _HAILUO_RULES, allowed_dirs: Sequence[Path] = (), fit: Fit | None = None
 ) -> Picture:
-    """Find, check and where needed convert the picture that `image` names.
+    """Find, check and, where needed, convert the picture that `image` names.
 
     `image` is an absolute or `~` path, a `file://` URI or a base64 `data:` URI. With `allowed_dirs`, files elsewhere
     are refused. `fit` says what to do with a shape that the model does not take. Blocks while it reads and converts.
@@ -159,7 +159,7 @@ def _read_png(data: bytes) -> _Native:
 
 
 def _native(native: _Native, stem: str, rules: PictureRules, fit: Fit | None, old_bytes: int) -> Picture:
-    """Let a JPEG or PNG through with its pixels as they are, or re-encode it."""
+    """Pass a JPEG or PNG on with its pixels unchanged, or re-encode it."""
     fits = native.fits(rules, rules.target(native.size, fit))
     if not fits or native.may_be_transparent:
         still = Still(
@@ -180,7 +180,7 @@ def _native(native: _Native, stem: str, rules: PictureRules, fit: Fit | None, ol
 def _converted(
     decoded: Decoded, kind: Kind, stem: str, rules: PictureRules, fit: Fit | None, old_bytes: int, flaw: str = ""
 ) -> Picture:
-    """Make a PNG of what was one, if that fits; else a JPEG, which is made to fit."""
+    """Encode a PNG as PNG, if that fits; everything else as JPEG, made to fit."""
     notes = [] if kind in {Kind.JPEG, Kind.PNG} else [f"Converted from {kind}: the model takes JPEG and PNG only."]
     if flaw:
         notes.append(f"The JPEG was slightly damaged ({flaw}): what can be seen of it was saved again.")
@@ -234,13 +234,13 @@ def _smaller(pixels: Image.Image, now_bytes: int, rules: PictureRules) -> Image.
     if min(pixels.size) == rules.short_side_above + 1:
         raise InvalidPicture(
             f"Even at {by(pixels.size)} px the picture takes {readable_size(now_bytes)}; the model takes at most "
-            f"{readable_size(rules.max_bytes)} and no smaller side: pick a simpler picture."
+            f"{readable_size(rules.max_bytes)}, and a side must not be shorter: pick a simpler picture."
         )
     return _scaled(pixels, min(_LARGEST_STEP, _AIM * math.sqrt(rules.max_bytes / now_bytes)), rules)
 
 
 def _scaled(pixels: Image.Image, factor: float, rules: PictureRules) -> Image.Image:
-    """Scale it, but not below the limit, rounded towards the square: a ratio within the limits stays within them."""
+    """Scale it, but not below the limit, and round towards the square: a ratio within the limits stays there."""
     short, long = sorted(pixels.size)
     least = rules.short_side_above + 1
     factor = max(factor, least / short)
@@ -250,7 +250,7 @@ def _scaled(pixels: Image.Image, factor: float, rules: PictureRules) -> Image.Im
 
 
 def _as_jpeg(pixels: Image.Image, quality: int) -> bytes:
-    # Without subsampling: the model sees the edges of colours as sharp as they were.
+    # Without subsampling: colour edges stay sharp.
     return _encoded(pixels, "JPEG", quality=quality, subsampling=0)
 
 

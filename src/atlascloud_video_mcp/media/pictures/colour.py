@@ -1,4 +1,4 @@
-"""What the numbers of a picture mean as colours, and how they become those of sRGB."""
+"""What a picture's numbers mean as colours, and their conversion to sRGB."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The space an ICC profile is for stands in its header, as do its length and its mark (ICC.1, 7.2).
+# The header of an ICC profile holds its length, its colour space and a signature (ICC.1, 7.2).
 _SPACE, _MARK = slice(16, 20), slice(36, 40)
 _TAGS, _TAG_BYTES = 132, 12
 _SPACES = {"L": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
@@ -39,7 +39,7 @@ _ROWS = 256  # of a strip
 
 
 def usable_profile(profile: bytes, mode: str) -> bytes:
-    """The ICC profile where it is one, whole, with nothing behind it, and for pixels of this mode; else nothing."""
+    """The ICC profile if it is valid, complete, without a trailer and for pixels of this mode; else nothing."""
     whole = len(profile) > _TAGS and int.from_bytes(profile[:4]) == len(profile) and profile[_MARK] == b"acsp"
     if not whole or profile[_SPACE] != _SPACES.get(mode):
         return b""
@@ -61,9 +61,9 @@ def hdr_name(cicp: bytes) -> str:
 
 
 def profile_of_cicp(cicp: bytes) -> bytes:
-    """An ICC profile for colours by their numbers in ITU-T H.273; nothing where they are sRGB's, or not known.
+    """An ICC profile for the colours that ITU-T H.273 numbers; nothing for sRGB's and unknown ones.
 
-    That of an HDR picture maps its brightness to that of sRGB, too.
+    For an HDR picture it also maps the brightness to that of sRGB.
     """
     if len(cicp) < 2:  # noqa: PLR2004 - primaries and transfer function
         return b""
@@ -106,7 +106,7 @@ def convert_to_srgb(
 
 @cache
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """What converts pixels of a mode to sRGB; None where they are that already, or the profile is of no use."""
+    """The transform of pixels of a mode to sRGB; None where they are sRGB, or the profile is unusable."""
     if not profile or profile[_SPACE] != _SPACES[mode] or not (transform := _transform(profile, mode)):
         return None
     description = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.profile_description
@@ -118,7 +118,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         return ImageCms.buildTransform(io.BytesIO(profile), ImageCms.createProfile("sRGB"), mode, target)
     except (ImageCms.PyCMSError, OSError):
-        return None  # it cannot be read, or has no way from its colours to others
+        return None  # it is unreadable, or does not convert to other colours
 
 
 def _srgb(value: float) -> float:
@@ -134,13 +134,13 @@ def _pq(value: float) -> float:
 
 
 def _hlg(value: float) -> float:
-    """ARIB STD-B67, on a display of 1,000 candela, channel by channel."""
+    """ARIB STD-B67, on a display of 1,000 candela, for each channel."""
     scene = value * value / 3 if value <= 0.5 else (math.exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12  # noqa: PLR2004
     return _dimmed(scene**1.2 * _HLG_PEAK / _PAPER)
 
 
 def _dimmed(light: float) -> float:
-    """Paper white becomes nearly white, and what is brighter, the rest of the way."""
+    """Paper white becomes nearly white; what is brighter takes the rest of the range."""
     if light <= _KNEE:
         return light
     return _KNEE + (1 - _KNEE) * (1 - math.exp((_KNEE - light) / (1 - _KNEE)))
@@ -176,7 +176,7 @@ def _xyz(values: tuple[float, ...]) -> bytes:
 
 
 def _levels(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """What makes 8-bit levels of a strip, in the mode L, RGB, RGBA or CMYK."""
+    """The conversion of a strip to 8-bit levels, in mode L, RGB, RGBA or CMYK."""
     final = "RGBA" if image.has_transparency_data else "L"
     if image.mode.startswith("I;16"):
         return lambda strip: strip.convert("I").point(lambda level: level * (1 / 256)).convert("L").convert(final)
@@ -189,10 +189,10 @@ def _levels(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
 
 
 def _stretched(extrema: tuple[float, float], strip: Image.Image) -> Image.Image:
-    """Measurements have no black and white of their own: the lowest becomes black, the highest white."""
+    """Measured values have no black and white: the lowest becomes black, the highest white."""
     low, high = extrema
     if not math.isfinite(high - low):
-        raise ValueError("what has no end has no middle either")
+        raise ValueError("values that are not finite have no range")
     scale = _OPAQUE / ((high - low) or 1)
     return strip.convert("F").point(lambda level: level * scale - low * scale).convert("L")
 

@@ -32,21 +32,20 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MOST_MEMORY = 560_000_000
-"""Bytes that a picture may take in all, as a file, in its decoder and as pixels."""
-MOST_PIXELS = 36_000_000
-"""What is re-encoded is scaled down to that: three of its copies, as resizing takes, fit into the memory."""
+"""Bytes of memory for one picture: its file, its decoder and its pixels."""
+# What is re-encoded is scaled down to this: resizing takes three copies, which fit into the memory.
+_MOST_PIXELS = 36_000_000
 
 
 class _Tiff(TiffImagePlugin.TiffImageFile):
-    """A TIFF whose size, which our rules have passed, is not held against Pillow's limit as well."""
+    """A TIFF without Pillow's own limit on its size: our rules have passed it."""
 
     def load_prepare(self) -> None:
         self.im = Image.new(self.mode, self._tile_size).im
         super().load_prepare()
 
 
-# Not Image.open: it holds every picture against limits of its own, which belong to the whole process, and speaks
-# through the process's warning filters. The content has named the one decoder already.
+# Not Image.open: its limits and warnings are those of the whole process, and the kind is known already.
 _DECODERS: dict[Kind, Callable[[BinaryIO, str], ImageFile]] = {
     Kind.JPEG: JpegImagePlugin.JpegImageFile,
     Kind.PNG: PngImagePlugin.PngImageFile,
@@ -56,9 +55,9 @@ _DECODERS: dict[Kind, Callable[[BinaryIO, str], ImageFile]] = {
     Kind.TIFF: _Tiff,
     Kind.AVIF: AvifImagePlugin.AvifImageFile,
 }
-# Bytes that a decoder takes for a pixel beside the picture itself: canvases, planes, a second copy to turn it.
+# Bytes per pixel that a decoder takes beside the picture itself: canvases, planes, a second copy to turn it.
 _BESIDE = {Kind.WEBP: 12, Kind.GIF: 4, Kind.AVIF: 10, Kind.HEIF: 6}
-# Those of a pixel as Pillow keeps it, by mode, and of what becomes of it; any other takes four of each.
+# Bytes per pixel as Pillow stores it, by mode, and after the conversion; four of each in any other mode.
 _PIXEL = {"1": (1, 1), "L": (1, 1), "P": (1, 4), "I;16": (2, 1), "I;16B": (2, 1)}
 
 _TURNS = {
@@ -70,7 +69,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# ISO/IEC 14496-12, 12.1.5: numbers of ITU-T H.273 in a box of AVIF and HEIC. The main picture's comes first.
+# ISO/IEC 14496-12, 12.1.5: ITU-T H.273 numbers in a box of AVIF and HEIC; the main picture's come first.
 _NCLX = re.compile(rb"colrnclx\0(.)\0(.)\0(.)", re.DOTALL)
 _META_BYTES = 1 << 16
 
@@ -85,10 +84,10 @@ class Decoded:
 
 
 class Still:
-    """An opened picture, of which no pixel is decoded yet.
+    """An opened picture whose pixels are not decoded yet.
 
     Raises:
-        InvalidPicture: It cannot be opened, or not within the memory that a picture may take.
+        InvalidPicture: It cannot be opened within the memory that a picture may take.
     """
 
     def __init__(
@@ -107,15 +106,15 @@ class Still:
         Args:
             data: The file.
             kind: What it is.
-            most_pixels: What it is scaled down to, at most.
-            orientation: How to turn it, as in EXIF; 0: as it says itself.
-            cicp: What its colours are, by ITU-T H.273, where that does not stand in a box.
-            key: Its transparent colour, in 8 bits; Pillow would take a finer or coarser one by its number.
-            extra: Bytes that its decoder takes beside the usual.
+            most_pixels: It is scaled down to this many.
+            orientation: How to turn it, as in EXIF; 0: read it from the picture.
+            cicp: Its colours as numbers of ITU-T H.273, where they are not in a box.
+            key: Its transparent colour in 8 bits; Pillow does not convert it from other depths.
+            extra: Further bytes of memory that its decoder takes.
         """
         self.kind = kind
-        self.most_pixels = min(most_pixels, MOST_PIXELS)
-        if kind is Kind.WEBP:  # its decoder makes two canvases when it is opened
+        self.most_pixels = min(most_pixels, _MOST_PIXELS)
+        if kind is Kind.WEBP:  # opening it already makes two canvases
             width, height = _webp_size(data)
             check_memory((width, height), len(data) + width * height * (4 + _BESIDE[kind]))
         with _explained(kind):
@@ -137,7 +136,7 @@ class Still:
         return b"".join(found.groups()) if found else b""
 
     def _pixel_bytes(self) -> int:
-        """What decoding and converting it takes in memory."""
+        """Bytes of memory that decoding and converting it take."""
         (stored, made), pixels = _PIXEL.get(self.image.mode, (4, 4)), math.prod(self.image.size)
         turned = stored if self.kind is Kind.TIFF and self.orientation != 1 else 0
         return pixels * (stored + turned + _BESIDE.get(self.kind, 0)) + pixels // self.factor**2 * made
@@ -153,7 +152,7 @@ class Still:
         return hdr_name(self.cicp)
 
     def decode(self) -> Decoded:
-        """Decode the first frame; that can be done once."""
+        """Decode the first frame; to be called once."""
         image, notes = self.image, []
         with _explained(self.kind):
             if getattr(image, "is_animated", False):
@@ -166,22 +165,22 @@ class Still:
                 plain = plain.transpose(_TURNS[self.orientation])
         if self.orientation in _TURNS:
             notes.append(
-                f"Turned upright as its EXIF orientation ({self.orientation}) says: the model may not look at it."
+                f"Turned upright as its EXIF orientation ({self.orientation}) says: the model may ignore that."
             )
         if math.prod(plain.size) < math.prod(self.full_size):
             notes.append(f"Scaled down from {by(self.displayed)} to {by(plain.size)} px: it has too many pixels.")
-        # Comments and other text travel along in `info` and would be saved again.
+        # `info` holds comments and other text, which would be saved again.
         plain.info = {}
         return Decoded(plain, transparent, tuple(notes))
 
     def _source_profile(self) -> bytes:
-        """A profile for the pixels as they are stored; ISO 22028-5 and PNG let HDR numbers go before an ICC profile."""
+        """A profile for the stored pixels; by ISO 22028-5 and PNG, HDR numbers override an ICC profile."""
         if self._hdr or (self.kind is Kind.PNG and self.cicp) or not self.profile:
             return profile_of_cicp(self.cicp)
         return cast("bytes", self.profile)
 
     def _take_a_smaller_one(self) -> None:
-        """Let libjpeg decode to half, a quarter or an eighth of the size where all of it is too much."""
+        """Let libjpeg decode a picture with too many pixels to half, a quarter or an eighth of its size."""
         width, height = self.full_size
         scale = next((scale for scale in (1, 2, 4) if width * height <= self.most_pixels * scale**2), 8)
         if self.kind is Kind.JPEG and scale > 1:
@@ -193,27 +192,27 @@ def check_memory(size: tuple[int, int], needed: int) -> None:
     if needed > MOST_MEMORY:
         raise InvalidPicture(
             f"The picture has {math.prod(size) / 1e6:,.1f} megapixels ({by(size)}), which take {needed / 1e6:,.0f} MB "
-            f"to open; at most {MOST_MEMORY / 1e6:,.0f} MB are spent on a picture: scale it down."
+            f"to open; at most {MOST_MEMORY / 1e6:,.0f} MB are used for a picture: scale it down."
         )
 
 
 def turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Give width and height after the turn; the orientations 5 to 8 lay the picture on its side."""
+    """Width and height after the turn; orientations 5 to 8 are those of pictures on their side."""
     first_sideways = 5
     return (size[1], size[0]) if orientation >= first_sideways else size
 
 
 def _orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8, as Pillow reads it, from the directory of the main image or from XMP."""
+    """The EXIF orientation, 1 to 8, as Pillow reads it from the main image's directory or from XMP."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # noqa: BLE001 - metadata that cannot be read, for which there are many errors, turns nothing
+    except Exception:  # noqa: BLE001 - unreadable metadata raises many errors, and turns nothing
         return 1
     return orientation if orientation in _TURNS else 1
 
 
 def orientation_in(metadata: bytes, kind: Kind) -> int:
-    """The same from the metadata of a JPEG or PNG, its segments or chunks."""
+    """The same from the metadata segments of a JPEG, or chunks of a PNG."""
     if not metadata:
         return 1
     out = io.BytesIO()
@@ -232,15 +231,15 @@ def _explained(kind: Kind) -> Iterator[None]:
         yield
     except InvalidPicture:
         raise
-    except Exception as error:  # decoders fed with broken data raise anything, MemoryError included
+    except Exception as error:  # decoders raise anything on broken data, MemoryError included
         raise InvalidPicture(
-            f"The {kind} picture cannot be decoded: it is truncated, damaged, too large or of a rare sort. Save or "
+            f"The {kind} picture cannot be decoded: it is truncated, damaged, too large or of a rare format. Save or "
             "export it again, as JPEG or PNG."
         ) from error
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height by a WebP's header, whatever comes behind it (RFC 9649, 2.5 to 2.7)."""
+    """Width and height by a WebP's header (RFC 9649, 2.5 to 2.7)."""
     match data[12:16]:
         case b"VP8X":
             return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")

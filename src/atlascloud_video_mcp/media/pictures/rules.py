@@ -37,14 +37,14 @@ class PictureRules:
 
     @property
     def least_side(self) -> int:
-        """The shortest side that is enlarged; below it too little would be left to see."""
+        """The shortest side that is enlarged: a smaller picture would show too little."""
         return ceil(self.short_side_above / 3)
 
     def target(self, size: tuple[int, int], fit: Fit | None) -> tuple[int, int]:
-        """The shape to pad or crop a picture of this size to, which is its own where that is within the limits.
+        """The size to pad or crop a picture to, to bring its shape within the limits; its own where it is.
 
         Raises:
-            InvalidPicture: It is too small, or of another shape and nothing may be done about it.
+            InvalidPicture: It is too small, or its shape is outside the limits and `fit` is None.
         """
         width, height = size
         if min(size) < self.least_side:
@@ -52,7 +52,7 @@ class PictureRules:
                 f"The picture is {by(size)} px: its short side is {min(size)} px; the model needs more than "
                 f"{self.short_side_above} px, and below {self.least_side} px it is not enlarged: pick a larger one."
             )
-        # Compared crosswise in integers: a float would let some pictures on the very limit through.
+        # Compared in integers: with floats some pictures exactly on the limit would pass.
         (low_w, low_h), (high_w, high_h) = self.ratio_above, self.ratio_below
         narrow, wide = width * low_h <= low_w * height, width * high_h >= high_w * height
         if not (narrow or wide):
@@ -72,12 +72,12 @@ class PictureRules:
 
 
 def by(size: tuple[int, int]) -> str:
-    """Say width and height."""
+    """Width and height, as a message says them."""
     return f"{size[0]} x {size[1]}"
 
 
 def readable_size(count: int) -> str:
-    """Say a number of bytes in the unit a person would use."""
+    """A number of bytes in the unit that people use."""
     for unit, size in (("MB", 1_000_000), ("kB", 1_000)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
@@ -85,7 +85,7 @@ def readable_size(count: int) -> str:
 
 
 def truncated(kind: str, count: int) -> InvalidPicture:
-    """Make the error for a picture that ends too soon."""
+    """The error for a picture that ends too soon."""
     return InvalidPicture(
         f"The {kind} picture is truncated: the file ends after {count:,} bytes, before the picture does. Save or "
         "download it again."
@@ -93,12 +93,12 @@ def truncated(kind: str, count: int) -> InvalidPicture:
 
 
 def damaged(kind: str, what: str) -> InvalidPicture:
-    """Make the error for a picture whose structure is broken."""
+    """The error for a picture whose structure is broken."""
     return InvalidPicture(f"The {kind} picture is damaged: {what}. Save or export it again.")
 
 
 class Kind(StrEnum):
-    """A kind of picture that can be taken; the value is its name in messages."""
+    """A kind of picture that is accepted; the value is its name in messages."""
 
     JPEG = "JPEG"
     PNG = "PNG"
@@ -124,7 +124,7 @@ _SIGNATURES = (
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 
-# How cameras' raw files begin; the others are TIFF files, and told by what their first directory holds.
+# How raw files of cameras begin; other raw files are TIFF files, recognised by their first directory.
 _RAW = (
     (b"FUJIFILMCCD-RAW", "RAF"),
     (b"IIU\0", "RW2"),
@@ -156,23 +156,23 @@ _FOREIGN = (
 
 
 def sniff(data: bytes) -> Kind:
-    """Name the kind of picture that a file holds; raises `InvalidPicture` if it is none that can be taken."""
+    """The kind of picture in a file; raises `InvalidPicture` if it is not an accepted one."""
     head = data[:_HEAD_BYTES]
     if raw := _raw(data):
         raise InvalidPicture(
-            f"It is a camera's raw file ({raw}), which has to be developed first: export it as JPEG or PNG."
+            f"This is a camera raw file ({raw}), which must be developed first: export it as JPEG or PNG."
         )
     kind = _by_signature(head) or _by_container(head)
     if kind is None:
         what, advice = _foreign(head)
         raise InvalidPicture(
-            f"It is not a picture the model takes: judged by its content it is {what}. JPEG or PNG is needed: {advice}."
+            f"This is not a picture the model takes: by its content it is {what}. JPEG or PNG is needed: {advice}."
         )
     return kind
 
 
 def _raw(data: bytes) -> str:
-    """What a camera's raw file is called; nothing for any other."""
+    """The name of a camera raw format; empty for any other file."""
     if data[4:12] == b"ftypcrx ":
         return "CR3"
     if name := next((name for signature, name in _RAW if data.startswith(signature)), ""):
@@ -186,7 +186,7 @@ def _raw(data: bytes) -> str:
 
 
 def _first_directory(data: bytes) -> dict[int, int]:
-    """The tags of a TIFF's first directory; the values of those that are one number."""
+    """The tags of a TIFF's first directory, with values where they are single numbers."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None:
         return {}
@@ -205,7 +205,7 @@ def _by_signature(head: bytes) -> Kind | None:
 def _by_container(head: bytes) -> Kind | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Kind.WEBP
-    # Two letters are a weak sign; the reserved words that follow a BMP's size are zero, and text has no zeros.
+    # Two letters prove little; but the reserved words after a BMP's size are zero, and text has no zeros.
     if head[:2] == b"BM" and head[6:10] == bytes(4):
         return Kind.BMP
     brands = _brands(head)
@@ -237,7 +237,7 @@ def _text(head: bytes) -> tuple[str, str]:
         return "an SVG drawing", "export it as PNG"
     if b"<html" in head.lower() or b"<!doctype html" in head.lower():
         return "a web page (HTML)", "download the picture itself"
-    # The head may end inside a character, which is no reason to call it binary.
+    # The head may end inside a character, which does not make it binary.
     if b"\0" not in head and head.decode(errors="ignore").encode() in {head, head[:-1], head[:-2], head[:-3]}:
         return "text", "give the path of the picture itself"
     return "data of an unknown kind", _EXPORT

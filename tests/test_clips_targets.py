@@ -123,7 +123,7 @@ def test_another_ending_is_refused_as_it_may_be_meant_as_a_directory(tmp_path: P
 def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
     for save_to in ("notes", "notes/a.mp4", "notes/deep/er/"):
-        with pytest.raises(InvalidInput, match=r"notes(.a\.mp4)? is no directory|Not a directory"):
+        with pytest.raises(InvalidInput, match=r"notes(.a\.mp4)? is not a directory|Not a directory"):
             ClipSaver().check_target(f"{tmp_path}/{save_to}")
 
 
@@ -157,7 +157,7 @@ def test_a_hidden_directory_that_is_there_and_a_hidden_file_are_the_callers_own_
     assert read_target(f"{tmp_path}/.clips/new/a.mp4", ()) == Target(tmp_path / ".clips" / "new", "a.mp4")
     assert read_target(f"{tmp_path}/.a.mp4", ()) == Target(tmp_path, ".a.mp4")
     assert read_target(f"{tmp_path}/x.mp4", ()) == Target(tmp_path / "x.mp4", None)
-    with pytest.raises(InvalidInput, match=r"\.bashrc is no directory"):
+    with pytest.raises(InvalidInput, match=r"\.bashrc is not a directory"):
         read_target(f"{tmp_path}/.bashrc", ())
 
 

@@ -91,7 +91,7 @@ def test_a_picture_that_would_not_fit_into_memory_is_refused_by_its_header() -> 
     lossy = b"VP8 " + bytes(7) + b"\x9d\x01\x2a" + 2 * (16_383).to_bytes(2, "little")
     webps = (b"RIFF" + bytes(4) + b"WEBP" + start for start in (extended, lossy))
     for data in (bombs()["a WebP of 46 bytes"], *webps):
-        with pytest.raises(InvalidPicture, match=r"which take 4,\d\d\d MB to open; at most 560 MB are spent on a"):
+        with pytest.raises(InvalidPicture, match=r"which take 4,\d\d\d MB to open; at most 560 MB are used for a"):
             open_picture(data_uri(data))
 
 

@@ -253,7 +253,7 @@ def web_address(text: str) -> str:
     """
     if "@" in re.split(r"[/?#]", text.partition("//")[2], maxsplit=1)[0]:
         raise InvalidPicture(
-            "The picture's URL contains a user name or password, which Atlas Cloud would see: use a URL without one, "
+            "The picture's URL holds a user name or a password, which Atlas Cloud would see: use a URL without one, "
             "or save the picture to a file and give the file's full path."
         )
     try:

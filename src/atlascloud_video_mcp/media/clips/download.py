@@ -19,7 +19,7 @@ from anyio.to_thread import run_sync
 from atlascloud_video_mcp.cloud import http
 from atlascloud_video_mcp.cloud.http import Elsewhere, Refused, follow
 from atlascloud_video_mcp.media.clips.partial_file import CannotSave
-from atlascloud_video_mcp.media.clips.video import Damaged, Unplayable
+from atlascloud_video_mcp.media.clips.video import DamagedVideo, UnplayableVideo
 from atlascloud_video_mcp.network import retry_after
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Download:
             OSError: It could not be written.
         """
         patience = self._patience
-        passing = patience.passing(httpx.TransportError, httpx.DecodingError, Damaged)
+        passing = patience.passing(httpx.TransportError, httpx.DecodingError, DamagedVideo)
         with anyio.move_on_after(patience.whole):
             try:
                 async for attempt in patience.attempts(passing):
@@ -82,13 +82,13 @@ class Download:
                         await self._try()
             except httpx.HTTPError as error:
                 raise CannotSave(f"The clip's download broke off ({type(error).__name__}): save it later.") from error
-            except Unplayable as error:
+            except UnplayableVideo as error:
                 raise CannotSave(
                     f"What came from the clip's URL is not the clip, {error}: call get_prediction for its URL, and "
                     "open that in a browser.",
                     url_good=False,
                 ) from error
-            except Damaged as error:
+            except DamagedVideo as error:
                 raise CannotSave(f"What came from the clip's URL is not the clip, {error}: save it later.") from error
             except Refused as refused:
                 raise _meaning(refused) from refused
@@ -118,10 +118,10 @@ class Download:
                 self._decodes = self._decodes and not isinstance(error, httpx.DecodingError)
                 raise
         if self._total is not None and self._part.size != self._total:
-            raise Damaged(f"it ends after {self._part.size} of {self._total} bytes")
+            raise DamagedVideo(f"it ends after {self._part.size} of {self._total} bytes")
         try:
             await run_sync(partial(self._part.check, came_whole=came_whole))
-        except Damaged:
+        except DamagedVideo:
             await run_sync(self._part.restart)
             raise
 
@@ -146,7 +146,7 @@ class Download:
                 pass
             case HTTPStatus.PARTIAL_CONTENT | HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE if self._part.size:
                 await run_sync(self._part.restart)
-                raise Damaged("it changed while it was being fetched")
+                raise DamagedVideo("it changed while it was being fetched")
             case status:
                 raise Refused(status, retry_after(response.headers.get("Retry-After", "")))
         self._check_size(self._total or 0)

@@ -115,7 +115,7 @@ class PartialFile:
             self.size = 0
 
     def check(self, *, came_whole: bool) -> None:
-        """Check the structure; raises `Damaged`."""
+        """Check the structure; raises `DamagedVideo`."""
         with self._lock:
             if self._file:
                 self.container = read_container(self._file, came_whole=came_whole)

@@ -77,11 +77,11 @@ _DEMUXERS = {
 }
 
 
-class Damaged(Exception):
+class DamagedVideo(Exception):
     """A body that is not a whole video; the message is a clause that says what it is instead."""
 
 
-class Unplayable(Damaged):
+class UnplayableVideo(DamagedVideo):
     """A body that is complete and not a video: trying again will not help."""
 
 
@@ -94,14 +94,14 @@ def read_container(file: BinaryIO, *, came_whole: bool) -> Container:
             download.
 
     Raises:
-        Damaged: It is cut off.
-        Unplayable: It is not a video.
+        DamagedVideo: It is cut off.
+        UnplayableVideo: It is not a video.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     start = file.read(_HEADER)
     if not start:
-        raise Damaged("it is empty (0 bytes)")
+        raise DamagedVideo("it is empty (0 bytes)")
     if int.from_bytes(start[:4]) == _EBML:
         container, cut_at = _read_matroska(file, size)
     elif start[4:8] in _FIRST_BOXES:
@@ -109,10 +109,10 @@ def read_container(file: BinaryIO, *, came_whole: bool) -> Container:
     else:
         bare = start.lstrip(b" \t\r\n\xef\xbb\xbf")
         what = next((f"it is {what}, not a video" for sign, what in _OTHER_THINGS if bare.startswith(sign)), None)
-        raise Unplayable(what or "its first bytes are not those of an MP4, QuickTime or WebM video")
+        raise UnplayableVideo(what or "its first bytes are not those of an MP4, QuickTime or WebM video")
     if container and (came_whole or cut_at is None):
         return container
-    raise (Unplayable if came_whole else Damaged)(
+    raise (UnplayableVideo if came_whole else DamagedVideo)(
         f"it is a video that is cut off or damaged, at byte {size if cut_at is None else cut_at} of {size}"
     )
 

@@ -91,7 +91,7 @@ async def _output_of(task: bytes) -> io.BytesIO | None:
         return output if await process.wait() == 0 else None
 
 
-def main() -> None:
+def _main() -> None:
     """Do one task, in the child."""
     # What libraries print must not mix with the bytes.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as out:
@@ -135,4 +135,4 @@ def limit() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -162,7 +162,7 @@ def sniff(data: bytes) -> Kind:
         raise InvalidPicture(
             f"This is a camera raw file ({raw}), which must be developed first: export it as JPEG or PNG."
         )
-    kind = _by_signature(head) or _by_container(head)
+    kind = _kind_of(head)
     if kind is None:
         what, advice = _foreign(head)
         raise InvalidPicture(
@@ -198,11 +198,9 @@ def _first_directory(data: bytes) -> dict[int, int]:
     return {tag: struct.unpack(f"{order}{'H2x' if kind == 3 else 'L'}", value)[0] for tag, kind, _, value in found}  # noqa: PLR2004 - SHORT
 
 
-def _by_signature(head: bytes) -> Kind | None:
-    return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None)
-
-
-def _by_container(head: bytes) -> Kind | None:
+def _kind_of(head: bytes) -> Kind | None:
+    if kind := next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None):
+        return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Kind.WEBP
     # Two letters prove little; but the reserved words after a BMP's size are zero, and text has no zeros.
@@ -229,10 +227,6 @@ def _foreign(head: bytes) -> tuple[str, str]:
         return "a video (MP4 or QuickTime)", _STILL
     if head[:4] == b"RIFF":
         return "an AVI video or a sound", _STILL
-    return _text(head)
-
-
-def _text(head: bytes) -> tuple[str, str]:
     if b"<svg" in head.lower():
         return "an SVG drawing", "export it as PNG"
     if b"<html" in head.lower() or b"<!doctype html" in head.lower():

@@ -32,7 +32,7 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 unit = 1e6 if sys.platform == "darwin" else 1e3
 print(used.ru_utime + used.ru_stime, used.ru_maxrss / unit, file=sys.stderr)
 """
-WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.media.pictures.worker"]
+WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.media.pictures.process"]
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.cloud.http import clip_hosts
-from atlascloud_video_mcp.media.clips import ClipSaver, Patience
+from atlascloud_video_mcp.media.clips import ClipSaver, DownloadPatience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
-HASTY = Patience(altogether=30, first_pause=0.001, longest_pause=0.001, connect=2, silence=2, whole=30)
+HASTY = DownloadPatience(altogether=30, first_pause=0.001, longest_pause=0.001, connect=2, silence=2, whole=30)
 
 
 def box(kind: bytes, body: bytes = b"") -> bytes:
@@ -96,7 +96,7 @@ async def files(*answers: bytes, held: bool = False) -> AsyncGenerator[Files, No
         server.close()
 
 
-def saver(allowed_dirs: Sequence[Path] = (), patience: Patience = HASTY, api: str | None = None) -> ClipSaver:
+def saver(allowed_dirs: Sequence[Path] = (), patience: DownloadPatience = HASTY, api: str | None = None) -> ClipSaver:
     """A saver for an API at the origin of the file server that was opened last, unless it is told another."""
     return ClipSaver(allowed_dirs=allowed_dirs, patience=patience, hosts=clip_hosts((), api or _open[-1].origin))
 

@@ -87,8 +87,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "{image} is missing; this tool has no image_path or x",
     ),
     ({"image": {"path": "\u202e\x00"}}, r'{image} takes text, not {"path": "\u202e\u0000"}'),
-    ({"image": "http://pictures.example/cat.jpg"}, "An http address is not taken"),
-    ({"image": "attachment://cat.png"}, "attached to the chat is no file here: save it"),
+    ({"image": "http://pictures.example/cat.jpg"}, "http addresses are not accepted"),
+    ({"image": "attachment://cat.png"}, "A chat attachment is not a file on disk: save it"),
     ({"image": "cat.png"}, "relative path"),
 ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atlascloud_video_mcp.media.clips.containers import Container, Damaged, Unplayable, read_container
+from atlascloud_video_mcp.media.clips.video import Container, DamagedVideo, UnplayableVideo, read_container
 from clips_kit import box, element, film, webm
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def test_a_webm_is_known_by_its_document_type(content: bytes, container: Contain
 def test_a_film_of_which_a_later_piece_is_cut_plays_and_is_taken_when_nothing_was_lost_on_the_way() -> None:
     for content in (FTYP + MOOV + MOOF + MDAT + MOOF + CUT, webm(clusters=2)[:-1]):
         assert told(content) in {Container.MP4, Container.WEBM}
-        with pytest.raises(Damaged, match="cut off") as caught:
+        with pytest.raises(DamagedVideo, match="cut off") as caught:
             told(content, came_whole=False)
-        assert not isinstance(caught.value, Unplayable)
+        assert not isinstance(caught.value, UnplayableVideo)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_film_of_which_a_later_piece_is_cut_plays_and_is_taken_when_nothing_wa
         (b"\xef\xbb\xbf<?xml version='1.0'?><Error/>", "a web page or XML"),
         (b'{"code": 404, "message": "gone"}', "JSON"),
         (b"#EXTM3U\n", "a playlist"),
-        (b"   ", "no MP4, QuickTime or WebM video by its first bytes"),
+        (b"   ", "its first bytes are not those of an MP4, QuickTime or WebM video"),
         (b"\x89PNG\r\n\x1a\n" + bytes(20), r"a picture \(PNG\)"),
         (b"\x1f\x8b\x08\0" + bytes(20), "gzip data"),
         (film()[:-1], "cut off or damaged, at byte 32 of 1039"),
@@ -95,14 +95,14 @@ def test_a_film_of_which_a_later_piece_is_cut_plays_and_is_taken_when_nothing_wa
     ],
 )
 def test_what_came_whole_and_is_no_video_is_told_by_what_it_is(content: bytes, said: str) -> None:
-    with pytest.raises(Unplayable, match=said):
+    with pytest.raises(UnplayableVideo, match=said):
         told(content)
 
 
 def test_nothing_is_not_called_unplayable_as_it_may_come_later() -> None:
-    with pytest.raises(Damaged, match=r"empty \(0 bytes\)") as caught:
+    with pytest.raises(DamagedVideo, match=r"empty \(0 bytes\)") as caught:
         told(b"")
-    assert not isinstance(caught.value, Unplayable)
+    assert not isinstance(caught.value, UnplayableVideo)
 
 
 @pytest.mark.parametrize(
@@ -135,11 +135,11 @@ with av.open(sys.argv[1], "w") as film:
     for came_whole in (True, False):
         assert told(content, came_whole=came_whole) == container
     for cut in (content[:-10], content[: len(content) // 2]):
-        with pytest.raises(Damaged):
+        with pytest.raises(DamagedVideo):
             told(cut, came_whole=False)
 
 
 def test_numbers_of_elements_are_read_as_far_as_they_go() -> None:
     assert told(element(0x1A45DFA3, element(0x4282, b"webm")) + element(0x18538067, element(0x1F43B675, b"x" * 200)))
-    with pytest.raises(Unplayable):
+    with pytest.raises(UnplayableVideo):
         told(element(0x1A45DFA3, b"\0" * 20))

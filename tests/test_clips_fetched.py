@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver, Patience
+from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver, DownloadPatience
 from clips_kit import HASTY, Files, answer, box, everything, files, film, part_of, saver
 from kit import CANARY
 from sandbox_kit import account, decode, poll, submit
@@ -23,14 +23,14 @@ CLIP = film(5000)
 CUT = answer(200, CLIP[:2000], Content_Length=len(CLIP), ETag='"one"')
 
 
-async def fetched(there: Files, directory: Path, patience: Patience = HASTY) -> bytes:
+async def fetched(there: Files, directory: Path, patience: DownloadPatience = HASTY) -> bytes:
     async with saver(patience=patience) as clips:
         clip = await clips.save(there.url, str(directory), name="rocket")
     assert everything(directory) == ["rocket.mp4"]
     return clip.path.read_bytes()
 
 
-async def refused(there: Files, directory: Path, patience: Patience = HASTY) -> CannotSave:
+async def refused(there: Files, directory: Path, patience: DownloadPatience = HASTY) -> CannotSave:
     async with saver(patience=patience) as clips:
         with pytest.raises(CannotSave) as caught:
             await clips.save(there.url, str(directory / "new"), name="rocket")

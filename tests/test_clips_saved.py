@@ -13,8 +13,7 @@ import anyio
 import pytest
 
 from atlascloud_video_mcp.media.clips import CannotSave
-from atlascloud_video_mcp.media.clips.partial_file import PartialFile
-from atlascloud_video_mcp.media.clips.problems import explained
+from atlascloud_video_mcp.media.clips.partial_file import PartialFile, explained
 from atlascloud_video_mcp.paths import shown
 from clips_kit import answer, box, everything, files, film, saver, webm
 

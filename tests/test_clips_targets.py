@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.media.clips import ClipSaver, clip_name
-from atlascloud_video_mcp.media.clips.targets import Target, read_target, safe_name
+from atlascloud_video_mcp.media.clips import ClipSaver, Target, clip_name, read_target
+from atlascloud_video_mcp.media.directories import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,8 +69,8 @@ def test_a_long_name_is_cut_to_80_characters_and_keeps_the_id() -> None:
 
 
 def test_a_name_that_is_a_path_loses_what_makes_it_one() -> None:
-    assert safe_name("../../etc/passwd") == "etc-passwd"
-    assert safe_name("..") == "clip"
+    assert safe_name("../../etc/passwd", "clip") == "etc-passwd"
+    assert safe_name("..", "clip") == "clip"
 
 
 def test_a_directory_is_what_exists_as_one_ends_with_a_separator_or_has_no_ending(tmp_path: Path) -> None:
@@ -100,12 +100,12 @@ def test_quotes_home_and_file_uris_are_understood(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("save_to", "said"),
     [
-        ("", "names no path"),
-        ("' '", "names no path"),
+        ("", "save_to is empty"),
+        ("' '", "save_to is empty"),
         ("/clips\0/a.mp4", "NUL character"),
         ("clips/a.mp4", "relative path, and hosts start this server in any directory"),
         ("~no-such-user-here/a.mp4", "home directory"),
-        ("https://host.example/a.mp4", "'https:' is no kind of address a clip can be saved to"),
+        ("https://host.example/a.mp4", "A clip cannot be saved to a 'https:' address"),
         ("file://elsewhere/clips", "on the host 'elsewhere'"),
         pytest.param("C:\\clips\\a.mp4", "is a Windows path", marks=on_posix),
     ],
@@ -123,7 +123,7 @@ def test_another_ending_is_refused_as_it_may_be_meant_as_a_directory(tmp_path: P
 def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
     for save_to in ("notes", "notes/a.mp4", "notes/deep/er/"):
-        with pytest.raises(InvalidInput, match=r"notes(.a\.mp4)? is no directory|Not a directory"):
+        with pytest.raises(InvalidInput, match=r"notes(.a\.mp4)? is not a directory|Not a directory"):
             ClipSaver().check_target(f"{tmp_path}/{save_to}")
 
 
@@ -143,7 +143,9 @@ def test_a_directory_that_may_not_be_written_is_refused_before_anything_is_paid(
 
 @pytest.mark.parametrize("save_to", [".bashrc", ".mp4", ".mp4/", ".clips/", ".a/b/c.mp4", "new/.b/", ".WEBM"])
 def test_no_directory_whose_name_begins_with_a_dot_is_made(tmp_path: Path, save_to: str) -> None:
-    with pytest.raises(InvalidInput, match=r"would make a directory '\.[^/]*', and none whose name begins with a dot"):
+    with pytest.raises(
+        InvalidInput, match=r"would make a directory '\.[^/]*', but none is made whose name begins with a dot"
+    ):
         read_target(f"{tmp_path}/{save_to}", ())
 
 
@@ -155,7 +157,7 @@ def test_a_hidden_directory_that_is_there_and_a_hidden_file_are_the_callers_own_
     assert read_target(f"{tmp_path}/.clips/new/a.mp4", ()) == Target(tmp_path / ".clips" / "new", "a.mp4")
     assert read_target(f"{tmp_path}/.a.mp4", ()) == Target(tmp_path, ".a.mp4")
     assert read_target(f"{tmp_path}/x.mp4", ()) == Target(tmp_path / "x.mp4", None)
-    with pytest.raises(InvalidInput, match=r"\.bashrc is no directory"):
+    with pytest.raises(InvalidInput, match=r"\.bashrc is not a directory"):
         read_target(f"{tmp_path}/.bashrc", ())
 
 

@@ -15,10 +15,8 @@ import pytest
 
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
 from atlascloud_video_mcp.media import directories
-from atlascloud_video_mcp.media.clips import CannotSave
-from atlascloud_video_mcp.media.clips.partial_file import PartialFile
-from atlascloud_video_mcp.media.clips.problems import explained
-from atlascloud_video_mcp.media.clips.targets import read_target
+from atlascloud_video_mcp.media.clips import CannotSave, read_target
+from atlascloud_video_mcp.media.clips.partial_file import PartialFile, explained
 from atlascloud_video_mcp.media.directories import Replaced, confined, locate, open_directory
 from atlascloud_video_mcp.media.pictures.source import read_regular
 from clips_kit import everything, film
@@ -296,7 +294,9 @@ def test_of_several_names_that_look_alike_none_is_taken(tmp_path: Path) -> None:
     (tmp_path / "a\u00a0b.png").write_bytes(b"one")
     (tmp_path / "a\u202fb.png").write_bytes(b"two")
 
-    with pytest.raises(InvalidPicture, match=r"2 names beside it look like it \('a\\xa0b.png', 'a\\u202fb.png'\)"):
+    with pytest.raises(
+        InvalidPicture, match=r"2 names in its directory look like it \('a\\xa0b.png', 'a\\u202fb.png'\)"
+    ):
         read_regular(tmp_path / "a b.png", ())
 
 

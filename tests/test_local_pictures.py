@@ -72,7 +72,7 @@ async def test_a_dry_run_checks_the_last_frame_and_uploads_nothing(
         assert isinstance(told, DryRun)
         assert told.request
         assert told.request["last_frame_image"] == "(upload of coffee.png)"
-        with pytest.raises(InvalidPicture, match=r"^last_frame_image: It is not a picture"):
+        with pytest.raises(InvalidPicture, match=r"^last_frame_image: This is not a picture"):
             await made(service, last_frame_image=str(tmp_path / "a.png"), dry_run=True)
         assert uploads(sandbox) == 0
         await made(service, last_frame_image=COFFEE)
@@ -99,10 +99,10 @@ async def test_a_request_is_the_same_by_the_bytes_of_its_last_frame(
     ("last", "said"),
     [
         ("/no/such.png", "last_frame_image: /no/such.png cannot be opened: no file there"),
-        ("http://example.com/a.png", "last_frame_image: An http address is not taken"),
+        ("http://example.com/a.png", "last_frame_image: http addresses are not accepted"),
         ("https://127.0.0.1/a.png", "last_frame_image: The picture's URL leads to 127.0.0.1, which Atlas Cloud cannot"),
         ("https://me:pw@example.com/a.png", "last_frame_image: The picture's URL holds a user name"),
-        ("", "last_frame_image: No picture was named"),
+        ("", "last_frame_image: No picture was given"),
         (TINY, "last_frame_image: The picture is 64 x 64 px: its short side is 64 px"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.media.pictures.address import web_address
+from atlascloud_video_mcp.media.pictures.source import web_address
 from atlascloud_video_mcp.network import is_public_host
 from kit import REMOTE, result_of, service_at
 
@@ -26,7 +26,7 @@ PRIVATE = [
 @pytest.mark.parametrize("host", PRIVATE)
 def test_a_place_that_only_this_machine_or_its_network_can_reach_is_refused(host: str) -> None:
     for port in ("", ":8443"):
-        with pytest.raises(InvalidPicture, match=r"which Atlas Cloud cannot read: it is no public host\. Save"):
+        with pytest.raises(InvalidPicture, match=r"which Atlas Cloud cannot reach: it is not a public host\. Save"):
             web_address(f"https://{host}{port}/a.png")
 
 
@@ -89,7 +89,7 @@ def test_a_url_with_a_password_is_refused_without_telling_it(url: str) -> None:
     ],
 )
 def test_what_is_no_whole_url_is_refused(url: str) -> None:
-    with pytest.raises(InvalidPicture, match="is no complete https URL"):
+    with pytest.raises(InvalidPicture, match="is not a complete https URL"):
         web_address(url)
 
 
@@ -99,7 +99,7 @@ async def test_the_same_picture_in_another_spelling_of_its_url_is_sent_as_the_sa
     async with service_at(base_url) as service:
         for url in (REMOTE, f"<{REMOTE.replace('https', 'HTTPS')}>", f"![x]({REMOTE})"):
             await result_of(service.animate_image(url, deadline=0.0))
-        with pytest.raises(InvalidPicture, match="no public host"):
+        with pytest.raises(InvalidPicture, match="not a public host"):
             await result_of(service.animate_image("https://127.0.0.1/a.png", deadline=0.0))
 
     assert {body["image"] for body in sandbox.submissions} == {REMOTE}

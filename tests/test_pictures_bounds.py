@@ -23,12 +23,11 @@ from PIL import Image
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.media.pictures import Fit, Picture, PictureRules, open_picture
-from atlascloud_video_mcp.media.pictures.process import prepare_picture
-from atlascloud_video_mcp.media.pictures.worker import answer, limit
+from atlascloud_video_mcp.media.pictures.process import answer, limit, prepare_picture
 from kit import PHOTOS, ROCKET, TINY
 
 RULES = PictureRules()
-WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.media.pictures.worker"]
+WORKER = [sys.executable, "-P", "-m", "atlascloud_video_mcp.media.pictures.process"]
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -92,7 +91,7 @@ def test_a_picture_that_would_not_fit_into_memory_is_refused_by_its_header() -> 
     lossy = b"VP8 " + bytes(7) + b"\x9d\x01\x2a" + 2 * (16_383).to_bytes(2, "little")
     webps = (b"RIFF" + bytes(4) + b"WEBP" + start for start in (extended, lossy))
     for data in (bombs()["a WebP of 46 bytes"], *webps):
-        with pytest.raises(InvalidPicture, match=r"which take 4,\d\d\d MB to open; at most 560 MB are spent on a"):
+        with pytest.raises(InvalidPicture, match=r"which take 4,\d\d\d MB to open; at most 560 MB are used for a"):
             open_picture(data_uri(data))
 
 
@@ -152,7 +151,7 @@ async def test_a_process_that_was_ended_is_told_of_the_picture(tmp_path: Path) -
     Image.new("L", (9_000, 9_000)).save(large)
 
     async def refused() -> None:
-        with pytest.raises(InvalidPicture, match="takes more than 10 s of processor to open, or breaks its decoder"):
+        with pytest.raises(InvalidPicture, match="takes more than 10 s of processor time to open"):
             await prepared(str(large))
 
     async with anyio.create_task_group() as tasks:
@@ -175,18 +174,18 @@ def test_what_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "large.png").write_bytes(bytes(100_000_000))
     task = json.dumps(task_of(str(tmp_path / "large.png")))
     script = (
-        "import json, sys; from atlascloud_video_mcp.media.pictures import worker; worker.MOST_MEMORY = 50_000_000; "
-        "worker.limit(); print(json.dumps(worker.answer(json.loads(sys.argv[1]))[0]))"
+        "import json, sys; from atlascloud_video_mcp.media.pictures import process; process.MOST_MEMORY = 50_000_000; "
+        "process.limit(); print(json.dumps(process.answer(json.loads(sys.argv[1]))[0]))"
     )
     done = subprocess.run([sys.executable, "-c", script, task], check=True, timeout=60, capture_output=True)
-    assert "takes more memory than is spent on one" in json.loads(done.stdout)["refused"]
+    assert "takes more memory than one may" in json.loads(done.stdout)["refused"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits nothing here")
 def test_where_the_system_counts_less_less_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     script = (
-        "import resource; from pathlib import Path; from atlascloud_video_mcp.media.pictures import worker; "
-        "worker._STATUS = Path('/no/such'); worker.limit(); print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
+        "import resource; from pathlib import Path; from atlascloud_video_mcp.media.pictures import process; "
+        "process._MEMORY_STATUS = Path('/no/such'); process.limit(); print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True)
     assert int(done.stdout) == 9
@@ -203,7 +202,7 @@ def test_the_bytes_are_followed_by_what_is_told_of_them() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not count the processor's time")
 def test_the_system_ends_a_process_that_takes_too_long_or_too_much() -> None:
-    limited = "from atlascloud_video_mcp.media.pictures.worker import limit; limit(); "
+    limited = "from atlascloud_video_mcp.media.pictures.process import limit; limit(); "
     for beyond in ("import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",):
         done = subprocess.run([sys.executable, "-c", limited + beyond], check=False, timeout=60)
         assert done.returncode < 0

@@ -132,7 +132,7 @@ def test_heic_of_48_megapixels_as_phones_make_them_is_no_matter_of_memory() -> N
     data = out.getvalue()
     size = b"ispe\0\0\0\0" + struct.pack(">LL", 600, 400)  # ISO/IEC 23008-12, 6.5.3
     assert size in data
-    for width, height, said in ((8_064, 6_048, "cannot be decoded"), (12_000, 9_000, "MB are spent on a picture")):
+    for width, height, said in ((8_064, 6_048, "cannot be decoded"), (12_000, 9_000, "MB are used for a picture")):
         claimed = data.replace(size, size[:8] + struct.pack(">LL", width, height))
         assert said in refusal(claimed)
 
@@ -157,7 +157,7 @@ def test_transparency_is_laid_on_white(kind: str) -> None:
     image = coffee()
     image.putalpha(Image.linear_gradient("L").resize(image.size).point(lambda level: 255 * (level > 127)))
     picture = opened(saved(image, kind))
-    assert "Laid on white: the model knows no transparency." in picture.notes
+    assert "Laid on white: the model does not support transparency." in picture.notes
     laid = sent(picture)
     assert laid.mode == "RGB"
     assert min(colour_at(laid, (300, 10))) > 250
@@ -191,7 +191,7 @@ def test_a_transparent_colour_of_any_depth_is_laid_on_white(colour: int, depth: 
         (b"IEND", b""),
     )
     picture = opened(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, data) for name, data in chunks))
-    assert picture.notes == ("Laid on white: the model knows no transparency.",)
+    assert picture.notes == ("Laid on white: the model does not support transparency.",)
     assert sent(picture).getextrema() == ((255, 255),) * 3
 
 
@@ -405,7 +405,7 @@ def test_what_is_re_encoded_becomes_srgb_by_its_cicp_or_profile() -> None:
         nclx(saved(image, "AVIF", quality=100, subsampling="4:4:4"), P3_CICP),
     ):
         picture = opened(data)
-        assert "Colours converted to sRGB, by what the picture says of them." in picture.notes
+        assert "Colours converted to sRGB, by the picture's own colour profile." in picture.notes
         out = sent(picture)
         assert "icc_profile" not in out.info
         assert out.getpixel((200, 160)) == pytest.approx((215, 93, 31), abs=3)
@@ -624,7 +624,7 @@ def test_a_small_tiff_with_a_gigantic_tile_is_refused_without_allocating_it() ->
         (b"8BPS....", "it is a Photoshop document. JPEG or PNG is needed: export it as JPEG or PNG"),
         (b"\x7fELF\0\0", "it is data of an unknown kind"),
         (b"BMW is a make of cars", "it is text."),
-        (b"FUJIFILMCCD-RAW 0201", "a camera's raw file (RAF), which has to be developed first: export it"),
+        (b"FUJIFILMCCD-RAW 0201", "a camera raw file (RAF), which must be developed first: export it"),
         (b"IIU\0\x18\0\0\0", "raw file (RW2)"),
         (b"IIRO\x08\0\0\0", "raw file (ORF)"),
         (b"II*\0\x10\0\0\0CR\2\0", "raw file (CR2)"),

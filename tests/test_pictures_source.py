@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.media.pictures import open_picture
-from atlascloud_video_mcp.media.pictures.source import MAX_FILE_BYTES, MAX_INLINE_BYTES, check_regular, decode_data_uri
+from atlascloud_video_mcp.media.pictures.source import MAX_FILE_BYTES, MAX_INLINE_BYTES, read_source
 from kit import PHOTOS
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="what is tested exist
 def read(image: str, *allowed: Path) -> bytes:
     picture = open_picture(image, allowed_dirs=allowed)
     return picture.data
+
+
+def content(uri: str) -> bytes:
+    """What a data: URI holds, be it a picture or not."""
+    return read_source(uri, ())[0]
 
 
 def refusal(image: str, *allowed: Path) -> str:
@@ -136,8 +141,8 @@ def test_plus_signs_that_became_blanks_are_put_back() -> None:
 
 def test_blanks_that_wrap_base64_without_any_plus_sign_are_no_plus_signs() -> None:
     plain = base64.b64encode(bytes(300)).decode()
-    assert decode_data_uri("data:;base64," + " ".join(plain[at : at + 76] for at in range(0, 400, 76))) == bytes(300)
-    assert decode_data_uri(f"data:;base64,{plain} ") == bytes(300)
+    assert content("data:;base64," + " ".join(plain[at : at + 76] for at in range(0, 400, 76))) == bytes(300)
+    assert content(f"data:;base64,{plain} ") == bytes(300)
 
 
 @given(st.binary(min_size=1, max_size=400), st.sampled_from(["=", ""]), st.booleans())
@@ -145,10 +150,10 @@ def test_base64_that_was_decoded_as_a_form_is_put_right_or_refused(data: bytes, 
     sent = base64.b64encode(b"\xff" + data).decode().replace("+", " ")
     sent = sent if padding else sent.rstrip("=")
     try:
-        got = decode_data_uri(f"data:;base64,{sent.replace(' ', '%20') if escaped else sent}")
+        got = content(f"data:;base64,{sent.replace(' ', '%20') if escaped else sent}")
     except InvalidPicture as error:
         told = str(error)
-        assert "whether each was a plus sign cannot be told" in told or "damaged" in told
+        assert "each of which may have been a plus sign" in told or "damaged" in told
     else:
         # Without padding a lost sign at the very end looks like nothing at all.
         assert got == b"\xff" + data or (not padding and sent.endswith(" "))
@@ -158,7 +163,7 @@ def test_base64_that_was_decoded_as_a_form_is_put_right_or_refused(data: bytes, 
 def test_base64_that_was_wrapped_is_read_as_it_was(data: bytes, width: int, brk: str) -> None:
     plain = base64.b64encode(data).decode()
     wrapped = brk.join(plain[at : at + width] for at in range(0, len(plain), width))
-    assert decode_data_uri(f"data:;base64,{wrapped}") == data
+    assert content(f"data:;base64,{wrapped}") == data
 
 
 @POSIX
@@ -211,30 +216,30 @@ def test_a_relative_path_is_refused_with_the_reason() -> None:
 
 
 def test_a_bare_attachment_name_is_met_with_advice() -> None:
-    assert "attached to the chat, it is no file here: save it" in refusal("image.png")
+    assert "A chat attachment is not a file on disk: save it" in refusal("image.png")
 
 
 @pytest.mark.parametrize(
     ("image", "says"),
     [
-        ("", "No picture was named: give an absolute path"),
-        (' " " ', "No picture was named: give an absolute path"),
+        ("", "No picture was given: give an absolute path"),
+        (' " " ', "No picture was given: give an absolute path"),
         ("file://", "cannot be read"),
         ("https://example.com/a.jpg", "animate_image passes https URLs on as they are"),
         ("HTTP://example.com/a.jpg", "give animate_image an https URL, or save the picture to a file"),
-        ("ftp://example.com/a.jpg", "'ftp:' is no kind of address"),
+        ("ftp://example.com/a.jpg", "cannot be read from a 'ftp:' address"),
         (
             "sandbox:/mnt/data/a.png",
-            "'sandbox:' is no kind of address a picture can be read from. A picture that is only",
+            "A picture cannot be read from a 'sandbox:' address. A chat attachment is not",
         ),
-        ("attachment://image.png", "attached to the chat is no file here: save it, and give an absolute path"),
-        ("cid:image001", "attached to the chat is no file here"),
-        ("blob:https://claude.ai/1234", "attached to the chat is no file here"),
-        ("the picture above", "attached to the chat, it is no file here"),
-        ("/mnt/data/a.png", "no file there. The path is of the chat's own sandbox, not of this machine"),
+        ("attachment://image.png", "A chat attachment is not a file on disk: save it, and give an absolute path"),
+        ("cid:image001", "A chat attachment is not a file on disk"),
+        ("blob:https://claude.ai/1234", "A chat attachment is not a file on disk"),
+        ("the picture above", "A chat attachment is not a file on disk"),
+        ("/mnt/data/a.png", "no file there. The path is in the chat's own sandbox, not on this machine"),
         ("/mnt/user-data/uploads/a.png", "save the picture here"),
-        ("/9j/" + 30 * "4AAQSkZJ", "base64 without its beginning: put data:image/png;base64, before it"),
-        ("iVBORw0KGgo" + 30 * "AAAANS+/\n", "base64 without its beginning"),
+        ("/9j/" + 30 * "4AAQSkZJ", "base64 without its header: put data:image/png;base64, before it"),
+        ("iVBORw0KGgo" + 30 * "AAAANS+/\n", "base64 without its header"),
         ("/tmp/a\0.png", "NUL character"),  # noqa: S108 - never opened
         ("file:///a%00.png", "NUL character"),
         ("file://server/share/a.png", "on the host 'server'; only files of this machine are taken: give a full path"),
@@ -255,7 +260,7 @@ def test_what_names_no_picture_is_refused_with_the_next_step(image: str, says: s
 
 def test_an_oversized_data_uri_is_refused_before_it_is_decoded() -> None:
     message = refusal("data:image/png;base64," + "A" * (MAX_INLINE_BYTES * 4 // 3 + 1))
-    assert "85.3 MB of base64; at most 85.3 MB are taken: save the picture" in message
+    assert "85.3 MB of base64; at most 85.3 MB are accepted: save the picture" in message
     assert len(message) < 300
 
 
@@ -280,14 +285,14 @@ def test_a_missing_file_is_named_on_one_short_line(tmp_path: Path) -> None:
 @POSIX
 def test_names_the_system_cannot_take_are_refused(tmp_path: Path) -> None:
     assert "File name too long" in refusal(str(tmp_path / ("n" * 1000)))
-    assert "no usable path" in refusal(f"{tmp_path}/\ud800.png")
+    assert "not a usable path" in refusal(f"{tmp_path}/\ud800.png")
 
 
 # --- What is no regular file
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
-    assert refusal(str(tmp_path)).endswith("is a directory; name one picture in it.")
+    assert refusal(str(tmp_path)).endswith("is a directory; give the path of one picture in it.")
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
@@ -307,15 +312,20 @@ def test_a_named_pipe_without_a_writer_is_refused_without_waiting(tmp_path: Path
 
 
 @POSIX
-def test_a_named_pipe_that_takes_a_files_place_is_refused_without_waiting(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe.png"
-    os.mkfifo(pipe)
-    descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        with pytest.raises(InvalidPicture, match="is a named pipe"):
-            check_regular(pipe, os.fstat(descriptor))
-    finally:
-        os.close(descriptor)
+def test_a_named_pipe_that_takes_a_files_place_is_refused_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(shutil.copy(ROCKET, tmp_path / "a.png"))
+    opens = os.open
+
+    def opens_a_moment_later(name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if name == path.name:
+            path.unlink()  # by another process
+            os.mkfifo(path)
+        return opens(name, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", opens_a_moment_later)
+    assert "is a named pipe" in refusal(str(path))
 
 
 @POSIX
@@ -341,7 +351,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
 def test_a_broken_link_and_a_loop_of_links_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "broken.png").symlink_to(tmp_path / "gone.png")
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
-    assert "a symbolic link that leads nowhere" in refusal(str(tmp_path / "broken.png"))
+    assert "a symbolic link to a file that does not exist" in refusal(str(tmp_path / "broken.png"))
     assert "cannot be opened" in refusal(str(tmp_path / "loop.png"))
 
 

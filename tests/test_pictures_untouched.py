@@ -308,7 +308,7 @@ def test_a_png_whose_pixels_are_something_else_is_refused() -> None:
         (zlib.compress(rows)[:-4] + b"oops", "does not decompress"),
         (zlib.compress(rows[:-1]), "fewer pixels than its header says"),
         (zlib.compress(rows + key), "more pixels than its header says"),
-        (zlib.compress(b"\5" + rows[1:]), "makes no sense"),
+        (zlib.compress(b"\5" + rows[1:]), "its pixel data is invalid"),
         (zlib.compress(key * 80)[:50_000] + bytes(200_000), "more than its pixels"),
     ):
         assert says in refusal(png_of(header(), chunk(b"IDAT", coded), chunk(b"IEND", b"")))
@@ -334,7 +334,7 @@ def test_a_jpeg_that_every_viewer_shows_is_saved_anew() -> None:
         (restarted[:gap] + b"\xff\xd5" + restarted[gap + 2 :], "a part of its pixels is missing"),
     ):
         picture = opened(data)
-        assert picture.notes[0] == f"The JPEG was slightly damaged ({why}): what can be seen of it was saved anew."
+        assert picture.notes[0] == f"The JPEG was slightly damaged ({why}): what can be seen of it was saved again."
         assert picture.notes[-1] == "Compressed as JPEG at quality 95."
         assert b"PRIVATE" not in picture.data
 
@@ -382,11 +382,11 @@ def frame(payload: bytes) -> bytes:
         (ROCKET[:2] + segment(0xFE, b"") * 20_000 + ROCKET[2:], "more than 20,000 segments"),
         (png_of(chunk(b"IDAT", b"")), "its header is missing or out of place"),
         (png_of(header(), header()), "its header is missing or out of place"),
-        (png_of(header(), b"\0\0\0\0IDAT\0\0\0\0"), "the check sum of its IDAT chunk is wrong"),
+        (png_of(header(), b"\0\0\0\0IDAT\0\0\0\0"), "the checksum of its IDAT chunk is wrong"),
         (png_of(chunk(b"IHDR", bytes(12))), "its header has the wrong length"),
-        (png_of(header(0)), "its header makes no sense"),
-        (png_of(header(depth=3)), "its header makes no sense"),
-        (png_of(header(colour=5)), "its header makes no sense"),
+        (png_of(header(0)), "its header is invalid"),
+        (png_of(header(depth=3)), "its header is invalid"),
+        (png_of(header(colour=5)), "its header is invalid"),
         (png_of(header(), chunk(b"IEND", b"")), "its pixels or its palette are missing"),
         (png_of(header(colour=3), chunk(b"IDAT", b""), chunk(b"IEND", b"")), "its pixels or its palette are missing"),
         (png_of(header(), chunk(b"teXt", b"") * 200_000), "more than 200,000 chunks"),
@@ -401,8 +401,8 @@ def test_a_broken_structure_is_named(data: bytes, says: str) -> None:
 
 def test_a_jpeg_of_a_rare_sort_is_refused_with_what_it_is() -> None:
     arithmetic = ROCKET.replace(SOF, b"\xff\xc9", 1)
-    assert "rare sort (frame 9, 8 bits, 3 channels)" in refusal(arithmetic)
-    assert "rare sort (frame 0, 12 bits, 3 channels)" in refusal(frame(b"\x0c\2\0\2\0\x03" + bytes(9)))
+    assert "rare kind (frame 9, 8 bits, 3 channels)" in refusal(arithmetic)
+    assert "rare kind (frame 0, 12 bits, 3 channels)" in refusal(frame(b"\x0c\2\0\2\0\x03" + bytes(9)))
     assert "export it as an ordinary 8-bit JPEG or PNG" in refusal(frame(b"\x08\2\0\2\0\x02" + bytes(6)))
 
 

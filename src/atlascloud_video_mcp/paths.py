@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
-from unicodedata import category, normalize
+from unicodedata import category
 from urllib.parse import unquote, unquote_to_bytes
 
 from atlascloud_video_mcp.errors import InvalidInput
@@ -35,8 +35,6 @@ _AFTER_A_PATH = ".,;:!?)]}" + "".join(pair[1] for pair in _QUOTES)
 _LONGEST = 300  # characters of a path in a message
 _UNTIL_THEN = "Until then nothing is submitted."
 
-_LOOK_ALIKES = {ord("\u2018"): "'", ord("\u2019"): "'", ord("\u02bc"): "'", ord("\u201c"): '"', ord("\u201d"): '"'}
-
 # Source: Microsoft, "Naming Files, Paths, and Namespaces"; the superscript digits count as digits there.
 _RESERVED = frozenset(
     {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"}
@@ -46,10 +44,10 @@ _FORBIDDEN = re.compile(r'[<>"|?*\x00-\x1f]')
 
 
 def unquoted(text: str) -> str:
-    """The same without what hosts and people put around a path.
+    """A path without what hosts and people put around it.
 
     That is blanks, a byte order mark and other invisible characters, quotation marks, backticks, angle brackets, a `@`,
-    and the markdown of a link or a picture.
+    and the Markdown of a link or a picture.
     """
     while True:
         bare = _stripped(text)
@@ -78,44 +76,32 @@ def _is_invisible(letter: str) -> bool:
 
 
 def scheme_of(text: str) -> str | None:
-    """The scheme of an address, in small letters; None for a path, with a drive or without."""
+    """The scheme of an address, in lower case; None for a path, with or without a drive."""
     scheme = _SCHEME.match(text)
     return scheme[1].lower() if scheme else None
 
 
 def unescaped(text: str) -> str:
-    """A path without the backslashes that shells want before blanks and brackets; where they separate, as it is."""
+    """A path without a shell's backslashes before blanks and brackets; unchanged where they separate names."""
     return text if _WINDOWS else _ESCAPED.sub(r"\1", text)
 
 
 def spellings(text: str) -> list[str]:
-    """What an unquoted path may mean, the likeliest first: itself, or what a shell, a link or a sentence made of it."""
+    """What an unquoted path may mean, likeliest first: itself, or what a shell, a link or a sentence was made of."""
     decoded = unquote(text, errors="surrogateescape") if scheme_of(text) is None else text
     return list(dict.fromkeys([text, unescaped(text), decoded, text.rstrip(_AFTER_A_PATH)]))
-
-
-def folded(name: str) -> str:
-    """A name with the characters in one form that look alike: blanks, dashes, quotation marks, composed letters.
-
-    macOS writes U+202F into the names of screenshots, and decomposes letters; models write neither.
-    """
-    return "".join(map(_plain, normalize("NFC", name.translate(_LOOK_ALIKES))))
-
-
-def _plain(letter: str) -> str:
-    return {"Zs": " ", "Pd": "-", "Cf": ""}.get(category(letter), letter)
 
 
 def full_path(text: str) -> Path:
     """Read an unquoted path or `file:` URI; `~` stands for the home directory.
 
     Raises:
-        InvalidInput: It is relative, of another machine, or a name that Windows gives a meaning of its own.
+        InvalidInput: It is relative, on another machine, or a name with a special meaning on Windows.
     """
     if scheme_of(text) == "file":
-        text = path_of_file_uri(text)
+        text = _path_of_file_uri(text)
     if "\0" in text:
-        raise InvalidInput("The path holds a NUL character, which no file name can: give the full path.")
+        raise InvalidInput("The path contains a NUL character, which file names cannot: give the full path.")
     if _WINDOWS and (fault := windows_fault(text)):
         raise InvalidInput(f"{shown(text)} {fault}: give a full path on a drive of this machine.")
     if not _WINDOWS and _WINDOWS_PATH.match(text):
@@ -137,9 +123,9 @@ def full_path(text: str) -> Path:
 
 
 def windows_fault(text: str) -> str | None:
-    """What makes Windows take a path for something else than a file on a drive; None: nothing does.
+    """Why Windows would take a path for something other than a file on a drive, or None.
 
-    It looks at the words alone: to look at a path of another machine is to log in there, with a hash of the password.
+    It judges the text alone: looking at a path on another machine means to log in there, with a hash of the password.
     """
     path = PureWindowsPath(text)
     if text.replace("/", "\\").startswith(("\\\\", "\\??\\")):
@@ -156,10 +142,10 @@ def windows_fault(text: str) -> str | None:
     return None
 
 
-def path_of_file_uri(uri: str) -> str:
-    """The path in a `file:` URI (RFC 8089), also in the forms that are none but are written: `file://C:/`, `file://~/`.
+def _path_of_file_uri(uri: str) -> str:
+    """The path in a `file:` URI (RFC 8089), also in invalid forms that people write: `file://C:/`, `file://~/`.
 
-    `?` and `#` stand for themselves, since people paste names into URIs and a file has neither query nor fragment.
+    `?` and `#` are part of the name: people paste names into URIs, and a file has no query or fragment.
 
     Raises:
         InvalidInput: It names another host, or does not decode.
@@ -181,7 +167,7 @@ def path_of_file_uri(uri: str) -> str:
 
 
 def shown(path: object) -> str:
-    """Give a path as it can stand in a message: on one line, bounded, and in characters that every output can take."""
+    """A path for a message: on one line, of limited length, and printable on every output."""
     text = str(path).encode(errors="backslashreplace").decode()
     printable = "".join(letter if letter.isprintable() else "?" for letter in text)
     return printable if len(printable) <= _LONGEST else f"{printable[: _LONGEST // 2]}...{printable[-_LONGEST // 3 :]}"

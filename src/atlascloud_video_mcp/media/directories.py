@@ -1,24 +1,26 @@
-"""Directories that are opened once and worked in through their descriptor, and those that the settings allow.
+"""Allowed directories, directories that are used through their open descriptor, and safe file names.
 
-What was checked by its path may be another thing when the path is used: a directory is exchanged for a link in between.
-So a path is resolved and checked as words, and then walked from the root without following any link.
+Between the check of a path and its use, a directory can be replaced by a link. So a path is resolved and checked as
+text, and then opened from the root down without following any link.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import category, normalize
 
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.paths import folded, shown
+from atlascloud_video_mcp.paths import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# Windows has no descriptors of directories: paths are used there, and looked at again before each use.
+# Windows has no directory descriptors: paths are used there, and checked again before each use.
 _HAS_DESCRIPTORS = {os.open, os.stat, os.link, os.rename, os.unlink, os.mkdir, os.rmdir} <= os.supports_dir_fd
 _CLOSED = -1
 
@@ -31,15 +33,17 @@ _FILE = 0
 for _flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
     _FILE |= getattr(os, _flag, 0)
 
-_MOST_SPELLINGS = 40  # names in one path that are looked for in other spellings
+_MOST_SPELLINGS = 40  # names of one path that are looked for again
+_LOOK_ALIKES = {ord("\u2018"): "'", ord("\u2019"): "'", ord("\u02bc"): "'", ord("\u201c"): '"', ord("\u201d"): '"'}
+_LONGEST_NAME = 80  # characters, without the ending
 
 
 class Replaced(OSError):
-    """A path leads elsewhere by now than when it was checked."""
+    """A path leads somewhere else than when it was checked."""
 
 
 class Directory:
-    """An open directory, to be closed. What is named is a name in it, never a path; every method raises OSError."""
+    """An open directory, to be closed. Methods take names in it, never paths, and raise OSError."""
 
     def __init__(self, path: Path, descriptor: int | None) -> None:
         self.path = path
@@ -64,7 +68,7 @@ class Directory:
         return Directory(path, os.open(name, _DIRECTORY, dir_fd=self._descriptor))
 
     def make(self, name: str) -> bool:
-        """Make a directory in this one; False: somebody else did so meanwhile."""
+        """Make a directory in this one; False where it exists by now."""
         with suppress(FileExistsError):
             os.mkdir(self._at(name), dir_fd=self._descriptor)
             return True
@@ -75,16 +79,16 @@ class Directory:
         return os.open(self._at(name), flags | _FILE, 0o666, dir_fd=self._descriptor)
 
     def status(self, name: str) -> os.stat_result:
-        """What stands there, be it a link."""
+        """The status of a file, or of a link itself."""
         return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
 
     def link(self, name: str, new: str) -> None:
-        """Give a file a second name; raises FileExistsError where something bears it."""
+        """Give a file a second name; raises FileExistsError where the name is taken."""
         at = self._descriptor
         os.link(self._at(name), self._at(new), src_dir_fd=at, dst_dir_fd=at, follow_symlinks=at is None)
 
     def replace(self, name: str, new: str) -> None:
-        """Give a file another name, in the place of the file that bears it."""
+        """Rename a file, over the one that has the name."""
         os.replace(self._at(name), self._at(new), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def unlink(self, name: str) -> None:
@@ -96,7 +100,7 @@ class Directory:
         os.rmdir(self._at(name), dir_fd=self._descriptor)
 
     def check_in_place(self) -> None:
-        """Raise `Replaced` when its path leads to another directory by now."""
+        """Raise `Replaced` when its path now leads to another directory."""
         with closing(open_directory(self.path)) as now:
             if not os.path.samestat(self._identity(), now._identity()):  # noqa: SLF001 - of its own class
                 raise Replaced
@@ -116,11 +120,11 @@ class Directory:
 
 
 def open_directory(path: Path, made: list[tuple[Directory, str]] | None = None) -> Directory:
-    """Open a directory by its real path, which is walked from the root.
+    """Open a directory by its real path, from the root down.
 
     Args:
         path: Absolute, without links.
-        made: Missing directories are made, and each is noted here as its name and the open directory it is in.
+        made: If given, missing directories are made; each is added here, as the open directory it is in and its name.
 
     Raises:
         Replaced: There is a link on the way.
@@ -146,15 +150,15 @@ def open_directory(path: Path, made: list[tuple[Directory, str]] | None = None) 
 
 
 def real_directories(directories: Iterable[Path]) -> tuple[Path, ...]:
-    """The same with `~` and all links resolved, which is to be done once: what becomes a link later is no more one."""
+    """The same with `~` and links resolved; done once, so that a link made later changes nothing."""
     return tuple(Path(os.path.realpath(directory.expanduser())) for directory in directories)
 
 
 def confined(path: Path, allowed: Sequence[Path]) -> Path:
     """Resolve the links of an absolute path, and make sure that it lies in one of the allowed real directories.
 
-    This comes before any other word about a path, and what it says does not depend on what is there. No directories
-    given means no limit.
+    This is checked before anything else is said of a path, and the error does not tell what exists there. No
+    directories mean no limit.
 
     Raises:
         InvalidInput: It lies elsewhere.
@@ -176,20 +180,20 @@ def _is_inside(real: Path, allowed: Sequence[Path]) -> bool:
 
 
 def _in_their_spelling(path: Path, allowed: Sequence[Path]) -> Path:
-    """The path by the name of the allowed directory that its beginning looks like."""
-    names = [folded(name) for name in path.parts]
+    """The path, with the spelling of the allowed directory that its beginning looks like."""
+    names = [_folded(name) for name in path.parts]
     for directory in allowed:
         length = len(directory.parts)
-        if names[:length] == [folded(name) for name in directory.parts]:
+        if names[:length] == [_folded(name) for name in directory.parts]:
             return directory.joinpath(*path.parts[length:])
     return path
 
 
 def locate(path: Path, allowed: Sequence[Path]) -> Path:
-    """The real path that is meant; names that are not there are looked for once more with look-alikes folded.
+    """The real path that is meant; a missing name is looked for again among those that look like it.
 
     Raises:
-        InvalidInput: It lies outside the allowed directories, or several names look like it.
+        InvalidInput: It is outside the allowed directories, or several names look like it.
     """
     real = confined(path, allowed)
     for _ in range(_MOST_SPELLINGS):
@@ -199,7 +203,7 @@ def locate(path: Path, allowed: Sequence[Path]) -> Path:
             break
         if len(names) > 1:
             raise InvalidInput(
-                f"{shown(path)} is not there, and {len(names)} names beside it look like it "
+                f"{shown(path)} does not exist, and {len(names)} names in its directory look like it "
                 f"({', '.join(map(ascii, names[:3]))}): rename one, and give its path."
             )
         real = confined(missing.parent / names[0] / real.relative_to(missing), allowed)
@@ -208,5 +212,20 @@ def locate(path: Path, allowed: Sequence[Path]) -> Path:
 
 def _look_alikes(path: Path) -> list[str]:
     with suppress(OSError):
-        return sorted(each.name for each in path.parent.iterdir() if folded(each.name) == folded(path.name))
+        return sorted(each.name for each in path.parent.iterdir() if _folded(each.name) == _folded(path.name))
     return []
+
+
+def _folded(name: str) -> str:
+    """A name in which characters that look alike are the same: blanks, dashes, quotation marks, composed letters.
+
+    macOS puts U+202F into the names of screenshots, and decomposes letters; models write neither.
+    """
+    plain = {"Zs": " ", "Pd": "-", "Cf": ""}
+    return "".join(plain.get(category(each), each) for each in normalize("NFC", name.translate(_LOOK_ALIKES)))
+
+
+def safe_name(text: str, otherwise: str) -> str:
+    """A file name without ending, of at most 80 ASCII letters, digits, dashes and underscores; never a path."""
+    ascii_only = normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", ascii_only).strip("-_")[:_LONGEST_NAME].rstrip("-_") or otherwise

@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from atlascloud_video_mcp.cloud.body_fields import is_usual
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.media.pictures.address import web_address
+from atlascloud_video_mcp.media.pictures.source import web_address
 from atlascloud_video_mcp.models import local_pictures
 from atlascloud_video_mcp.paths import scheme_of, unquoted
 from atlascloud_video_mcp.service.jobs import Job, News

@@ -1,19 +1,19 @@
-"""What the numbers of a picture mean as colours, and how they become those of sRGB."""
+"""What a picture's numbers mean as colours, and their conversion to sRGB."""
 
 from __future__ import annotations
 
 import io
 import math
 import struct
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, cast
 
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The space an ICC profile is for stands in its header, as do its length and its mark (ICC.1, 7.2).
+# The header of an ICC profile holds its length, its colour space and a signature (ICC.1, 7.2).
 _SPACE, _MARK = slice(16, 20), slice(36, 40)
 _TAGS, _TAG_BYTES = 132, 12
 _SPACES = {"L": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
@@ -34,10 +34,12 @@ _STEPS = 4096
 _PAPER, _PQ_PEAK, _HLG_PEAK = 203, 10_000, 1_000
 # Above this share of white, brightness is compressed, so that the brightest still differ.
 _KNEE = 0.6
+_OPAQUE = 255
+_ROWS = 256  # of a strip
 
 
 def usable_profile(profile: bytes, mode: str) -> bytes:
-    """The ICC profile where it is one, whole, with nothing behind it, and for pixels of this mode; else nothing."""
+    """The ICC profile if it is valid, complete, without a trailer and for pixels of this mode; else nothing."""
     whole = len(profile) > _TAGS and int.from_bytes(profile[:4]) == len(profile) and profile[_MARK] == b"acsp"
     if not whole or profile[_SPACE] != _SPACES.get(mode):
         return b""
@@ -59,9 +61,9 @@ def hdr_name(cicp: bytes) -> str:
 
 
 def profile_of_cicp(cicp: bytes) -> bytes:
-    """An ICC profile for colours by their numbers in ITU-T H.273; nothing where they are sRGB's, or not known.
+    """An ICC profile for the colours that ITU-T H.273 numbers; nothing for sRGB's and unknown ones.
 
-    That of an HDR picture maps its brightness to that of sRGB, too.
+    For an HDR picture it also maps the brightness to that of sRGB.
     """
     if len(cicp) < 2:  # noqa: PLR2004 - primaries and transfer function
         return b""
@@ -72,9 +74,39 @@ def profile_of_cicp(cicp: bytes) -> bytes:
     return _matrix_profile(_COLORANTS.get(primaries, _COLORANTS[_BT709]), curve or _srgb)
 
 
+def convert_to_srgb(
+    image: Image.Image, profile: bytes, hdr: str, factor: int, notes: list[str]
+) -> tuple[Image.Image, bool]:
+    """Make 8-bit grey or sRGB pixels of a decoded picture, opaque and a `factor`-th as wide.
+
+    It goes strip by strip, so that there is one whole copy and not one for each step. Adds to the notes what was done;
+    returns whether the picture was transparent, too.
+    """
+    plain, lowest = None, _OPAQUE
+    levels = _levels(image)
+    for top in range(0, image.height, _ROWS * factor):
+        strip = image.crop((0, top, image.width, min(top + _ROWS * factor, image.height)))
+        strip = _in_srgb(levels(strip), profile)
+        if strip.mode == "RGBA":
+            lowest = min(lowest, cast("tuple[int, int]", strip.getchannel("A").getextrema())[0])
+            strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
+        strip = strip.reduce(factor)
+        plain = plain or Image.new(strip.mode, (-(-image.width // factor), -(-image.height // factor)))
+        plain.paste(strip, (0, top // factor))
+    if image.mode == "CMYK":
+        notes.append("Converted from CMYK to RGB colours: the model takes RGB.")
+    if lowest < _OPAQUE:
+        notes.append("Laid on white: the model does not support transparency.")
+    if hdr:
+        notes.append(f"HDR brightness ({hdr}) mapped to that of sRGB.")
+    elif profile and image.mode != "CMYK" and (_to_srgb(profile, "RGB") or _to_srgb(profile, "L")):
+        notes.append("Colours converted to sRGB, by the picture's own colour profile.")
+    return cast("Image.Image", plain), lowest < _OPAQUE
+
+
 @cache
-def to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """What converts pixels of a mode to sRGB; None where they are that already, or the profile is of no use."""
+def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The transform of pixels of a mode to sRGB; None where they are sRGB, or the profile is unusable."""
     if not profile or profile[_SPACE] != _SPACES[mode] or not (transform := _transform(profile, mode)):
         return None
     description = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.profile_description
@@ -86,7 +118,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         return ImageCms.buildTransform(io.BytesIO(profile), ImageCms.createProfile("sRGB"), mode, target)
     except (ImageCms.PyCMSError, OSError):
-        return None  # it cannot be read, or has no way from its colours to others
+        return None  # it is unreadable, or does not convert to other colours
 
 
 def _srgb(value: float) -> float:
@@ -102,13 +134,13 @@ def _pq(value: float) -> float:
 
 
 def _hlg(value: float) -> float:
-    """ARIB STD-B67, on a display of 1,000 candela, channel by channel."""
+    """ARIB STD-B67, on a display of 1,000 candela, for each channel."""
     scene = value * value / 3 if value <= 0.5 else (math.exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12  # noqa: PLR2004
     return _dimmed(scene**1.2 * _HLG_PEAK / _PAPER)
 
 
 def _dimmed(light: float) -> float:
-    """Paper white becomes nearly white, and what is brighter, the rest of the way."""
+    """Paper white becomes nearly white; what is brighter takes the rest of the range."""
     if light <= _KNEE:
         return light
     return _KNEE + (1 - _KNEE) * (1 - math.exp((_KNEE - light) / (1 - _KNEE)))
@@ -141,3 +173,31 @@ def _matrix_profile(colorants: tuple[tuple[float, ...], ...], curve: Callable[[f
 
 def _xyz(values: tuple[float, ...]) -> bytes:
     return struct.pack(">4s4x3l", b"XYZ ", *(round(value * 65536) for value in values))
+
+
+def _levels(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """The conversion of a strip to 8-bit levels, in mode L, RGB, RGBA or CMYK."""
+    final = "RGBA" if image.has_transparency_data else "L"
+    if image.mode.startswith("I;16"):
+        return lambda strip: strip.convert("I").point(lambda level: level * (1 / 256)).convert("L").convert(final)
+    if final == "RGBA":
+        return lambda strip: strip.convert(final)
+    if image.mode in {"I", "F"}:
+        return partial(_stretched, cast("tuple[float, float]", image.getextrema()))
+    mode = {"1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+    return lambda strip: strip.convert(mode)
+
+
+def _stretched(extrema: tuple[float, float], strip: Image.Image) -> Image.Image:
+    """Measured values have no black and white: the lowest becomes black, the highest white."""
+    low, high = extrema
+    if not math.isfinite(high - low):
+        raise ValueError("values that are not finite have no range")
+    scale = _OPAQUE / ((high - low) or 1)
+    return strip.convert("F").point(lambda level: level * scale - low * scale).convert("L")
+
+
+def _in_srgb(strip: Image.Image, profile: bytes) -> Image.Image:
+    if transform := _to_srgb(profile, strip.mode):
+        return cast("Image.Image", ImageCms.applyTransform(strip, transform))
+    return strip.convert("RGB") if strip.mode == "CMYK" else strip

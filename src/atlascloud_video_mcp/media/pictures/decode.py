@@ -7,7 +7,6 @@ import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from PIL import (
@@ -16,7 +15,6 @@ from PIL import (
     ExifTags,
     GifImagePlugin,
     Image,
-    ImageCms,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -24,9 +22,8 @@ from PIL import (
 )
 
 from atlascloud_video_mcp.errors import InvalidPicture
-from atlascloud_video_mcp.media.pictures.colour import cicp_of, hdr_name, profile_of_cicp, to_srgb
-from atlascloud_video_mcp.media.pictures.kinds import Kind
-from atlascloud_video_mcp.media.pictures.rules import by
+from atlascloud_video_mcp.media.pictures.colour import cicp_of, convert_to_srgb, hdr_name, profile_of_cicp
+from atlascloud_video_mcp.media.pictures.rules import Kind, by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,21 +32,20 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MOST_MEMORY = 560_000_000
-"""Bytes that a picture may take in all, as a file, in its decoder and as pixels."""
-MOST_PIXELS = 36_000_000
-"""What is re-encoded is scaled down to that: three of its copies, as resizing takes, fit into the memory."""
+"""Bytes of memory for one picture: its file, its decoder and its pixels."""
+# What is re-encoded is scaled down to this: resizing takes three copies, which fit into the memory.
+_MOST_PIXELS = 36_000_000
 
 
 class _Tiff(TiffImagePlugin.TiffImageFile):
-    """A TIFF whose size, which our rules have passed, is not held against Pillow's limit as well."""
+    """A TIFF without Pillow's own limit on its size: our rules have passed it."""
 
     def load_prepare(self) -> None:
         self.im = Image.new(self.mode, self._tile_size).im
         super().load_prepare()
 
 
-# Not Image.open: it holds every picture against limits of its own, which belong to the whole process, and speaks
-# through the process's warning filters. The content has named the one decoder already.
+# Not Image.open: its limits and warnings are those of the whole process, and the kind is known already.
 _DECODERS: dict[Kind, Callable[[BinaryIO, str], ImageFile]] = {
     Kind.JPEG: JpegImagePlugin.JpegImageFile,
     Kind.PNG: PngImagePlugin.PngImageFile,
@@ -59,9 +55,9 @@ _DECODERS: dict[Kind, Callable[[BinaryIO, str], ImageFile]] = {
     Kind.TIFF: _Tiff,
     Kind.AVIF: AvifImagePlugin.AvifImageFile,
 }
-# Bytes that a decoder takes for a pixel beside the picture itself: canvases, planes, a second copy to turn it.
+# Bytes per pixel that a decoder takes beside the picture itself: canvases, planes, a second copy to turn it.
 _BESIDE = {Kind.WEBP: 12, Kind.GIF: 4, Kind.AVIF: 10, Kind.HEIF: 6}
-# Those of a pixel as Pillow keeps it, by mode, and of what becomes of it; any other takes four of each.
+# Bytes per pixel as Pillow stores it, by mode, and after the conversion; four of each in any other mode.
 _PIXEL = {"1": (1, 1), "L": (1, 1), "P": (1, 4), "I;16": (2, 1), "I;16B": (2, 1)}
 
 _TURNS = {
@@ -73,9 +69,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_OPAQUE = 255
-_ROWS = 256  # of a strip
-# ISO/IEC 14496-12, 12.1.5: numbers of ITU-T H.273 in a box of AVIF and HEIC. The main picture's comes first.
+# ISO/IEC 14496-12, 12.1.5: ITU-T H.273 numbers in a box of AVIF and HEIC; the main picture's come first.
 _NCLX = re.compile(rb"colrnclx\0(.)\0(.)\0(.)", re.DOTALL)
 _META_BYTES = 1 << 16
 
@@ -90,10 +84,10 @@ class Decoded:
 
 
 class Still:
-    """An opened picture, of which no pixel is decoded yet.
+    """An opened picture whose pixels are not decoded yet.
 
     Raises:
-        InvalidPicture: It cannot be opened, or not within the memory that a picture may take.
+        InvalidPicture: It cannot be opened within the memory that a picture may take.
     """
 
     def __init__(
@@ -112,22 +106,22 @@ class Still:
         Args:
             data: The file.
             kind: What it is.
-            most_pixels: What it is scaled down to, at most.
-            orientation: How to turn it, as in EXIF; 0: as it says itself.
-            cicp: What its colours are, by ITU-T H.273, where that does not stand in a box.
-            key: Its transparent colour, in 8 bits; Pillow would take a finer or coarser one by its number.
-            extra: Bytes that its decoder takes beside the usual.
+            most_pixels: It is scaled down to this many.
+            orientation: How to turn it, as in EXIF; 0: read it from the picture.
+            cicp: Its colours as numbers of ITU-T H.273, where they are not in a box.
+            key: Its transparent colour in 8 bits; Pillow does not convert it from other depths.
+            extra: Further bytes of memory that its decoder takes.
         """
         self.kind = kind
-        self.most_pixels = min(most_pixels, MOST_PIXELS)
-        if kind is Kind.WEBP:  # its decoder makes two canvases when it is opened
+        self.most_pixels = min(most_pixels, _MOST_PIXELS)
+        if kind is Kind.WEBP:  # opening it already makes two canvases
             width, height = _webp_size(data)
             check_memory((width, height), len(data) + width * height * (4 + _BESIDE[kind]))
         with _explained(kind):
             self.image = _opened(data, kind)
             if key is not None:
                 self.image.info["transparency"] = key
-            self.orientation = orientation or orientation_of(self.image)
+            self.orientation = orientation or _orientation_of(self.image)
             self.profile = self.image.info.get("icc_profile") or b""
         self.cicp = self._boxed_cicp(data) or cicp
         if not self.cicp and hdr_name(cicp_of(self.profile)):
@@ -142,7 +136,7 @@ class Still:
         return b"".join(found.groups()) if found else b""
 
     def _pixel_bytes(self) -> int:
-        """What decoding and converting it takes in memory."""
+        """Bytes of memory that decoding and converting it take."""
         (stored, made), pixels = _PIXEL.get(self.image.mode, (4, 4)), math.prod(self.image.size)
         turned = stored if self.kind is Kind.TIFF and self.orientation != 1 else 0
         return pixels * (stored + turned + _BESIDE.get(self.kind, 0)) + pixels // self.factor**2 * made
@@ -153,44 +147,40 @@ class Still:
         return turned_size(self.full_size, self.orientation)
 
     @property
-    def hdr(self) -> str:
+    def _hdr(self) -> str:
         """The name of its HDR transfer function, or nothing."""
         return hdr_name(self.cicp)
 
     def decode(self) -> Decoded:
-        """Decode the first frame; that can be done once."""
+        """Decode the first frame; to be called once."""
         image, notes = self.image, []
         with _explained(self.kind):
             if getattr(image, "is_animated", False):
                 notes.append(f"Only the first picture of the {self.kind} is used: the model takes a still.")
             image.load()
-            plain, transparent = _plain(image, profile := self._source_profile(), self.factor, notes)
-            if self.hdr:
-                notes.append(f"HDR brightness ({self.hdr}) mapped to that of sRGB.")
-            elif profile and image.mode != "CMYK" and (to_srgb(profile, "RGB") or to_srgb(profile, "L")):
-                notes.append("Colours converted to sRGB, by what the picture says of them.")
-            image.close()  # its pixels are the half of what is in memory
+            plain, transparent = convert_to_srgb(image, self._source_profile(), self._hdr, self.factor, notes)
+            image.close()  # its pixels are half of what is in memory
             # Pillow turns TIFF by itself while it loads.
             if self.orientation in _TURNS and not isinstance(image, _Tiff):
                 plain = plain.transpose(_TURNS[self.orientation])
         if self.orientation in _TURNS:
             notes.append(
-                f"Turned upright as its EXIF orientation ({self.orientation}) says: the model may not look at it."
+                f"Turned upright as its EXIF orientation ({self.orientation}) says: the model may ignore that."
             )
         if math.prod(plain.size) < math.prod(self.full_size):
             notes.append(f"Scaled down from {by(self.displayed)} to {by(plain.size)} px: it has too many pixels.")
-        # Comments and other text travel along in `info` and would be saved again.
+        # `info` holds comments and other text, which would be saved again.
         plain.info = {}
         return Decoded(plain, transparent, tuple(notes))
 
     def _source_profile(self) -> bytes:
-        """A profile for the pixels as they are stored; ISO 22028-5 and PNG let HDR numbers go before an ICC profile."""
-        if self.hdr or (self.kind is Kind.PNG and self.cicp) or not self.profile:
+        """A profile for the stored pixels; by ISO 22028-5 and PNG, HDR numbers override an ICC profile."""
+        if self._hdr or (self.kind is Kind.PNG and self.cicp) or not self.profile:
             return profile_of_cicp(self.cicp)
         return cast("bytes", self.profile)
 
     def _take_a_smaller_one(self) -> None:
-        """Let libjpeg decode to half, a quarter or an eighth of the size where all of it is too much."""
+        """Let libjpeg decode a picture with too many pixels to half, a quarter or an eighth of its size."""
         width, height = self.full_size
         scale = next((scale for scale in (1, 2, 4) if width * height <= self.most_pixels * scale**2), 8)
         if self.kind is Kind.JPEG and scale > 1:
@@ -202,27 +192,27 @@ def check_memory(size: tuple[int, int], needed: int) -> None:
     if needed > MOST_MEMORY:
         raise InvalidPicture(
             f"The picture has {math.prod(size) / 1e6:,.1f} megapixels ({by(size)}), which take {needed / 1e6:,.0f} MB "
-            f"to open; at most {MOST_MEMORY / 1e6:,.0f} MB are spent on a picture: scale it down."
+            f"to open; at most {MOST_MEMORY / 1e6:,.0f} MB are used for a picture: scale it down."
         )
 
 
 def turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Give width and height after the turn; the orientations 5 to 8 lay the picture on its side."""
+    """Width and height after the turn; orientations 5 to 8 are those of pictures on their side."""
     first_sideways = 5
     return (size[1], size[0]) if orientation >= first_sideways else size
 
 
-def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8, as Pillow reads it, from the directory of the main image or from XMP."""
+def _orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8, as Pillow reads it from the main image's directory or from XMP."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # noqa: BLE001 - metadata that cannot be read, for which there are many errors, turns nothing
+    except Exception:  # noqa: BLE001 - unreadable metadata raises many errors, and turns nothing
         return 1
     return orientation if orientation in _TURNS else 1
 
 
 def orientation_in(metadata: bytes, kind: Kind) -> int:
-    """The same from the metadata of a JPEG or PNG, its segments or chunks."""
+    """The same from the metadata segments of a JPEG, or chunks of a PNG."""
     if not metadata:
         return 1
     out = io.BytesIO()
@@ -230,7 +220,7 @@ def orientation_in(metadata: bytes, kind: Kind) -> int:
     tiny = out.getvalue()
     head = 2 if kind is Kind.JPEG else 33  # the marker that starts it, or signature and header
     try:
-        return orientation_of(_DECODERS[kind](io.BytesIO(tiny[:head] + metadata + tiny[head:]), ""))
+        return _orientation_of(_DECODERS[kind](io.BytesIO(tiny[:head] + metadata + tiny[head:]), ""))
     except Exception:  # noqa: BLE001 - as above
         return 1
 
@@ -241,15 +231,15 @@ def _explained(kind: Kind) -> Iterator[None]:
         yield
     except InvalidPicture:
         raise
-    except Exception as error:  # decoders fed with broken data raise anything, MemoryError included
+    except Exception as error:  # decoders raise anything on broken data, MemoryError included
         raise InvalidPicture(
-            f"The {kind} picture cannot be decoded: it is truncated, damaged, too large or of a rare sort. Save or "
+            f"The {kind} picture cannot be decoded: it is truncated, damaged, too large or of a rare format. Save or "
             "export it again, as JPEG or PNG."
         ) from error
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height by a WebP's header, whatever comes behind it (RFC 9649, 2.5 to 2.7)."""
+    """Width and height by a WebP's header (RFC 9649, 2.5 to 2.7)."""
     match data[12:16]:
         case b"VP8X":
             return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
@@ -271,51 +261,3 @@ def _opened(data: bytes, kind: Kind) -> ImageFile:
         ) from error
     decoder: Callable[[BinaryIO, str], ImageFile] = HeifImageFile
     return decoder(io.BytesIO(data), "")
-
-
-def _plain(image: Image.Image, profile: bytes, factor: int, notes: list[str]) -> tuple[Image.Image, bool]:
-    """Convert strip by strip, so that there is one whole copy and not one for each step, a `factor`-th as wide."""
-    plain, lowest = None, _OPAQUE
-    levels = _levels(image)
-    for top in range(0, image.height, _ROWS * factor):
-        strip = image.crop((0, top, image.width, min(top + _ROWS * factor, image.height)))
-        strip = _in_srgb(levels(strip), profile)
-        if strip.mode == "RGBA":
-            lowest = min(lowest, cast("tuple[int, int]", strip.getchannel("A").getextrema())[0])
-            strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
-        strip = strip.reduce(factor)
-        plain = plain or Image.new(strip.mode, (-(-image.width // factor), -(-image.height // factor)))
-        plain.paste(strip, (0, top // factor))
-    if image.mode == "CMYK":
-        notes.append("Converted from CMYK to RGB colours: the model takes RGB.")
-    if lowest < _OPAQUE:
-        notes.append("Laid on white: the model knows no transparency.")
-    return cast("Image.Image", plain), lowest < _OPAQUE
-
-
-def _levels(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """What makes 8-bit levels of a strip, in the mode L, RGB, RGBA or CMYK."""
-    final = "RGBA" if image.has_transparency_data else "L"
-    if image.mode.startswith("I;16"):
-        return lambda strip: strip.convert("I").point(lambda level: level * (1 / 256)).convert("L").convert(final)
-    if final == "RGBA":
-        return lambda strip: strip.convert(final)
-    if image.mode in {"I", "F"}:
-        return partial(_stretched, cast("tuple[float, float]", image.getextrema()))
-    mode = {"1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
-    return lambda strip: strip.convert(mode)
-
-
-def _stretched(extrema: tuple[float, float], strip: Image.Image) -> Image.Image:
-    """Measurements have no black and white of their own: the lowest becomes black, the highest white."""
-    low, high = extrema
-    if not math.isfinite(high - low):
-        raise ValueError("what has no end has no middle either")
-    scale = _OPAQUE / ((high - low) or 1)
-    return strip.convert("F").point(lambda level: level * scale - low * scale).convert("L")
-
-
-def _in_srgb(strip: Image.Image, profile: bytes) -> Image.Image:
-    if transform := to_srgb(profile, strip.mode):
-        return cast("Image.Image", ImageCms.applyTransform(strip, transform))
-    return strip.convert("RGB") if strip.mode == "CMYK" else strip

@@ -1,7 +1,7 @@
-"""Is what stands where a JPEG's pixels should be those pixels, all of them, and nothing else?
+"""Check that a JPEG's pixel data is complete, and nothing but pixel data.
 
-libjpeg fills what is missing and skips what is too much, and keeps its warnings to itself. But it says how much it
-takes of what it is given: without a marker it waits for more within a scan, and looks for one behind it.
+libjpeg fills gaps and skips surplus data, and hides its warnings. But it tells how much input it consumes: inside a
+scan it waits for more, and behind one it looks for a marker.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.media.pictures.jpeg import Jpeg, Scan
 
 _PIECE = 1 << 20
-# What the decoder reads ahead of the code that it needs, in bytes, and then some.
+# At least as many bytes as the decoder reads ahead.
 _AHEAD = 24
 _PROBE = 5
-# Beyond this share of a scan, missing or too much, it is not a picture with a fault but something else.
+# More than one part in this many of a scan, missing or surplus, is no slight damage.
 _SLIGHT = 20
 _GAPS, _BREAKS_OFF = "its pixel data has gaps", "its pixel data breaks off"
 _TEXT = bytes(range(0x20, 0x7F)) + b"\t\r\n"
@@ -29,10 +29,10 @@ _MOST_TEXT = 0.8
 
 
 def flaw_of(jpeg: Jpeg, clean: bytes) -> str:
-    """Say what is wrong with the pixel data of a picture that decodes all the same; nothing where it is perfect.
+    """What is wrong with pixel data that decodes all the same; nothing where it is perfect.
 
     Raises:
-        InvalidPicture: It is no picture's, or not all of it is there.
+        InvalidPicture: It is not pixel data, or not all of it is there.
     """
     checker = _Checker(clean)
     for scan in jpeg.scans:
@@ -47,7 +47,7 @@ def flaw_of(jpeg: Jpeg, clean: bytes) -> str:
 
 
 class _Checker:
-    """Feeds a decoder; the picture it makes is an eighth as wide and high, which is all that is needed here."""
+    """Feeds a decoder, which makes a picture of an eighth of the size: more is not needed here."""
 
     def __init__(self, clean: bytes) -> None:
         try:
@@ -56,7 +56,7 @@ class _Checker:
             raise damaged("JPEG", "its tables are broken") from error
         image.draft(None, (1, 1))
         image.load_prepare()
-        # The only way to see how a decoder goes on; Pillow's own incremental parser hides it for JPEG.
+        # The only way to see how far a decoder gets; Pillow's incremental parser hides it for JPEG.
         tile = image.tile[0]
         self.decoder = Image._getdecoder(image.mode, "jpeg", tile.args, image.decoderconfig)  # noqa: SLF001
         self.decoder.setimage(image.im, tile.extents)
@@ -66,7 +66,7 @@ class _Checker:
         self.over = False
 
     def feed(self, data: bytes) -> bool:
-        """Say whether all of it was taken."""
+        """Whether all of it was consumed."""
         if not self.over:
             self.waiting += data
             taken, error = self.decoder.decode(self.waiting)
@@ -82,7 +82,7 @@ class _Checker:
         self.place = place
 
     def is_looking_for_a_marker(self, probe: bytes) -> bool:
-        """Byte for byte is taken at once only between scans: within one, several are needed to go on."""
+        """Only between scans is each single byte consumed at once: within one, the decoder needs several."""
         taken = [self.feed(probe[i : i + 1]) for i in range(len(probe))]
         return all(taken)
 
@@ -103,10 +103,10 @@ class _Checker:
         return "" if scan.restarts_in_order else "a part of its pixels is missing"
 
     def is_over_at(self, place: int, scan: Scan) -> bool:
-        """Whether the scan is over by that place, or a little before it."""
+        """Whether the scan is over at that place, or a little before it."""
         for start in range(place, max(scan.start, self.place) + _AHEAD, -1):
             probe = self.clean[start : start + _PROBE]
-            if b"\xff" not in probe:  # a decoder waits for what follows it
+            if b"\xff" not in probe:  # a decoder waits for the byte behind an FF
                 self.go_to(start)
                 self.place += len(probe)
                 return self.is_looking_for_a_marker(probe)

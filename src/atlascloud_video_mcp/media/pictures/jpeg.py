@@ -1,4 +1,4 @@
-"""Take a JPEG apart (ITU-T T.81, annex B), and put together again what makes the picture."""
+"""Take a JPEG apart (ITU-T T.81, annex B), and put it together again without metadata."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _FRAME, _SCAN_HEADER = struct.Struct(">BHHB"), 4
 _JFIF, _ADOBE, _ICC = b"JFIF\0", b"Adobe", b"ICC_PROFILE\0"
 _JFIF_BYTES, _ADOBE_BYTES = 14, 12
 _COEFFICIENTS = 64
-# What cameras write of EXIF and XMP is below this; the rest is not looked at for the orientation.
+# The EXIF and XMP of cameras is smaller; the orientation is not looked for beyond.
 _MOST_METADATA = 1_000_000
-# A picture has some hundreds of segments, and a dozen scans, at most; more would only keep the decoder busy.
+# Pictures have some hundreds of segments and a dozen scans at most; more would only keep the decoder busy.
 _MOST_SEGMENTS, _MOST_SCANS = 20_000, 100
 
 
@@ -43,7 +43,7 @@ class _Table:
 
 @dataclass
 class Scan:
-    """Entropy-coded data: its place in the clean file, and how the restart markers in it stand."""
+    """Entropy-coded data: its place in the clean file, and whether its restart markers are in order."""
 
     start: int
     end: int
@@ -58,15 +58,15 @@ class Jpeg:
     height: int = 0
     components: int = 0
     coefficient_bytes: int = 0
-    """What a decoder keeps of the whole picture when it comes in several scans."""
+    """What a decoder keeps in memory of a picture in several scans."""
     flaw: str = ""
-    """What is wrong with it, though it may well decode."""
+    """What is wrong with it, though it may decode."""
     ended: bool = True
     """Whether its end marker is there."""
     metadata: bytes = b""
     """Its EXIF and XMP segments."""
     profile: bytes = b""
-    """Its ICC profile, as it is there."""
+    """Its ICC profile, unchecked."""
     head: bytes = b""
     """What says how to decode the colours: the JFIF and Adobe segments."""
     body: list[bytes | memoryview] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Jpeg:
     scans: list[Scan] = field(default_factory=list)
 
     def clean(self, profile: bytes) -> bytes:
-        """The picture and nothing else, with a colour profile; the scans' places in it are noted."""
+        """The picture without metadata, with a colour profile; sets the scans' places in it."""
         pieces = [profile[start : start + 65_000] for start in range(0, len(profile), 65_000)]
         icc = [_segment(_APP2, _ICC + bytes([i, len(pieces)]) + piece) for i, piece in enumerate(pieces, 1)]
         parts: list[bytes | memoryview] = [b"\xff\xd8", self.head, *icc, *self.body, b"\xff\xd9"]
@@ -88,9 +88,9 @@ class Jpeg:
 
 
 def read_jpeg(data: bytes) -> Jpeg:
-    """Give the structure of a JPEG; raises `InvalidPicture` if no picture can be made of it.
+    """The structure of a JPEG; raises `InvalidPicture` if it is broken.
 
-    What follows the end marker is not looked at: phones append gain maps, second pictures and videos.
+    What follows the end marker is ignored: phones append gain maps, second pictures and videos.
     """
     return _Reader(data).read()
 
@@ -125,7 +125,7 @@ class _Reader:
         self.jpeg.flaw = self.jpeg.flaw or what
 
     def marker(self) -> int:
-        """Go to the next marker; what lies before it is no part of a picture, and decoders skip it."""
+        """Go to the next marker; what lies before it is junk, which decoders skip."""
         while found := _MARKER.search(self.data, self.place):
             if found.start() != self.place:
                 self.flaw(f"there is junk at byte {self.place:,}")
@@ -159,7 +159,7 @@ class _Reader:
             self.application(marker, payload)
 
     def application(self, marker: int, payload: bytes) -> None:
-        """Of the application segments only JFIF, the colour profile and Adobe's colour transform make the picture."""
+        """Keep the application segments that decoding needs: JFIF, the ICC profile and Adobe's colour transform."""
         jpeg = self.jpeg
         if marker == _APP0 and payload.startswith(_JFIF) and len(payload) >= _JFIF_BYTES:
             self.heads[marker] = payload[: _JFIF_BYTES - 2] + bytes(2)  # a thumbnail of no size
@@ -178,8 +178,8 @@ class _Reader:
         precision, jpeg.height, jpeg.width, jpeg.components = _FRAME.unpack_from(payload)
         if marker in _RARE_FRAMES or precision != 8 or jpeg.components not in {_GREY, _COLOUR, CMYK}:  # noqa: PLR2004
             raise InvalidPicture(
-                f"The JPEG is of a rare sort (frame {marker - 0xC0}, {precision} bits, {jpeg.components} channels) "
-                "that the model does not take: export it as an ordinary 8-bit JPEG or PNG."
+                f"The JPEG is of a rare kind (frame {marker - 0xC0}, {precision} bits, {jpeg.components} channels) "
+                "that the model does not accept: export it as an ordinary 8-bit JPEG or PNG."
             )
         components = list(struct.iter_unpack("3B", payload[_FRAME.size :][: 3 * jpeg.components]))
         factors = [(sampling >> 4, sampling & 15) for _, sampling, _ in components]
@@ -193,7 +193,7 @@ class _Reader:
         self.body.append(_segment(marker, payload[: _FRAME.size + 3 * jpeg.components]))
 
     def tables(self, marker: int, payload: bytes) -> None:
-        """Note each table of a segment; one that is never used does not go up."""
+        """Take note of each table in a segment; unused ones are not uploaded."""
         kept, place = [], 0
         while place < len(payload) and (size := _table_bytes(marker, payload[place : place + 17])):
             table = _Table(payload[place : place + size])
@@ -213,7 +213,7 @@ class _Reader:
         if len(jpeg.scans) == _MOST_SCANS:
             raise damaged("JPEG", f"it has more than {_MOST_SCANS} scans")
         self.use_tables(payload)
-        # Where there can be several scans, nobody knows whether there were more.
+        # Where there can be several scans, it is unknown whether one is missing.
         self.whole = not self.progressive and payload[0] == jpeg.components
         found = _END_OF_SCAN.search(self.data, self.place)
         end = found.start() if found else len(self.data)
@@ -250,7 +250,7 @@ class _Reader:
 
 
 def _table_bytes(marker: int, start: bytes) -> int:
-    """How long the table is that starts so (T.81, B.2.4); 0 for what is none."""
+    """The length of the table that starts like this (T.81, B.2.4); 0 where there is none."""
     if marker == _DRI:
         return 2
     if marker == _DQT:

@@ -1,4 +1,4 @@
-"""Take a PNG apart (PNG specification, third edition), and put together again what makes the picture."""
+"""Take a PNG apart (PNG specification, third edition), and put it together again without metadata."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from atlascloud_video_mcp.media.pictures.rules import damaged, truncated
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PIECE = 1 << 20
 _MOST_CHUNKS = 200_000
 _HEADER = struct.Struct(">LLBBBBB")
@@ -24,13 +24,13 @@ _PALETTE, _COLOURED, _WITH_ALPHA = 3, {2, 3, 6}, {4, 6}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _LAST_FILTER = 4
 
-# What says the colours, beside the profile, and how long it is.
+# The chunks that define the colours, beside the profile, and their lengths.
 _COLOURS = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}
 _METADATA = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
-# The only texts that hold an orientation, and how much of them cameras and programs write.
+# The only texts that hold an orientation; all that cameras and programs write is smaller than the limit.
 _ORIENTED = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 _MOST_METADATA, _MOST_PROFILE = 1_000_000, 4_000_000
-# Compressed data that is longer than what comes out of it, by more than this, hides something.
+# Compressed data that is larger than what it inflates to, by more than this, hides something.
 _MOST_OVERHEAD, _SMALL = 1.1, 1000
 
 
@@ -48,7 +48,7 @@ class Png:
     profile: bytes = b""
     """Its ICC profile, decompressed."""
     chunks: dict[bytes, bytes] = field(default_factory=dict)
-    """What says how the pixels look."""
+    """The chunks that define how the pixels look."""
     coded: list[bytes] = field(default_factory=list)
     """The data of its IDAT chunks."""
 
@@ -69,34 +69,34 @@ class Png:
 
     @property
     def is_coloured(self) -> bool:
-        """Whether it is no grey picture."""
+        """Whether it is not greyscale."""
         return self.colour in _COLOURED
 
     @property
     def decoded_bytes(self) -> int:
-        """What its pixels take in memory, by Pillow."""
+        """Bytes that its pixels take in Pillow."""
         grey = 2 if self.depth == 16 else 1  # noqa: PLR2004 - bits of a sample
         return self.width * self.height * (4 if self.colour in {2, 4, 6} else grey)
 
     @property
     def cicp(self) -> bytes:
-        """Colour primaries, transfer function, matrix and range by their numbers in ITU-T H.273, or nothing."""
+        """Colour primaries, transfer function, matrix and range as numbers of ITU-T H.273, or nothing."""
         return self.chunks.get(b"cICP", b"")
 
     def clean(self, profile: bytes) -> bytes:
-        """The picture and nothing else, with a colour profile."""
+        """The picture without metadata, with a colour profile."""
         icc = _chunk(b"iCCP", b"icc\0\0" + zlib.compress(profile)) if profile else b""
         colours = (_chunk(name, self.chunks[name]) for name in _COLOURS if name in self.chunks)
         head = _HEADER.pack(self.width, self.height, self.depth, self.colour, 0, 0, self.interlaced)
         tables = (_chunk(name, self.chunks[name]) for name in (b"PLTE", b"tRNS") if name in self.chunks)
         pixels = (_chunk(b"IDAT", data) for data in self.coded)
-        return b"".join([SIGNATURE, _chunk(b"IHDR", head), icc, *colours, *tables, *pixels, _chunk(b"IEND", b"")])
+        return b"".join([_SIGNATURE, _chunk(b"IHDR", head), icc, *colours, *tables, *pixels, _chunk(b"IEND", b"")])
 
     def check_pixels(self) -> None:
-        """Inflate the pixel data without keeping it: it must be there to the last byte, and what is behind it goes.
+        """Inflate the pixel data without keeping it: it must be complete; what is behind it is dropped.
 
         Raises:
-            InvalidPicture: It is no picture's.
+            InvalidPicture: It is not pixel data of this size.
         """
         passes = [(stride, rows) for stride, rows in self._passes() if stride and rows]
         expected = sum(stride * rows for stride, rows in passes)
@@ -107,20 +107,20 @@ class Png:
             if place + len(piece) > expected:
                 raise damaged("PNG", "it has more pixels than its header says")
             if max(_filters(piece, place, passes), default=0) > _LAST_FILTER:
-                raise damaged("PNG", "its pixel data makes no sense")
+                raise damaged("PNG", "its pixel data is invalid")
             place += len(piece)
         if place < expected:
             raise damaged("PNG", "it has fewer pixels than its header says")
 
     def _passes(self) -> list[tuple[int, int]]:
-        """Bytes of a row, with the filter's number before it, and rows, of each pass."""
+        """For each pass the bytes of a row, its filter byte included, and the number of rows."""
         bits = _SAMPLES[self.colour] * self.depth
         steps = _ADAM7 if self.interlaced else ((0, 0, 1, 1),)
         sizes = [(-(-(self.width - x) // dx), -(-(self.height - y) // dy)) for x, y, dx, dy in steps]
         return [(1 + -(-columns * bits // 8) if columns > 0 else 0, max(rows, 0)) for columns, rows in sizes]
 
     def _inflated(self) -> Iterator[bytes]:
-        """The pixel data in pieces; raises `InvalidPicture` where the zlib stream is broken or not all there is."""
+        """The pixel data in pieces; raises `InvalidPicture` where the zlib stream is broken or incomplete."""
         stream = zlib.decompressobj()
         try:
             for number, part in enumerate(self.coded):
@@ -129,7 +129,7 @@ class Png:
                     piece = stream.decompress(packed, _PIECE)
                     yield piece
                     packed = stream.unconsumed_tail
-                if stream.eof:  # what is behind it is no part of the picture
+                if stream.eof:  # what is behind it is not part of the picture
                     self.coded[number:] = [part[: len(part) - len(stream.unused_data)]]
                     return
         except zlib.error as error:
@@ -138,8 +138,8 @@ class Png:
 
 
 def read_png(data: bytes) -> Png:
-    """Give the structure of a PNG; raises `InvalidPicture` if it is broken."""
-    png, place = Png(), len(SIGNATURE)
+    """The structure of a PNG; raises `InvalidPicture` if it is broken."""
+    png, place = Png(), len(_SIGNATURE)
     for number in range(_MOST_CHUNKS):
         length, name = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
         end = place + 8 + length
@@ -159,12 +159,12 @@ def read_png(data: bytes) -> Png:
 
 
 def _understand(png: Png, name: bytes, chunk: memoryview) -> None:
-    """Take what is needed from a whole chunk; of what is not, the check sum does not matter."""
+    """Read a chunk; a wrong checksum matters only where the chunk is needed."""
     data = bytes(chunk[8:-4])
     needed = name in {b"IHDR", b"PLTE", b"IDAT", b"tRNS"}
     if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
         if needed:
-            raise damaged("PNG", f"the check sum of its {name.decode()} chunk is wrong")
+            raise damaged("PNG", f"the checksum of its {name.decode()} chunk is wrong")
         return
     if name == b"IHDR":
         _read_header(png, data)
@@ -185,11 +185,11 @@ def _read_header(png: Png, data: bytes) -> None:
     png.interlaced = interlacing == 1
     sane = png.width and png.height and png.depth in _DEPTHS.get(png.colour, ())
     if not sane or compression or filtering or interlacing > 1:
-        raise damaged("PNG", "its header makes no sense")
+        raise damaged("PNG", "its header is invalid")
 
 
 def _keep(png: Png, name: bytes, data: bytes) -> None:
-    """Keep a chunk that says how the pixels look, where it is whole and the first of its kind."""
+    """Keep a chunk that defines how the pixels look, where it is valid and the first of its kind."""
     if name in png.chunks:
         return
     entries = len(png.chunks.get(b"PLTE", b"")) // 3
@@ -213,7 +213,7 @@ def _keep(png: Png, name: bytes, data: bytes) -> None:
 
 
 def _filters(piece: bytes, place: int, passes: list[tuple[int, int]]) -> bytes:
-    """The filters' numbers in a piece of the inflated data: each row's first byte."""
+    """The filter bytes in a piece of the inflated data: the first byte of each row."""
     found = b""
     start = 0
     for stride, rows in passes:

@@ -1,4 +1,4 @@
-"""The download of one clip into one temporary file: tried again, resumed where the server can, checked.
+"""The download of one clip into a temporary file: retried, resumed where the server can, and checked.
 
 Sources: RFC 9110 (sections 10.2.3 Retry-After, 13.1.5 If-Range, 14 range requests, 15.4 redirection).
 """
@@ -18,8 +18,8 @@ from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp.cloud import http
 from atlascloud_video_mcp.cloud.http import Elsewhere, Refused, follow
-from atlascloud_video_mcp.media.clips.containers import Damaged, Unplayable
-from atlascloud_video_mcp.media.clips.problems import CannotSave
+from atlascloud_video_mcp.media.clips.partial_file import CannotSave
+from atlascloud_video_mcp.media.clips.video import DamagedVideo, UnplayableVideo
 from atlascloud_video_mcp.network import retry_after
 
 if TYPE_CHECKING:
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
 
 _GONE = frozenset({401, 403, 404, 410})
 _CODED = frozenset({"gzip", "x-gzip", "deflate"})
-"""One of these is undone; of several on top of each other a small answer could become any size."""
+"""Decoded, but only one: with several on top of each other a small answer could become any size."""
 _TELL_THE_END = ("Content-Length", "Transfer-Encoding")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Patience(http.Patience):
-    """How long a download may take and how often it is tried. All times in seconds."""
+class DownloadPatience(http.Patience):
+    """How long a download may take and how often it is tried. Times are in seconds."""
 
     altogether: float = 60.0
     whole: float = 900.0
-    """The longest time for everything."""
+    """The longest time for all tries together."""
     largest: int = 4_000_000_000
     """Bytes a clip may have."""
 
 
 class Download:
-    """One clip on its way; `run` it once.
+    """The download of one clip; `run` it once.
 
     Args:
-        client: What sends no key.
+        client: It must send no key.
         hosts: Where clips may lie.
         url: Where the clip is.
         part: The open temporary file.
@@ -55,7 +55,7 @@ class Download:
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, hosts: http.Hosts, url: str, part: PartialFile, *, patience: Patience
+        self, client: httpx.AsyncClient, hosts: http.Hosts, url: str, part: PartialFile, *, patience: DownloadPatience
     ) -> None:
         self._client = client
         self._hosts = hosts
@@ -67,14 +67,14 @@ class Download:
         self._decodes = True
 
     async def run(self) -> None:
-        """Fill the part with a whole, checked clip.
+        """Fill the file with a whole, checked clip.
 
         Raises:
-            CannotSave: It cannot be had.
-            OSError: The disk would not take it.
+            CannotSave: It cannot be fetched.
+            OSError: It could not be written.
         """
         patience = self._patience
-        passing = patience.passing(httpx.TransportError, httpx.DecodingError, Damaged)
+        passing = patience.passing(httpx.TransportError, httpx.DecodingError, DamagedVideo)
         with anyio.move_on_after(patience.whole):
             try:
                 async for attempt in patience.attempts(passing):
@@ -82,20 +82,20 @@ class Download:
                         await self._try()
             except httpx.HTTPError as error:
                 raise CannotSave(f"The clip's download broke off ({type(error).__name__}): save it later.") from error
-            except Unplayable as error:
+            except UnplayableVideo as error:
                 raise CannotSave(
                     f"What came from the clip's URL is not the clip, {error}: call get_prediction for its URL, and "
                     "open that in a browser.",
                     url_good=False,
                 ) from error
-            except Damaged as error:
+            except DamagedVideo as error:
                 raise CannotSave(f"What came from the clip's URL is not the clip, {error}: save it later.") from error
             except Refused as refused:
                 raise _meaning(refused) from refused
             except Elsewhere as error:
                 raise CannotSave(
-                    f"The clip is not fetched: its URL {error}. Open it yourself, or name a public host that you trust "
-                    "in ATLASCLOUD_CLIP_HOSTS.",
+                    f"The clip is not fetched: its URL {error}. Open it yourself, or add a public host that you trust "
+                    "to ATLASCLOUD_CLIP_HOSTS.",
                     url_good=False,
                 ) from error
             return
@@ -104,7 +104,7 @@ class Download:
     async def _try(self) -> None:
         async with aclosing(await self._answer()) as response:
             await self._place(response)
-            # Some servers compress though they were asked not to, and some only say that they did.
+            # Some servers compress though asked not to, and some only claim that they did.
             encoded = self._decodes and response.headers.get("Content-Encoding", "").lower() in _CODED
             self._total = None if encoded else self._total
             came_whole = any(name in response.headers for name in _TELL_THE_END)
@@ -113,20 +113,20 @@ class Download:
                     self._check_size(self._part.size + len(chunk))
                     await run_sync(self._part.write, chunk)
             except httpx.HTTPError as error:
-                if encoded:  # its length and places are not the clip's: nothing can be resumed
+                if encoded:  # its length and ranges are not the clip's: it cannot be resumed
                     await run_sync(self._part.restart)
                 self._decodes = self._decodes and not isinstance(error, httpx.DecodingError)
                 raise
         if self._total is not None and self._part.size != self._total:
-            raise Damaged(f"it ends after {self._part.size} of {self._total} bytes")
+            raise DamagedVideo(f"it ends after {self._part.size} of {self._total} bytes")
         try:
             await run_sync(partial(self._part.check, came_whole=came_whole))
-        except Damaged:
+        except DamagedVideo:
             await run_sync(self._part.restart)
             raise
 
     async def _answer(self) -> httpx.Response:
-        """Ask for what is missing, following redirects; the response is open."""
+        """Request what is missing, following redirects; the response is open."""
         headers = {}
         if self._part.size:
             headers["Range"] = f"bytes={self._part.size}-"
@@ -135,7 +135,7 @@ class Download:
         return await follow(self._client, self._hosts, self._url, headers)
 
     async def _place(self, response: httpx.Response) -> None:
-        """Make the part ready for the body: it goes on where the part ends, or begins anew."""
+        """Prepare the file for the body, which continues it or starts it again."""
         match response.status_code:
             case HTTPStatus.OK:
                 await run_sync(self._part.restart)
@@ -146,13 +146,13 @@ class Download:
                 pass
             case HTTPStatus.PARTIAL_CONTENT | HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE if self._part.size:
                 await run_sync(self._part.restart)
-                raise Damaged("it changed while it was being fetched")
+                raise DamagedVideo("it changed while it was being fetched")
             case status:
                 raise Refused(status, retry_after(response.headers.get("Retry-After", "")))
         self._check_size(self._total or 0)
 
     def _goes_on(self, response: httpx.Response) -> bool:
-        """Whether a body is the rest of the clip that was begun, as far as the server tells."""
+        """Whether a body is the rest of the same clip, as far as the server tells."""
         place = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if not place or not 0 < self._part.size == int(place[1]):
             return False

@@ -29,7 +29,7 @@ from atlascloud_video_mcp.cli.doctor.findings import Check, Finding, State, ok
 from atlascloud_video_mcp.cli.doctor.situation import Situation, situation
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.settings import Settings, read_settings
-from installing_kit import machine_at, prepared
+from installing_kit import platform_at, prepared
 from installing_kit import run as typed
 from kit import CANARY, HASTY, STANDARD
 from scripted_sandbox import Fault, Sandbox
@@ -59,7 +59,7 @@ SETTINGS_PAGE = "https://www.atlascloud.ai/console/api-keys"
 
 
 def here(home: Path, environ: Mapping[str, str] | None = None, client: str | None = None) -> Situation:
-    return situation(machine_at(home, environ=environ), client)
+    return situation(platform_at(home, environ=environ), client)
 
 
 def understood(**environ: str) -> Settings:
@@ -73,7 +73,7 @@ def line(findings: Sequence[Finding], name: str) -> Finding:
 
 @contextmanager
 def listening() -> Iterator[int]:
-    """A port of this machine at which nobody answers."""
+    """A port of this platform at which nobody answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
@@ -570,8 +570,8 @@ async def test_a_sandbox_that_is_not_installed_matters_to_whoever_wants_it(
     assert "-m pip install 'PATH/TO/WHEEL.whl[sandbox]'" in finding.said + finding.fix
 
 
-async def test_a_machine_that_does_not_reach_itself_is_told(tmp_path: Path) -> None:
-    (finding,) = await house.sandbox(here(tmp_path), 0, loopback="192.0.2.1")  # an address that no machine has
+async def test_a_platform_that_does_not_reach_itself_is_told(tmp_path: Path) -> None:
+    (finding,) = await house.sandbox(here(tmp_path), 0, loopback="192.0.2.1")  # an address that no platform has
 
     assert finding.state is State.FAIL
     assert "firewall" in finding.fix
@@ -632,19 +632,19 @@ async def test_a_start_that_goes_wrong_is_told(
 
 
 async def test_clients_that_are_set_up_are_named(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
     for client in ("cursor", "codex", "goose", "opencode"):
-        typed(machine, "install", client, "--force")
+        typed(platform, "install", client, "--force")
     (tmp_path / ".gemini").mkdir()
 
-    assert await clients.clients(machine) == [ok("clients", "set up in Cursor, Codex, Goose, opencode")]
+    assert await clients.clients(platform) == [ok("clients", "set up in Cursor, Codex, Goose, opencode")]
 
 
 async def test_no_client_that_is_set_up_is_told_with_those_that_could_be(tmp_path: Path) -> None:
-    (nobody,) = await clients.clients(machine_at(tmp_path))
+    (nobody,) = await clients.clients(platform_at(tmp_path))
     (tmp_path / ".cursor").mkdir()
-    prepared("gemini-cli", machine_at(tmp_path), "{}")
-    (two,) = await clients.clients(machine_at(tmp_path))
+    prepared("gemini-cli", platform_at(tmp_path), "{}")
+    (two,) = await clients.clients(platform_at(tmp_path))
 
     assert (nobody.state, two.state) == (State.WARN, State.WARN)
     assert "install CLIENT" in nobody.fix
@@ -661,11 +661,11 @@ async def test_no_client_that_is_set_up_is_told_with_those_that_could_be(tmp_pat
     ],
 )
 async def test_an_entry_that_starts_nothing_is_told(entry: object, state: State, said: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    typed(machine, "install", "codex", "--force")
-    prepared("cursor", machine, json.dumps({"mcpServers": {"atlascloud-video": entry}}))
+    platform = platform_at(tmp_path)
+    typed(platform, "install", "codex", "--force")
+    prepared("cursor", platform, json.dumps({"mcpServers": {"atlascloud-video": entry}}))
 
-    good, finding = await clients.clients(machine)
+    good, finding = await clients.clients(platform)
 
     assert good == ok("clients", "set up in Codex")
     assert finding.state is state
@@ -674,10 +674,10 @@ async def test_an_entry_that_starts_nothing_is_told(entry: object, state: State,
 
 
 async def test_a_client_whose_file_cannot_be_read_is_told(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    prepared("zed", machine, "{")
+    platform = platform_at(tmp_path)
+    prepared("zed", platform, "{")
 
-    (finding,) = await clients.clients(machine)
+    (finding,) = await clients.clients(platform)
 
     assert finding.state is State.WARN
     assert finding.said.startswith("Zed: line 1, column 2")
@@ -699,12 +699,12 @@ async def test_a_client_whose_file_cannot_be_read_is_told(tmp_path: Path) -> Non
 def test_a_clients_own_key_and_settings_are_looked_at(
     client: str, options: list[str], held: str | None, tmp_path: Path
 ) -> None:
-    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY, "MY_KEY": "my-own", "SYSTEMROOT": "C:\\"})
-    typed(machine, "install", client, "--force", "--env", "ATLASCLOUD_MAX_WAIT=7", *options)
+    platform = platform_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY, "MY_KEY": "my-own", "SYSTEMROOT": "C:\\"})
+    typed(platform, "install", client, "--force", "--env", "ATLASCLOUD_MAX_WAIT=7", *options)
 
-    now = situation(machine, client)
+    now = situation(platform, client)
 
-    assert now.words == (machine.program,)
+    assert now.words == (platform.program,)
     key = now.settings.api_key
     assert (key and key.get_secret_value()) == held
     assert now.settings.max_wait == 7
@@ -713,18 +713,18 @@ def test_a_clients_own_key_and_settings_are_looked_at(
 
 
 def test_a_client_in_the_sandbox_is_asked_nothing_of_the_network(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    typed(machine, "install", "zed", "--force", "--sandbox")
+    platform = platform_at(tmp_path)
+    typed(platform, "install", "zed", "--force", "--sandbox")
 
-    now = situation(machine, "zed")
+    now = situation(platform, "zed")
 
     assert now.in_sandbox
-    assert "network" not in {check.name for check in checks(now, machine, 0)}
+    assert "network" not in {check.name for check in checks(now, platform, 0)}
 
 
 def test_a_client_that_is_not_set_up_is_told_how_it_is(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="Zed is not set up: run `atlascloud-video-mcp install zed`"):
-        situation(machine_at(tmp_path), "zed")
+        situation(platform_at(tmp_path), "zed")
 
 
 def test_every_line_of_the_doctor_stands_in_the_documentation() -> None:

@@ -133,7 +133,7 @@ def test_a_key_in_quotation_marks_is_told_once_and_works(
     assert main(["--sandbox", "balance"]) == 0
 
     told = capsys.readouterr()
-    assert told.err.count("the quotation marks and blanks around the key were taken off") == 1
+    assert told.err.count("removed quotation marks or spaces around the key") == 1
     assert "canary" not in told.err + told.out
 
 

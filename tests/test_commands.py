@@ -496,7 +496,8 @@ def test_ctrl_c_leaves_the_id_and_how_to_go_on(live: str, sandbox: Sandbox) -> N
     assert (process.returncode, out) == (130, "")
     prediction_id = anyio.run(only_id, live)
     assert lines(err)[-1] == (
-        f"Interrupted. This does not cancel the generation. Continue with: atlascloud-video-mcp get {prediction_id} --wait"
+        "Interrupted. This does not cancel the generation. "
+        f"Continue with: atlascloud-video-mcp get {prediction_id} --wait"
     )
     assert len(sandbox.submissions) == 1
 
@@ -512,7 +513,7 @@ def test_ctrl_c_before_there_is_an_id_says_that_nothing_is_paid_twice(sandbox: S
         _, err = process.communicate(timeout=20)
 
     assert process.returncode == 130
-    assert lines(err)[-1].startswith("Interrupted. If the request was already sent, running the same command again finds it")
+    assert lines(err)[-1].startswith("Interrupted. If the request was already sent, the same command finds it")
     assert sandbox.submissions == []
 
 
@@ -572,7 +573,9 @@ def test_what_is_said_at_parting_is_what_is_known() -> None:
     assert interrupted_text(known, lasts=True).endswith("Continue with: atlascloud-video-mcp get p1 --wait")
     assert interrupted_text(known, lasts=False).endswith("its clip is lost.")
     nameless = known.model_copy(update={"status": "failed", "may_be_charged": True})
-    assert interrupted_text(nameless, lasts=True).endswith("Check again in a few minutes with: atlascloud-video-mcp get p1")
+    assert interrupted_text(nameless, lasts=True).endswith(
+        "Check again in a few minutes with: atlascloud-video-mcp get p1"
+    )
 
 
 def test_an_interrupt_anywhere_else_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,16 +19,15 @@ from ruamel.yaml import YAML
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.cli.console import Console
 from atlascloud_video_mcp.cli.install.clients import CLIENTS, client_named
-from atlascloud_video_mcp.cli.install.server_entry import entry_in
 from atlascloud_video_mcp.cli.install.config_file import CannotInstall
+from atlascloud_video_mcp.cli.install.server_entry import entry_in
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, SettingsError
 from atlascloud_video_mcp.server.host_limits import client_called
 from installing_kit import Somebody, config_of, platform_at, prepared, run
 from kit import CANARY
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.cli.console import Console
-from atlascloud_video_mcp.cli.install.clients import Client
+    from atlascloud_video_mcp.cli.install.clients import Client
 
 EACH_CLIENT = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 PLACES = {
@@ -152,7 +151,7 @@ def test_what_was_in_a_file_is_still_there_in_the_same_order_with_its_comments(c
     assert list(servers)[-1] == "atlascloud-video"
     del servers["atlascloud-video"]
     assert ordered(data) == ordered(
-        plain(client, before) | {"inputs": data["inputs"]} if client.asks else plain(client, before)
+        plain(client, before) | {"inputs": data["inputs"]} if client.asks_for_key else plain(client, before)
     )
     backup = path.with_name(f"{path.name}.bak-20261125-130509")
     assert backup.read_bytes().decode() == before

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from atlascloud_video_mcp.cli.install.clients import CLIENTS
-from atlascloud_video_mcp.cli.install.server_entry import entry_in
 from atlascloud_video_mcp.cli.install.platforms import Platform
+from atlascloud_video_mcp.cli.install.server_entry import entry_in
 from installing_kit import platform_at, run
 
 INITIALIZE = {

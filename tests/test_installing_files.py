@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from atlascloud_video_mcp.cli.install.config_file import copies_of, read_file, write_file
-from atlascloud_video_mcp.cli.install.config_file import CannotInstall
+from atlascloud_video_mcp.cli.install.config_file import CannotInstall, copies_of, read_file, write_file
 from installing_kit import NOW
 
 root_only = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")

@@ -11,8 +11,8 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as some
 
-from atlascloud_video_mcp.cli.install.formats import JSON, JSONC, TOML, YAML, Format
 from atlascloud_video_mcp.cli.install.config_file import CannotInstall, InvalidText
+from atlascloud_video_mcp.cli.install.formats import JSON, JSONC, TOML, YAML, Format
 
 KEYS = ("servers", "ours")
 OURS = {"command": "/a: b", "args": [], "env": {"K": "v"}, "timeout": 600}

@@ -15,9 +15,8 @@ from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.cli.doctor import State
 from atlascloud_video_mcp.cli.doctor.target import clients, find_target
 from atlascloud_video_mcp.cli.install.clients import CLIENTS, client_named
+from atlascloud_video_mcp.cli.install.config_file import CannotInstall, copies_of
 from atlascloud_video_mcp.cli.install.server_entry import entry_in
-from atlascloud_video_mcp.cli.install.config_file import copies_of
-from atlascloud_video_mcp.cli.install.config_file import CannotInstall
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput
 from installing_kit import Somebody, platform_at, prepared, run
 from kit import CANARY

@@ -169,7 +169,7 @@ def test_the_doctor_looks_at_a_server_in_the_sandbox_where_that_is_asked_for(
     assert main(["doctor", "--sandbox", "--sandbox-port", "0"]) == 0
 
     told = capsys.readouterr().out
-    assert "none is set, and the sandbox needs none" in told
+    assert "not set; the sandbox needs none" in told
     assert "FAIL" not in told
 
 

@@ -56,7 +56,7 @@ def show_dry_run(dry_run: DryRun, *, as_json: bool) -> None:
 def interrupted(known: Prediction | None, *, lasts: bool) -> str:
     """What to say on Ctrl-C."""
     if known is None:
-        return "Interrupted. If the request was already sent, running the same command again finds it and does not pay twice."
+        return "Interrupted. If the request was already sent, the same command finds it and does not pay twice."
     if not lasts:
         return "Interrupted. The sandbox stopped with the command, so its clip is lost."
     return f"Interrupted. This does not cancel the generation. {_next_step(known) or ''}".rstrip()
@@ -109,4 +109,8 @@ def _facts(prediction: Prediction, *, lasts: bool) -> list[str]:
 
 
 def _cost(prediction: Prediction, usd: float) -> str:
-    return f"Cost: nothing (Atlas Cloud would charge {in_dollars(usd)})" if prediction.sandbox else f"Cost: {in_dollars(usd)}"
+    return (
+        f"Cost: nothing (Atlas Cloud would charge {in_dollars(usd)})"
+        if prediction.sandbox
+        else f"Cost: {in_dollars(usd)}"
+    )

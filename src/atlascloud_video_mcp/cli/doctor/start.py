@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _SLOW = 3.0  # seconds; Cline's command line gives a server no longer, OpenAI's agents give it 5
 _LIST = 2
-_LONGEST_LINE = 1_000_000  # bytes
 _GIVE_UP = "Some clients give up after 3 to 5 s. The first start after an installation is slow: try again."
 _AGAIN = "If the program was moved, updated or removed, install it and run `atlascloud-video-mcp install CLIENT`."
 _CLIENT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "doctor", "version": "1"}}
@@ -70,7 +69,7 @@ async def _tools(process: Process) -> list[Any] | None:
     with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.IncompleteRead):
         await process.stdin.send("".join(f"{json.dumps(message)}\n" for message in _MESSAGES).encode())
         while True:
-            line = await lines.receive_until(b"\n", _LONGEST_LINE)
+            line = await lines.receive_until(b"\n", 1_000_000)
             try:
                 message = json.loads(line)
                 if message.get("id") == _LIST:

@@ -82,8 +82,7 @@ def _looks(client: Client, platform: Platform) -> Iterator[Finding | None]:
             entries = server_entry.entries_in(client, read_file(place).text)
         except CannotInstall as error:
             if place == written:
-                fix = f"Fix {place}; `install` shows the entry to add."
-                yield warn("clients", f"{client.title}: {error}", fix)
+                yield warn("clients", f"{client.title}: {error}", f"Fix {place}; `install` shows the entry to add.")
             continue
         for keys, entry in entries.items():
             if place != written or keys[: len(client.section)] != client.section:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SECONDS = {"timeout": 600}
 _MILLISECONDS = {"timeout": 600_000}
+_PACKAGE = "Packages/Claude_pzs8sxrjxfjjc"
 _DESKTOP = "claude_desktop_config.json"
 _CLINE = "cline_mcp_settings.json"
 _DEVIN = "mcp_config.json"
@@ -32,21 +33,9 @@ def _plain(command: Sequence[str]) -> dict[str, Any]:
     return {"command": command[0], "args": [*command[1:]]}
 
 
-def _typed(command: Sequence[str]) -> dict[str, Any]:
-    return {"type": "stdio", **_plain(command)}
-
-
-def _copilot(command: Sequence[str]) -> dict[str, Any]:
-    return {"type": "local", **_plain(command), "tools": ["*"]}
-
-
 def _goose(command: Sequence[str]) -> dict[str, Any]:
     about = {"name": "atlascloud-video", "description": "Turns a still picture into a video clip", "type": "stdio"}
     return {**about, "enabled": True, "cmd": command[0], "args": [*command[1:]]}
-
-
-def _opencode(command: Sequence[str]) -> dict[str, Any]:
-    return {"type": "local", "command": [*command], "enabled": True}
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,6 @@ class Client:
     install_markers: Callable[[Platform], Sequence[Path]] | None = None
     """Paths that exist when it is installed, if not the directories of its files."""
     next_step: str = "Start a new session; /mcp shows the server."
-    """How to see the server there, in words."""
     format: Format = JSONC
     section: tuple[str, ...] = ("mcpServers",)
     further: tuple[tuple[str, ...], ...] = ()
@@ -75,18 +63,13 @@ class Client:
     """How it refers to the variable NAME; empty when it cannot."""
     forwarded: str = ""
     """The list of variables that it passes on from its own environment; empty when it has none."""
-    asks: bool = False
-    """Whether it asks for the key itself."""
-    formerly: str = ""
-    """What it was called before."""
+    asks_for_key: bool = False
+    former_name: str = ""
 
     def markers_on(self, platform: Platform) -> Sequence[Path]:
         """The paths that show that it is installed."""
-        return (
-            self.install_markers(platform)
-            if self.install_markers
-            else tuple(file.parent for file in self.files(platform))
-        )
+        known = self.install_markers
+        return known(platform) if known else tuple(file.parent for file in self.files(platform))
 
     def is_installed(self, platform: Platform) -> bool:
         """Whether the client seems to be installed."""
@@ -115,22 +98,17 @@ def _home(*paths: str) -> Callable[[Platform], Sequence[Path]]:
     return lambda platform: tuple(platform.home / path for path in paths)
 
 
-def _moved(variable: str, home: str, name: str) -> Callable[[Platform], Sequence[Path]]:
+def _movable(variable: str, home: str, name: str) -> Callable[[Platform], Sequence[Path]]:
     """A file in the directory that a variable names, else in one below the home."""
     return lambda platform: (platform.named(variable, platform.home / home) / name,)
 
 
 def _claude_desktop(platform: Platform) -> Sequence[Path]:
-    # The MSIX package, the default on Windows since 2026, has its own copy of what lies in APPDATA once it wrote there.
-    package = _claude_package(platform)
+    # The MSIX package, the default on Windows since 2026, has its own copy of a file in APPDATA once it wrote there.
+    package = platform.local / _PACKAGE
     old = platform.app_data / "Claude" / _DESKTOP
-    there = platform.is_windows and package.exists()
-    return (package / "LocalCache" / "Roaming" / "Claude" / _DESKTOP, old) if there else (old,)
-
-
-def _claude_package(platform: Platform) -> Path:
-    local = platform.named("LOCALAPPDATA", platform.home / "AppData" / "Local")
-    return local / "Packages" / "Claude_pzs8sxrjxfjjc"
+    packaged = package / "LocalCache" / "Roaming" / "Claude" / _DESKTOP
+    return (packaged, old) if platform.is_windows and package.exists() else (old,)
 
 
 def _cline(platform: Platform) -> Sequence[Path]:
@@ -141,8 +119,7 @@ def _cline(platform: Platform) -> Sequence[Path]:
 
 def _devin(platform: Platform) -> Sequence[Path]:
     directory = platform.roaming if platform.is_windows else platform.xdg_config
-    old = platform.home / ".codeium" / "windsurf" / _DEVIN
-    return directory / "devin" / _DEVIN, old
+    return directory / "devin" / _DEVIN, platform.home / ".codeium" / "windsurf" / _DEVIN
 
 
 def _opencode_files(platform: Platform) -> Sequence[Path]:
@@ -165,31 +142,31 @@ CLIENTS = (
         "claude-desktop",
         "Claude Desktop",
         _claude_desktop,
-        lambda platform: (platform.app_data / "Claude", _claude_package(platform)),
+        lambda platform: (platform.app_data / "Claude", platform.local / _PACKAGE),
         "Quit Claude Desktop and start it again.",
         format=JSON,
     ),
     Client(
         "claude-code",
         "Claude Code",
-        _moved("CLAUDE_CONFIG_DIR", "", ".claude.json"),
-        lambda platform: (*_moved("CLAUDE_CONFIG_DIR", "", ".claude.json")(platform), platform.home / ".claude"),
+        _movable("CLAUDE_CONFIG_DIR", "", ".claude.json"),
+        lambda platform: (*_movable("CLAUDE_CONFIG_DIR", "", ".claude.json")(platform), platform.home / ".claude"),
         "Start a new session; /mcp shows the server. It is available in every project.",
         format=JSON,
         further=(("projects", "*", "mcpServers"),),
         project=".mcp.json",
-        launch=_typed,
+        launch=lambda command: {"type": "stdio", **_plain(command)},
         limits={"timeout": 1_500_000},
         reference="${NAME}",
     ),
     Client(
         "copilot-cli",
         "Copilot CLI",
-        _moved("COPILOT_HOME", ".copilot", "mcp-config.json"),
+        _movable("COPILOT_HOME", ".copilot", "mcp-config.json"),
         next_step="Start a new session; /mcp shows the server. VS Code's agents use it, too.",
         format=JSON,
         project=".mcp.json",
-        launch=_copilot,
+        launch=lambda command: {"type": "local", **_plain(command), "tools": ["*"]},
         limits=_MILLISECONDS,
         reference="${NAME}",
     ),
@@ -201,9 +178,9 @@ CLIENTS = (
         "Run the command MCP: List Servers in VS Code, and start it there.",
         section=("servers",),
         project=".vscode/mcp.json",
-        launch=_typed,
+        launch=lambda command: {"type": "stdio", **_plain(command)},
         reference="${env:NAME}",
-        asks=True,
+        asks_for_key=True,
     ),
     Client(
         "cursor",
@@ -218,7 +195,7 @@ CLIENTS = (
         _devin,
         next_step="Look at the MCP servers in Devin's settings and refresh them.",
         reference="${env:NAME}",
-        formerly="windsurf",
+        former_name="windsurf",
     ),
     Client(
         "antigravity",
@@ -256,7 +233,7 @@ CLIENTS = (
     Client(
         "codex",
         "Codex",
-        _moved("CODEX_HOME", ".codex", "config.toml"),
+        _movable("CODEX_HOME", ".codex", "config.toml"),
         format=TOML,
         section=("mcp_servers",),
         limits={"startup_timeout_sec": 30, "tool_timeout_sec": 600},
@@ -299,7 +276,7 @@ CLIENTS = (
         section=("mcp",),
         further=(("mcp", "servers"),),
         project="opencode.json",
-        launch=_opencode,
+        launch=lambda command: {"type": "local", "command": [*command], "enabled": True},
         env="environment",
         limits=_MILLISECONDS,
         reference="{env:NAME}",
@@ -313,11 +290,11 @@ def client_named(name: str) -> Client:
     Raises:
         InvalidInput: It is unknown; the message lists the clients.
     """
-    names = {client.name: client for client in CLIENTS}
     wanted = name.strip().lower().replace(" ", "-").replace("_", "-")
     for client in CLIENTS:
-        if wanted in {client.name, client.formerly}:
+        if wanted in {client.name, client.former_name}:
             return client
+    names = [client.name for client in CLIENTS]
     meant = get_close_matches(wanted, names, n=1)
     guess = f" Did you mean {meant[0]}?" if meant else ""
     raise InvalidInput(f"Unknown client {without_secrets(name)!r}.{guess} Clients: {', '.join(names)}.")

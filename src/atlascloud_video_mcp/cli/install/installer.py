@@ -70,8 +70,8 @@ class Installer:
 
     def _run_for(self, name: str) -> None:
         client = client_named(name)
-        if client.formerly and client.formerly in name.lower():
-            self.console.warn(f"{client.formerly.title()} is called {client.title} now, and is set up as that.")
+        if client.former_name and client.former_name in name.lower():
+            self.console.warn(f"{client.former_name.title()} is called {client.title} now, and is set up as that.")
         if self.options.command == "install":
             self._install(client)
         else:
@@ -208,7 +208,7 @@ class Installer:
         decided = self._decided_key()
         if decided or self.options.sandbox:
             return decided
-        return Key(asked=True) if client.asks and not self.options.copy_key else Key(_PLACEHOLDER)
+        return Key(asked=True) if client.asks_for_key and not self.options.copy_key else Key(_PLACEHOLDER)
 
     def _chosen_key(self, client: Client, *, has_one: bool) -> Key | None:
         """Where the key comes from; None leaves that as it is.
@@ -225,7 +225,7 @@ class Installer:
             if not bare(held):
                 raise InvalidInput(f"{KEY_VARIABLE} is not set, so there is no key to copy. Nothing was changed.")
             return self._written_key(held)
-        if client.asks:
+        if client.asks_for_key:
             return None if has_one else Key(asked=True)
         if self.key or not self.console.can_ask():
             return self.key

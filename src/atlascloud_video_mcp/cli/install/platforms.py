@@ -70,6 +70,11 @@ class Platform:
         return self.named("APPDATA", self.home / "AppData" / "Roaming")
 
     @property
+    def local(self) -> Path:
+        """Where Windows keeps packaged programs."""
+        return self.named("LOCALAPPDATA", self.home / "AppData" / "Local")
+
+    @property
     def app_data(self) -> Path:
         """Where desktop programs keep their settings on this system."""
         mac = self.home / "Library" / "Application Support"

@@ -62,7 +62,7 @@ def without_server(client: Client, text: str) -> str:
     """The text without our server, wherever it is in there, and without what only that needed."""
     for keys in entries_in(client, text):
         text = client.format.without(text, keys)
-    if client.asks:
+    if client.asks_for_key:
         index, found = _input_in(client, text)
         if found and _ASKED not in text:
             text = client.format.without(text, (_INPUTS, index))
@@ -151,7 +151,7 @@ def variables_of(client: Client, entry: Mapping[str, Any], environ: Mapping[str,
     for name, value in values.items():
         if named := client.named_in(value):
             values[name] = environ.get(named, "")
-        elif client.asks and value.startswith("${input:"):
+        elif client.asks_for_key and value.startswith("${input:"):
             values[name] = ""
     forwarded = entry.get(client.forwarded)
     names = forwarded if isinstance(forwarded, list) else []

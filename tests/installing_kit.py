@@ -1,18 +1,17 @@
-"""What the tests of `install` and `uninstall` share: machines, typed commands, somebody who answers."""
+"""What the tests of `install` and `uninstall` share: computers, typed commands, somebody who answers."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.cli.install.clients import client_called
-from atlascloud_video_mcp.cli.install.commands import install, uninstall
-from atlascloud_video_mcp.cli.install.machine import Machine
-from atlascloud_video_mcp.cli.install.options import add_commands
-from atlascloud_video_mcp.cli.install.person import Terminal
+from atlascloud_video_mcp.cli.console import Console
+from atlascloud_video_mcp.cli.install.clients import client_named
+from atlascloud_video_mcp.cli.install.installer import Installer
+from atlascloud_video_mcp.cli.install.platforms import Platform
+from atlascloud_video_mcp.cli.options import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +23,7 @@ NOW = datetime(2026, 11, 25, 13, 5, 9, tzinfo=UTC)
 
 
 @dataclass
-class Somebody(Terminal):
+class Somebody(Console):
     """A person with answers ready; without any nobody is there to be asked."""
 
     answers: list[str] = field(default_factory=list)
@@ -32,20 +31,20 @@ class Somebody(Terminal):
     heard: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def can_answer(self) -> bool:
+    def can_ask(self) -> bool:
         return bool(self.answers)
 
-    def asked(self, question: str, *, hidden: bool = False) -> str:
+    def ask(self, question: str, *, hidden: bool = False) -> str:
         self.questions.append((question, hidden))
         answer = self.answers.pop(0)
         if answer == "Ctrl-C":
             raise KeyboardInterrupt
         return answer
 
-    def told(self, text: str) -> None:
+    def result(self, text: str) -> None:
         self.heard.append(text)
 
-    def warned(self, sentence: str) -> None:
+    def warn(self, sentence: str) -> None:
         self.warnings.append(sentence)
 
     @property
@@ -53,24 +52,20 @@ class Somebody(Terminal):
         return "\n".join([*self.heard, *self.warnings, *(question for question, _ in self.questions)])
 
 
-def machine_at(home: Path, platform: str = "linux", environ: Mapping[str, str] | None = None) -> Machine:
+def platform_at(home: Path, system: str = "linux", environ: Mapping[str, str] | None = None) -> Platform:
     """A computer with one installation of ours, in a directory that stays."""
-    windows = platform == "win32"
+    windows = system == "win32"
     script = home / "apps" / ("atlascloud-video-mcp.exe" if windows else "atlascloud-video-mcp")
     script.parent.mkdir(parents=True, exist_ok=True)
     script.touch()
     python = str(home / "apps" / ("python.exe" if windows else "python"))
-    return Machine(platform, home, environ or {}, python, str(script), home / "nowhere")
+    return Platform(system, home, environ or {}, python, str(script), home / "nowhere")
 
 
-def run(machine: Machine, *words: str, somebody: Somebody | None = None, now: datetime = NOW) -> Somebody:
+def run(platform: Platform, *words: str, somebody: Somebody | None = None, now: datetime = NOW) -> Somebody:
     """Type a command."""
     somebody = somebody or Somebody()
-    parser = argparse.ArgumentParser()
-    parser.set_defaults(sandbox=False)
-    add_commands(parser.add_subparsers(dest="command"))
-    options = parser.parse_args(words)
-    (install if options.command == "install" else uninstall)(options, machine, somebody, now=now)
+    Installer(command_line(1).parse_args(words), platform, somebody, now).run()
     return somebody
 
 
@@ -80,10 +75,10 @@ def config_of(client: Client) -> str:
     return path.read_bytes().decode()
 
 
-def prepared(client_name: str, machine: Machine, text: str | None = None) -> Path:
-    """The client's file on this machine, with something in it."""
-    client = client_called(client_name)
-    path = client.place(machine)
+def prepared(client_name: str, platform: Platform, text: str | None = None) -> Path:
+    """The client's file on this platform, with something in it."""
+    client = client_named(client_name)
+    path = client.place(platform)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes((config_of(client) if text is None else text).encode())
     return path

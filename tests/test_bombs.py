@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from atlascloud_video_mcp.cli.doctor import service
+from atlascloud_video_mcp.cli.doctor import connectivity
 from atlascloud_video_mcp.settings import Settings, read_settings
 from clips_kit import files
 from kit import CANARY, handed_on
@@ -216,7 +216,7 @@ async def test_doctor_reads_no_more_than_the_server(kind: str) -> None:
         begin_anew()
         before, begun = peak(os.getpid()), time.monotonic()
 
-        findings = await service.way(understood(BASE_URL=there.origin))
+        findings = await connectivity.reach(understood(BASE_URL=there.origin))
 
         assert peak(os.getpid()) - before < 100 * MB
         assert time.monotonic() - begun < 10

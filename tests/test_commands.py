@@ -18,7 +18,7 @@ import pytest
 
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.cli import console
-from atlascloud_video_mcp.cli.messages import parting
+from atlascloud_video_mcp.cli.messages import interrupted as interrupted_text
 from atlascloud_video_mcp.cli.runs import CommandRun
 from atlascloud_video_mcp.errors import Exit, ServiceUnavailable
 from atlascloud_video_mcp.service.results import Prediction
@@ -90,7 +90,7 @@ def test_animate_hands_a_script_the_url_and_tells_a_person_the_rest(capsys: pyte
     assert told[0] == "  1% Checking the picture"
     assert any(line.startswith("100% Finished after") for line in told)
     assert any(line.startswith("Cost: $0.") for line in told)
-    assert f"Keep it with: atlascloud-video-mcp get {Path(url).stem} --save-to DIRECTORY" in told
+    assert f"Save it with: atlascloud-video-mcp get {Path(url).stem} --save-to DIRECTORY" in told
 
 
 def test_animate_sends_what_was_asked_for(quick: Sandbox) -> None:
@@ -144,7 +144,7 @@ def test_a_dry_run_shows_the_request_and_its_price_and_sends_nothing(
     assert main(asked) == Exit.DONE
     out, err = capsys.readouterr()
     assert json.loads(out) == {"model": STANDARD, "image": REMOTE, "prompt": "wind"}
-    assert lines(err)[0].startswith("Nothing was sent or paid. The price: $0.")
+    assert lines(err)[0].startswith("Nothing was sent or paid. Price: $0.")
 
     assert main([*asked, "--json"]) == Exit.DONE
     rehearsed = the_object(capsys.readouterr().out)
@@ -160,7 +160,7 @@ def test_a_dry_run_without_a_price_says_so(quick: Sandbox, capsys: pytest.Captur
     assert main(["animate", REMOTE, "--dry-run"]) == Exit.DONE
 
     told = lines(capsys.readouterr().err)
-    assert told[0] == "Nothing was sent or paid. The price: unknown"
+    assert told[0] == "Nothing was sent or paid. Price: unknown"
     assert any(line.startswith("Note: No price could be had") for line in told)
 
 
@@ -295,7 +295,7 @@ def test_without_waiting_the_id_is_the_answer_and_get_goes_on_from_there(
     assert main(["get", prediction_id]) == Exit.UNFINISHED
     out, err = capsys.readouterr()
     assert out == ""
-    assert f"Go on with: atlascloud-video-mcp get {prediction_id} --wait" in lines(err)
+    assert f"Continue with: atlascloud-video-mcp get {prediction_id} --wait" in lines(err)
 
     assert main(["get", prediction_id, "--wait", "--timeout", "0.01", "--json"]) == Exit.UNFINISHED
     assert the_object(capsys.readouterr().out)["status"] == "processing"
@@ -496,7 +496,8 @@ def test_ctrl_c_leaves_the_id_and_how_to_go_on(live: str, sandbox: Sandbox) -> N
     assert (process.returncode, out) == (130, "")
     prediction_id = anyio.run(only_id, live)
     assert lines(err)[-1] == (
-        f"Interrupted. The clip is made all the same. Go on with: atlascloud-video-mcp get {prediction_id} --wait"
+        "Interrupted. This does not cancel the generation. "
+        f"Continue with: atlascloud-video-mcp get {prediction_id} --wait"
     )
     assert len(sandbox.submissions) == 1
 
@@ -512,7 +513,7 @@ def test_ctrl_c_before_there_is_an_id_says_that_nothing_is_paid_twice(sandbox: S
         _, err = process.communicate(timeout=20)
 
     assert process.returncode == 130
-    assert lines(err)[-1].startswith("Interrupted. If the request was sent by now, the same command again finds it")
+    assert lines(err)[-1].startswith("Interrupted. If the request was already sent, the same command finds it")
     assert sandbox.submissions == []
 
 
@@ -525,7 +526,7 @@ def test_ctrl_c_in_the_sandbox_says_that_the_clip_is_lost() -> None:
         _, err = process.communicate(timeout=20)
 
     assert process.returncode == 130
-    assert lines(err)[-1] == "Interrupted. The sandbox ends with the command, and its clip with it."
+    assert lines(err)[-1] == "Interrupted. The sandbox stopped with the command, so its clip is lost."
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
@@ -568,11 +569,13 @@ def test_what_is_said_at_parting_is_what_is_known() -> None:
         outputs=(),
     )
 
-    assert "does not pay twice" in parting(None, lasts=True)
-    assert parting(known, lasts=True).endswith("Go on with: atlascloud-video-mcp get p1 --wait")
-    assert parting(known, lasts=False).endswith("its clip with it.")
+    assert "does not pay twice" in interrupted_text(None, lasts=True)
+    assert interrupted_text(known, lasts=True).endswith("Continue with: atlascloud-video-mcp get p1 --wait")
+    assert interrupted_text(known, lasts=False).endswith("its clip is lost.")
     nameless = known.model_copy(update={"status": "failed", "may_be_charged": True})
-    assert parting(nameless, lasts=True).endswith("Look again in some minutes with: atlascloud-video-mcp get p1")
+    assert interrupted_text(nameless, lasts=True).endswith(
+        "Check again in a few minutes with: atlascloud-video-mcp get p1"
+    )
 
 
 def test_an_interrupt_anywhere_else_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

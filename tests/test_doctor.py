@@ -22,14 +22,13 @@ import trustme
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.cli.doctor import account, clients, house, packages, service
-from atlascloud_video_mcp.cli.doctor import start as starting
-from atlascloud_video_mcp.cli.doctor.commands import checks, tell
-from atlascloud_video_mcp.cli.doctor.findings import Check, Finding, State, ok
-from atlascloud_video_mcp.cli.doctor.situation import Situation, situation
+from atlascloud_video_mcp.cli.doctor import Finding, State, connectivity, fail, local, ok, skip
+from atlascloud_video_mcp.cli.doctor.checkup import Check, checks, report
+from atlascloud_video_mcp.cli.doctor.start import start
+from atlascloud_video_mcp.cli.doctor.target import Target, clients, find_target
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.settings import Settings, read_settings
-from installing_kit import machine_at, prepared
+from installing_kit import platform_at, prepared
 from installing_kit import run as typed
 from kit import CANARY, HASTY, STANDARD
 from scripted_sandbox import Fault, Sandbox
@@ -58,8 +57,8 @@ WAY = ["network", "TLS", "API"]
 SETTINGS_PAGE = "https://www.atlascloud.ai/console/api-keys"
 
 
-def here(home: Path, environ: Mapping[str, str] | None = None, client: str | None = None) -> Situation:
-    return situation(machine_at(home, environ=environ), client)
+def here(home: Path, environ: Mapping[str, str] | None = None, client: str | None = None) -> Target:
+    return find_target(platform_at(home, environ=environ), client)
 
 
 def understood(**environ: str) -> Settings:
@@ -73,7 +72,7 @@ def line(findings: Sequence[Finding], name: str) -> Finding:
 
 @contextmanager
 def listening() -> Iterator[int]:
-    """A port of this machine at which nobody answers."""
+    """A port of this platform at which nobody answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
@@ -102,7 +101,7 @@ def serving_tls(context: ssl.SSLContext, answer: bytes = b"") -> Iterator[int]:
 # --- the whole ---
 
 
-def test_where_all_is_well_nothing_is_to_mend_and_the_key_is_told_to_nobody(
+def test_where_all_is_well_there_is_nothing_to_fix_and_the_key_is_told_to_nobody(
     base_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / ".cursor").mkdir()
@@ -127,49 +126,49 @@ def test_where_all_is_well_nothing_is_to_mend_and_the_key_is_told_to_nobody(
     assert status == 0, told.out
     assert {text[6:15].strip() for text in lines[:-1]} == LINES
     assert {text[:4].strip() for text in lines[:-1]} <= {"ok", "warn"}
-    assert lines[-1] == "Nothing to mend."
+    assert lines[-1] == "No problems to fix."
     assert CANARY not in told.out + told.err
     assert "ATLASCLOUD_API_KEY is set" in told.out
 
 
-async def well() -> Sequence[Finding]:
-    return [ok("one", "is well"), Finding("two", State.SKIP, "nobody knows")]
+async def well() -> list[Finding]:
+    return [ok("one", "is well"), skip("two", "nobody knows")]
 
 
-async def bad() -> Sequence[Finding]:
-    return [Finding("three", State.FAIL, "is bad", "mend it")]
+async def bad() -> list[Finding]:
+    return [fail("three", "is bad", "fix it")]
 
 
-async def broken() -> Sequence[Finding]:
+async def broken() -> list[Finding]:
     raise ValueError(CANARY)
 
 
-async def endless() -> Sequence[Finding]:
+async def endless() -> list[Finding]:
     await anyio.sleep_forever()
     return []
 
 
-CHECKS = (Check("good", well), Check("broken", broken), Check("endless", endless, seconds=0), Check("bad", bad))
+CHECKS = (Check("good", well, 9), Check("broken", broken, 9), Check("endless", endless, 0), Check("bad", bad, 9))
 
 
 async def test_each_finding_stands_on_a_line_and_no_check_keeps_the_others_from_looking(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert await tell(CHECKS, in_json=False) == 1
+    assert await report(CHECKS, in_json=False) == 1
 
     assert capsys.readouterr().out.splitlines() == [
         "ok    one        is well",
         "skip  two        nobody knows",
-        "FAIL  broken     the check itself broke (ValueError) -> Please report this.",
-        "FAIL  endless    there was no end to it within 0 seconds -> Run this again; if it stays like that, report it.",
-        "FAIL  three      is bad -> mend it",
-        "3 to mend.",
+        "FAIL  broken     the check itself failed (ValueError) -> Please report this.",
+        "FAIL  endless    no result after 0 seconds -> Try again, or report this.",
+        "FAIL  three      is bad -> fix it",
+        "3 problems to fix.",
     ]
-    assert await tell(CHECKS[:1], in_json=False) == 0
+    assert await report(CHECKS[:1], in_json=False) == 0
 
 
 async def test_in_json_each_finding_says_how_it_is_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    assert await tell((CHECKS[0], CHECKS[3]), in_json=True) == 1
+    assert await report((CHECKS[0], CHECKS[3]), in_json=True) == 1
 
     assert json.loads(capsys.readouterr().out) == {
         "ok": False,
@@ -177,7 +176,7 @@ async def test_in_json_each_finding_says_how_it_is_and_what_to_do(capsys: pytest
         "checks": [
             {"name": "one", "state": "ok", "said": "is well"},
             {"name": "two", "state": "skip", "said": "nobody knows"},
-            {"name": "three", "state": "fail", "said": "is bad", "fix": "mend it"},
+            {"name": "three", "state": "fail", "said": "is bad", "fix": "fix it"},
         ],
     }
 
@@ -209,8 +208,8 @@ async def test_the_doctor_works_where_the_server_cannot(base_url: str, tmp_path:
 
 
 async def test_python_and_the_versions_that_matter_are_named() -> None:
-    (python,) = await packages.python()
-    (versions,) = await packages.packages()
+    (python,) = await local.python()
+    (versions,) = await local.packages()
 
     assert sys.executable in python.said
     assert versions.state is State.OK
@@ -227,7 +226,7 @@ async def test_an_mcp_that_is_too_old_or_too_new_is_named_with_what_to_install(
     metadata.write_text(f"Metadata-Version: 2.1\nName: mcp\nVersion: {version}\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
 
-    (finding,) = await packages.packages()
+    (finding,) = await local.packages()
 
     assert finding.state is State.FAIL
     assert f"mcp {version} is installed" in finding.said
@@ -241,7 +240,7 @@ async def test_a_library_that_is_not_there_is_named(tmp_path: Path, monkeypatch:
     metadata.write_text(f"Metadata-Version: 2.1\nName: atlascloud-video-mcp\nVersion: 1\n{needs}", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
 
-    (finding,) = await packages.packages()
+    (finding,) = await local.packages()
 
     assert finding.said == "no-such-library is not installed"
     assert finding.fix.endswith("'no-such-library>=1'")
@@ -253,15 +252,15 @@ async def test_a_library_that_is_not_there_is_named(tmp_path: Path, monkeypatch:
 async def test_settings_are_told_as_understood_and_of_the_key_only_that_it_is_set(tmp_path: Path) -> None:
     environ = {"ATLASCLOUD_API_KEY": CANARY, "ATLASCLOUD_MAX_WAIT": " 30 ", "PATH": "/bin", "ATLASCLOUD_MODEL": ""}
 
-    (finding,) = await house.settings(here(tmp_path, environ))
+    (finding,) = await local.settings(here(tmp_path, environ))
 
     assert finding == ok("settings", "ATLASCLOUD_API_KEY is set, ATLASCLOUD_MAX_WAIT=30.0")
 
 
 async def test_no_key_is_found_and_it_is_said_where_to_get_one(tmp_path: Path) -> None:
-    settings, key = await house.settings(here(tmp_path))
+    settings, key = await local.settings(here(tmp_path))
 
-    assert settings == ok("settings", "ATLASCLOUD_API_KEY is not set, all others as by default")
+    assert settings == ok("settings", "ATLASCLOUD_API_KEY is not set, all others have their defaults")
     assert key.state is State.FAIL
     assert key.said == "no API key is set"
     assert SETTINGS_PAGE in key.fix
@@ -269,12 +268,12 @@ async def test_no_key_is_found_and_it_is_said_where_to_get_one(tmp_path: Path) -
 
 
 async def test_the_sandbox_needs_no_key(tmp_path: Path) -> None:
-    _, key = await house.settings(here(tmp_path, {"ATLASCLOUD_SANDBOX": "1"}))
+    _, key = await local.settings(here(tmp_path, {"ATLASCLOUD_SANDBOX": "1"}))
 
     assert key.state is State.OK
 
 
-async def test_a_setting_that_makes_no_sense_is_named_and_the_others_are_understood(tmp_path: Path) -> None:
+async def test_an_invalid_setting_is_named_and_the_others_are_understood(tmp_path: Path) -> None:
     environ = {
         "ATLASCLOUD_MAX_WAIT": "soon",
         "ATLASCLOUD_MODEL": "a/model",
@@ -283,7 +282,7 @@ async def test_a_setting_that_makes_no_sense_is_named_and_the_others_are_underst
     }
 
     now = here(tmp_path, environ)
-    finding, _ = await house.settings(now)
+    finding, _ = await local.settings(now)
 
     assert finding.state is State.FAIL
     assert "ATLASCLOUD_MAX_WAIT is 'soon': it takes a number of seconds" in finding.said
@@ -295,20 +294,20 @@ async def test_a_setting_that_makes_no_sense_is_named_and_the_others_are_underst
 async def test_a_good_state_directory_is_told_with_the_space_that_is_left(tmp_path: Path) -> None:
     now = here(tmp_path, {"ATLASCLOUD_STATE_DIR": str(tmp_path / "state")})
 
-    (good,) = await house.state(now)
-    (full,) = await house.state(now, enough=shutil.disk_usage(tmp_path).total + 1)
+    (good,) = await local.state(now)
+    (full,) = await local.state(now, enough=shutil.disk_usage(tmp_path).total + 1)
 
     assert good.state is State.OK
     assert str(tmp_path / "state") in good.said
     assert full.state is State.WARN
-    assert "MB are free" in full.said
+    assert " MB free" in full.said
     assert "ATLASCLOUD_STATE_DIR" in full.fix
 
 
 async def test_a_state_directory_that_cannot_be_written_is_found(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    (finding,) = await house.state(here(tmp_path, {"ATLASCLOUD_STATE_DIR": str(tmp_path / "file" / "state")}))
+    (finding,) = await local.state(here(tmp_path, {"ATLASCLOUD_STATE_DIR": str(tmp_path / "file" / "state")}))
 
     assert finding.state is State.FAIL
     assert "The journal cannot be written" in finding.said
@@ -319,18 +318,18 @@ async def test_a_state_directory_that_cannot_be_written_is_found(tmp_path: Path)
 
 
 async def test_the_api_is_reached_and_recognised(base_url: str) -> None:
-    network, tls, api = await service.way(understood(BASE_URL=base_url))
+    network, tls, api = await connectivity.reach(understood(BASE_URL=base_url))
 
     assert (network.state, tls.state, api.state) == (State.OK, State.OK, State.OK)
     assert network.said.startswith("127.0.0.1 answers in ")
-    assert "none is needed" in tls.said
+    assert "not needed" in tls.said
 
 
 async def test_a_port_at_which_nobody_listens_is_told() -> None:
     with listening() as port:
         pass
 
-    network, tls, api = await service.way(understood(BASE_URL=f"http://127.0.0.1:{port}/api/v1"))
+    network, tls, api = await connectivity.reach(understood(BASE_URL=f"http://127.0.0.1:{port}/api/v1"))
 
     assert network.state is State.FAIL
     assert network.said == f"127.0.0.1 port {port} refuses connections"
@@ -339,24 +338,24 @@ async def test_a_port_at_which_nobody_listens_is_told() -> None:
 
 
 async def test_a_name_that_nobody_knows_is_told() -> None:
-    network, *_ = await service.way(understood(BASE_URL="https://api.atlascloud.invalid/api/v1"))
+    network, *_ = await connectivity.reach(understood(BASE_URL="https://api.atlascloud.invalid/api/v1"))
 
     assert network.state is State.FAIL
-    assert network.said == "the name api.atlascloud.invalid cannot be found"
+    assert network.said == "the name api.atlascloud.invalid cannot be resolved"
     assert "ATLASCLOUD_BASE_URL" in network.fix
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (httpx.ReadTimeout(""), "does not answer"),
-        (httpx.ProxyError(""), "the proxy did not let the request through"),
+        (httpx.ReadTimeout(""), "cannot be reached: no answer in time"),
+        (httpx.ProxyError(""), "cannot be reached: the proxy refuses the connection"),
         (ExceptionGroup("", [OSError(), ConnectionRefusedError()]), "refuses connections"),
-        (httpx.RemoteProtocolError(""), "cannot be reached (RemoteProtocolError)"),
+        (httpx.RemoteProtocolError(""), "cannot be reached: the connection broke off"),
     ],
 )
 def test_each_way_not_to_reach_the_api_has_its_words(error: Exception, said: str) -> None:
-    network, *_ = service.unreachable(error, httpx.URL("https://api.atlascloud.ai/api/v1"))
+    network, *_ = connectivity.unreachable(error, httpx.URL("https://api.atlascloud.ai/api/v1"))
 
     assert network.state is State.FAIL
     assert said in network.said
@@ -369,7 +368,7 @@ async def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         pass
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
 
-    network, *_ = await service.way(understood())
+    network, *_ = await connectivity.reach(understood())
 
     assert network.state is State.FAIL
     assert network.said == "api.atlascloud.ai port 443, or a proxy on the way, refuses connections"
@@ -382,11 +381,12 @@ async def test_settings_of_the_network_that_cannot_be_used_are_told(
     (tmp_path / "authorities.pem").write_text("nonsense", encoding="utf-8")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authorities.pem"))
 
-    network, *rest = await service.way(understood())
+    network, *rest = await connectivity.reach(understood())
 
     assert network.state is State.FAIL
     assert "cannot be used (SSLError)" in network.said
-    assert "SSL_CERT_FILE" in network.fix
+    assert "SSL_CERT_FILE" in network.said
+    assert network.fix
     assert {finding.state for finding in rest} == {State.SKIP}
 
 
@@ -394,16 +394,16 @@ async def test_a_certificate_that_is_not_believed_is_told() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     with serving_tls(context) as port:
-        network, tls = await service.way(understood(BASE_URL=f"https://127.0.0.1:{port}/api/v1"))
+        network, tls = await connectivity.reach(understood(BASE_URL=f"https://127.0.0.1:{port}/api/v1"))
 
     assert network.state is State.OK
     assert tls.state is State.FAIL
-    assert tls.said.startswith("the certificate is not believed (")
+    assert tls.said.startswith("the certificate is not trusted (")
     assert "SSL_CERT_FILE" in tls.fix
 
 
 async def test_something_that_speaks_no_tls_is_told(base_url: str) -> None:
-    network, tls = await service.way(understood(BASE_URL=base_url.replace("http:", "https:")))
+    network, tls = await connectivity.reach(understood(BASE_URL=base_url.replace("http:", "https:")))
 
     assert network.state is State.OK
     assert tls.state is State.FAIL
@@ -418,26 +418,26 @@ async def test_a_certificate_that_is_believed_is_told_with_its_end() -> None:
     authority.configure_trust(trust)
     answer = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"data": [{}]}\n'
     with serving_tls(context, answer) as port:
-        findings = await service.way(understood(BASE_URL=f"https://127.0.0.1:{port}/api/v1"), trust=trust)
+        findings = await connectivity.reach(understood(BASE_URL=f"https://127.0.0.1:{port}/api/v1"), trust=trust)
 
     network, tls, api = findings
     assert (network.state, tls.state, api.state) == (State.OK, State.OK, State.OK)
     assert tls.said.startswith("TLSv1.")
-    assert "good until " in tls.said
+    assert "valid until " in tls.said
 
 
 @pytest.mark.parametrize("path", ["", "/api", "/api/v2"])
 async def test_a_base_url_at_which_something_else_answers_is_told(path: str, base_url: str) -> None:
     wrong = base_url.removesuffix("/api/v1") + path
 
-    _, _, api, key, balance, catalogue = await account.online(understood(BASE_URL=wrong, API_KEY=CANARY))
+    _, _, api, key, balance, catalogue = await connectivity.network(understood(BASE_URL=wrong, API_KEY=CANARY))
 
     assert api.state is State.FAIL
     assert f"{wrong}/models answers with status 401" in api.said
     assert api.fix == "Unset ATLASCLOUD_BASE_URL, or set it to https://api.atlascloud.ai/api/v1."
-    assert key == Finding("key", State.SKIP, "it can only be tried when that is mended")
+    assert key == skip("key", "not checked: fix the above first")
     assert (balance.state, catalogue.state) == (State.SKIP, State.SKIP)
-    assert [finding.name for finding in await account.online(understood(BASE_URL=wrong))] == [*WAY, "catalogue"]
+    assert [finding.name for finding in await connectivity.network(understood(BASE_URL=wrong))] == [*WAY, "catalogue"]
 
 
 @pytest.mark.parametrize(
@@ -454,29 +454,29 @@ async def test_an_answer_that_is_none_is_told(
 ) -> None:
     sandbox.script(Fault(endpoint="models", action=action, status=status))
 
-    _, _, api = await service.way(understood(BASE_URL=base_url))
+    _, _, api = await connectivity.reach(understood(BASE_URL=base_url))
 
     assert api.state is state
     assert api.fix
 
 
 async def test_in_the_place_of_the_usual_api_no_other_address_is_proposed() -> None:
-    response = httpx.Response(404, request=httpx.Request("GET", f"{service.USUAL}/models"))
+    response = httpx.Response(404, request=httpx.Request("GET", f"{understood().base_url}/models"))
 
-    finding = service.answer(response, has_models=False)
+    finding = connectivity.identified(response, has_models=False)
 
     assert finding.state is State.FAIL
     assert "login page" in finding.fix
 
 
 async def test_a_key_that_is_accepted_and_a_model_that_is_offered_are_told(base_url: str) -> None:
-    with_key = await account.online(understood(BASE_URL=base_url, API_KEY=CANARY))
-    without = await account.online(understood(BASE_URL=base_url))
+    with_key = await connectivity.network(understood(BASE_URL=base_url, API_KEY=CANARY))
+    without = await connectivity.network(understood(BASE_URL=base_url))
 
-    assert line(with_key, "key") == ok("key", "it is accepted")
+    assert line(with_key, "key") == ok("key", "accepted")
     assert line(with_key, "balance").state is State.OK
-    assert line(with_key, "balance").said.endswith(" USD are left")
-    offered = f"{STANDARD} is offered, and what it takes can be read"
+    assert line(with_key, "balance").said.endswith(" USD left")
+    offered = f"{STANDARD} is available, and its parameters are known"
     assert line(with_key, "catalogue") == ok("catalogue", offered)
     assert [finding.name for finding in without] == [*WAY, "catalogue"]
 
@@ -490,7 +490,7 @@ async def test_a_key_that_is_not_accepted_is_told_with_what_to_do(
 ) -> None:
     sandbox.script(Fault(endpoint="history", action="status", status=status, times=9))
 
-    key = line(await account.online(understood(BASE_URL=base_url, API_KEY=CANARY), patience=HASTY), "key")
+    key = line(await connectivity.network(understood(BASE_URL=base_url, API_KEY=CANARY), patience=HASTY), "key")
 
     assert key.state is state
     assert fix in key.fix
@@ -500,10 +500,10 @@ async def test_a_key_that_is_not_accepted_is_told_with_what_to_do(
 @pytest.mark.parametrize(
     ("status", "body", "state", "said"),
     [
-        (200, '{"available": {"value": "0.00", "currency": "USD"}}', State.FAIL, "nothing is left of it (0.00 USD)"),
+        (200, '{"available": {"value": "0.00", "currency": "USD"}}', State.FAIL, "no money left (0.00 USD)"),
         (200, '{"available": {"value": "-1.5", "currency": "USD"}}', State.FAIL, "(-1.50 USD)"),
         (200, "{}", State.SKIP, "without a balance"),
-        (503, None, State.SKIP, "it could not be asked for"),
+        (503, None, State.SKIP, "not checked: "),
     ],
 )
 async def test_money_that_is_not_there_is_told_with_where_to_get_it(
@@ -511,7 +511,7 @@ async def test_money_that_is_not_there_is_told_with_where_to_get_it(
 ) -> None:
     sandbox.script(Fault(endpoint="balance", action="status", status=status, body=body, times=9))
 
-    balance = line(await account.online(understood(BASE_URL=base_url, API_KEY=CANARY), patience=HASTY), "balance")
+    balance = line(await connectivity.network(understood(BASE_URL=base_url, API_KEY=CANARY), patience=HASTY), "balance")
 
     assert balance.state is state
     assert said in balance.said
@@ -532,7 +532,7 @@ async def test_a_model_that_is_not_offered_or_not_known_is_told(
     for endpoint, status in faults:
         sandbox.script(Fault(endpoint=endpoint, action="status", status=status, times=99))
 
-    finding = line(await account.online(understood(BASE_URL=base_url, MODEL=model), patience=HASTY), "catalogue")
+    finding = line(await connectivity.network(understood(BASE_URL=base_url, MODEL=model), patience=HASTY), "catalogue")
 
     assert finding.state is state
     assert said in finding.said
@@ -546,15 +546,15 @@ async def test_a_sandbox_that_could_run_is_told(tmp_path: Path) -> None:
     with listening() as port:
         pass
 
-    assert await house.sandbox(here(tmp_path), port) == [ok("sandbox", f"installed, and port {port} is free")]
+    assert await local.sandbox(here(tmp_path), port) == [ok("sandbox", f"installed, and port {port} is free")]
 
 
 async def test_a_port_of_the_sandbox_that_is_taken_is_told(tmp_path: Path) -> None:
     with listening() as port:
-        (finding,) = await house.sandbox(here(tmp_path), port)
+        (finding,) = await local.sandbox(here(tmp_path), port)
 
     assert finding.state is State.WARN
-    assert f"port {port} is taken" in finding.said
+    assert f"port {port} is in use" in finding.said
     assert "sandbox --port 0" in finding.fix
 
 
@@ -564,14 +564,14 @@ async def test_a_sandbox_that_is_not_installed_matters_to_whoever_wants_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
 
-    (finding,) = await house.sandbox(here(tmp_path, {"ATLASCLOUD_SANDBOX": wanted}), 0)
+    (finding,) = await local.sandbox(here(tmp_path, {"ATLASCLOUD_SANDBOX": wanted}), 0)
 
     assert finding.state is state
     assert "-m pip install 'PATH/TO/WHEEL.whl[sandbox]'" in finding.said + finding.fix
 
 
-async def test_a_machine_that_does_not_reach_itself_is_told(tmp_path: Path) -> None:
-    (finding,) = await house.sandbox(here(tmp_path), 0, loopback="192.0.2.1")  # an address that no machine has
+async def test_a_platform_that_does_not_reach_itself_is_told(tmp_path: Path) -> None:
+    (finding,) = await local.sandbox(here(tmp_path), 0, loopback="192.0.2.1")  # an address that no platform has
 
     assert finding.state is State.FAIL
     assert "firewall" in finding.fix
@@ -580,17 +580,17 @@ async def test_a_machine_that_does_not_reach_itself_is_told(tmp_path: Path) -> N
 # --- the start ---
 
 
-def started_by(home: Path, *words: str, **environ: str) -> Situation:
-    return replace(here(home, environ), words=words)
+def started_by(home: Path, *words: str, **environ: str) -> Target:
+    return replace(here(home, environ), command=words)
 
 
 async def test_a_start_as_a_desktop_program_does_it_is_told_with_its_time(tmp_path: Path) -> None:
     words = (sys.executable, "-m", "atlascloud_video_mcp")
 
-    (finding,) = await starting.start(started_by(tmp_path, *words), slow=60)
+    (finding,) = await start(started_by(tmp_path, *words), slow=60)
 
     assert finding.state is State.OK
-    assert " tools are listed after " in finding.said
+    assert " tools listed after " in finding.said
     assert "atlascloud_video_mcp" in finding.said
 
 
@@ -604,15 +604,15 @@ ANSWER = 'print(\'{"id": 1}\\n{"id": 2, "result": {"tools": [{}]}}\', flush=True
 @pytest.mark.parametrize(
     ("words", "state", "said", "fix"),
     [
-        (script(ANSWER), State.WARN, "1 tools are listed", "Some clients give up"),
-        (script("raise ImportError('no MCPServer')"), State.FAIL, "ImportError: no MCPServer", "Mend what it says"),
-        (script("raise SystemExit(3)"), State.FAIL, "ended with status 3 and said: nothing", "Mend what it says"),
-        (script("import os, sys; sys.exit(os.environ['ATLASCLOUD_API_KEY'])"), State.FAIL, "said: ***", "Mend"),
+        (script(ANSWER), State.WARN, "1 tools listed", "Some clients give up"),
+        (script("raise ImportError('no MCPServer')"), State.FAIL, "ImportError: no MCPServer", "Fix what it says"),
+        (script("raise SystemExit(3)"), State.FAIL, "exited with status 3 and wrote: nothing", "Fix what it says"),
+        (script("import os, sys; sys.exit(os.environ['ATLASCLOUD_API_KEY'])"), State.FAIL, "wrote: ***", "Fix"),
         (script("print('hello'); input()"), State.FAIL, "something other than MCP", "report"),
         (script("print('[1]'); input()"), State.FAIL, "something other than MCP", "report"),
         (script('print(\'{"id": 2, "error": {}}\'); input()'), State.FAIL, "something other than MCP", "report"),
         (("/no/such/program",), State.FAIL, "/no/such/program cannot be started", "install"),
-        ((), State.FAIL, "names no command", "install"),
+        ((), State.FAIL, "has no command", "install"),
     ],
 )
 async def test_a_start_that_goes_wrong_is_told(
@@ -620,7 +620,7 @@ async def test_a_start_that_goes_wrong_is_told(
 ) -> None:
     now = started_by(tmp_path, *words, ATLASCLOUD_API_KEY=CANARY)
 
-    (finding,) = await starting.start(now, slow=0)
+    (finding,) = await start(now, slow=0)
 
     assert finding.state is state, finding
     assert said in finding.said
@@ -632,19 +632,19 @@ async def test_a_start_that_goes_wrong_is_told(
 
 
 async def test_clients_that_are_set_up_are_named(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
     for client in ("cursor", "codex", "goose", "opencode"):
-        typed(machine, "install", client, "--force")
+        typed(platform, "install", client, "--force")
     (tmp_path / ".gemini").mkdir()
 
-    assert await clients.clients(machine) == [ok("clients", "set up in Cursor, Codex, Goose, opencode")]
+    assert await clients(platform) == [ok("clients", "set up in Cursor, Codex, Goose, opencode")]
 
 
 async def test_no_client_that_is_set_up_is_told_with_those_that_could_be(tmp_path: Path) -> None:
-    (nobody,) = await clients.clients(machine_at(tmp_path))
+    (nobody,) = await clients(platform_at(tmp_path))
     (tmp_path / ".cursor").mkdir()
-    prepared("gemini-cli", machine_at(tmp_path), "{}")
-    (two,) = await clients.clients(machine_at(tmp_path))
+    prepared("gemini-cli", platform_at(tmp_path), "{}")
+    (two,) = await clients(platform_at(tmp_path))
 
     assert (nobody.state, two.state) == (State.WARN, State.WARN)
     assert "install CLIENT" in nobody.fix
@@ -654,18 +654,18 @@ async def test_no_client_that_is_set_up_is_told_with_those_that_could_be(tmp_pat
 @pytest.mark.parametrize(
     ("entry", "state", "said"),
     [
-        ({"command": "/gone/atlascloud-video-mcp"}, State.FAIL, "/gone/atlascloud-video-mcp, which is not there"),
-        ({"command": "uvx", "args": ["atlascloud-video-mcp"]}, State.WARN, "'uvx' without its path"),
-        ({"args": []}, State.FAIL, "names no command"),
-        ("nonsense", State.FAIL, "names no command"),
+        ({"command": "/gone/atlascloud-video-mcp"}, State.FAIL, "/gone/atlascloud-video-mcp, which no longer exists"),
+        ({"command": "uvx", "args": ["atlascloud-video-mcp"]}, State.WARN, "'uvx', which has no full path"),
+        ({"args": []}, State.FAIL, "has no command"),
+        ("nonsense", State.FAIL, "has no command"),
     ],
 )
 async def test_an_entry_that_starts_nothing_is_told(entry: object, state: State, said: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    typed(machine, "install", "codex", "--force")
-    prepared("cursor", machine, json.dumps({"mcpServers": {"atlascloud-video": entry}}))
+    platform = platform_at(tmp_path)
+    typed(platform, "install", "codex", "--force")
+    prepared("cursor", platform, json.dumps({"mcpServers": {"atlascloud-video": entry}}))
 
-    good, finding = await clients.clients(machine)
+    good, finding = await clients(platform)
 
     assert good == ok("clients", "set up in Codex")
     assert finding.state is state
@@ -674,10 +674,10 @@ async def test_an_entry_that_starts_nothing_is_told(entry: object, state: State,
 
 
 async def test_a_client_whose_file_cannot_be_read_is_told(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    prepared("zed", machine, "{")
+    platform = platform_at(tmp_path)
+    prepared("zed", platform, "{")
 
-    (finding,) = await clients.clients(machine)
+    (finding,) = await clients(platform)
 
     assert finding.state is State.WARN
     assert finding.said.startswith("Zed: line 1, column 2")
@@ -699,32 +699,32 @@ async def test_a_client_whose_file_cannot_be_read_is_told(tmp_path: Path) -> Non
 def test_a_clients_own_key_and_settings_are_looked_at(
     client: str, options: list[str], held: str | None, tmp_path: Path
 ) -> None:
-    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY, "MY_KEY": "my-own", "SYSTEMROOT": "C:\\"})
-    typed(machine, "install", client, "--force", "--env", "ATLASCLOUD_MAX_WAIT=7", *options)
+    platform = platform_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY, "MY_KEY": "my-own", "SYSTEMROOT": "C:\\"})
+    typed(platform, "install", client, "--force", "--env", "ATLASCLOUD_MAX_WAIT=7", *options)
 
-    now = situation(machine, client)
+    now = find_target(platform, client)
 
-    assert now.words == (machine.program,)
+    assert now.command == (platform.program,)
     key = now.settings.api_key
     assert (key and key.get_secret_value()) == held
     assert now.settings.max_wait == 7
-    assert now.bare_environ["PATH"] == ""
-    assert now.bare_environ["SYSTEMROOT"] == "C:\\"
+    assert now.environ["PATH"] == ""
+    assert now.environ["SYSTEMROOT"] == "C:\\"
 
 
 def test_a_client_in_the_sandbox_is_asked_nothing_of_the_network(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    typed(machine, "install", "zed", "--force", "--sandbox")
+    platform = platform_at(tmp_path)
+    typed(platform, "install", "zed", "--force", "--sandbox")
 
-    now = situation(machine, "zed")
+    now = find_target(platform, "zed")
 
     assert now.in_sandbox
-    assert "network" not in {check.name for check in checks(now, machine, 0)}
+    assert "network" not in {check.name for check in checks(now, platform, 0)}
 
 
 def test_a_client_that_is_not_set_up_is_told_how_it_is(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="Zed is not set up: run `atlascloud-video-mcp install zed`"):
-        situation(machine_at(tmp_path), "zed")
+        find_target(platform_at(tmp_path), "zed")
 
 
 def test_every_line_of_the_doctor_stands_in_the_documentation() -> None:

@@ -17,13 +17,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.cli.install.clients import CLIENTS, client_called
-from atlascloud_video_mcp.cli.install.edits import entry_in
-from atlascloud_video_mcp.cli.install.person import Terminal
-from atlascloud_video_mcp.cli.install.problems import CannotInstall
+from atlascloud_video_mcp.cli.console import Console
+from atlascloud_video_mcp.cli.install.clients import CLIENTS, client_named
+from atlascloud_video_mcp.cli.install.config_file import CannotInstall
+from atlascloud_video_mcp.cli.install.server_entry import entry_in
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, SettingsError
-from atlascloud_video_mcp.server.host_limits import client_called as client_called_by_itself
-from installing_kit import Somebody, config_of, machine_at, prepared, run
+from atlascloud_video_mcp.server.host_limits import client_called
+from installing_kit import Somebody, config_of, platform_at, prepared, run
 from kit import CANARY
 
 if TYPE_CHECKING:
@@ -66,17 +66,17 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("platform", ["darwin", "win32", "linux"])
+@pytest.mark.parametrize("system", ["darwin", "win32", "linux"])
 @EACH_CLIENT
-def test_every_client_is_written_where_it_reads_on_each_platform(client: Client, platform: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, platform)
+def test_every_client_is_written_where_it_reads_on_each_platform(client: Client, system: str, tmp_path: Path) -> None:
+    platform = platform_at(tmp_path, system)
 
-    run(machine, "install", client.name, "--no-key", "--force")
+    run(platform, "install", client.name, "--no-key", "--force")
 
-    place = tmp_path / PLACES[client.name][("darwin", "win32", "linux").index(platform)]
+    place = tmp_path / PLACES[client.name][("darwin", "win32", "linux").index(system)]
     assert entry_in(client, place.read_text(encoding="utf-8")) is not None
     assert {path for path in tmp_path.rglob("*") if path.is_file()} - {place} == {
-        tmp_path / "apps" / ("atlascloud-video-mcp.exe" if platform == "win32" else "atlascloud-video-mcp")
+        tmp_path / "apps" / ("atlascloud-video-mcp.exe" if system == "win32" else "atlascloud-video-mcp")
     }
 
 
@@ -95,9 +95,9 @@ def test_every_client_is_written_where_it_reads_on_each_platform(client: Client,
     ],
 )
 def test_a_client_that_was_moved_by_a_variable_is_found(client: str, variable: str, place: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, environ={variable: str(tmp_path / "elsewhere")})
+    platform = platform_at(tmp_path, environ={variable: str(tmp_path / "elsewhere")})
 
-    assert client_called(client).place(machine) == tmp_path / "elsewhere" / place
+    assert client_named(client).place(platform) == tmp_path / "elsewhere" / place
 
 
 def test_claude_desktop_from_the_windows_store_is_written_where_that_reads(tmp_path: Path) -> None:
@@ -107,27 +107,27 @@ def test_claude_desktop_from_the_windows_store_is_written_where_that_reads(tmp_p
     (tmp_path / "Roaming" / "Claude").mkdir(parents=True)
     places = {"LOCALAPPDATA": str(local), "APPDATA": str(tmp_path / "Roaming")}
 
-    run(machine_at(tmp_path, "win32", places), "install", "claude-desktop")
+    run(platform_at(tmp_path, "win32", places), "install", "claude-desktop")
 
     assert (package / "LocalCache" / "Roaming" / "Claude" / "claude_desktop_config.json").exists()
     assert list((tmp_path / "Roaming" / "Claude").iterdir()) == []
 
 
 def test_a_file_of_an_older_cline_is_used_as_long_as_there_is_no_new_one(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
     former = "Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"
     (tmp_path / ".config" / former).parent.mkdir(parents=True)
     (tmp_path / ".config" / former).touch()
 
-    assert client_called("cline").place(machine) == tmp_path / ".config" / former
+    assert client_named("cline").place(platform) == tmp_path / ".config" / former
     new = prepared_at(tmp_path / ".cline/data/settings/cline_mcp_settings.json")
-    assert client_called("cline").place(machine) == new
+    assert client_named("cline").place(platform) == new
 
 
 def test_a_commented_file_of_opencode_is_used_where_there_is_one(tmp_path: Path) -> None:
     commented = prepared_at(tmp_path / ".config/opencode/opencode.jsonc")
 
-    assert client_called("opencode").place(machine_at(tmp_path)) == commented
+    assert client_named("opencode").place(platform_at(tmp_path)) == commented
 
 
 def prepared_at(path: Path) -> Path:
@@ -138,10 +138,10 @@ def prepared_at(path: Path) -> Path:
 
 @EACH_CLIENT
 def test_what_was_in_a_file_is_still_there_in_the_same_order_with_its_comments(client: Client, tmp_path: Path) -> None:
-    path = prepared(client.name, machine_at(tmp_path))
+    path = prepared(client.name, platform_at(tmp_path))
     before = config_of(client)
 
-    somebody = run(machine_at(tmp_path), "install", client.name)
+    somebody = run(platform_at(tmp_path), "install", client.name)
 
     after = path.read_bytes().decode()
     assert is_within(before, after)
@@ -151,7 +151,7 @@ def test_what_was_in_a_file_is_still_there_in_the_same_order_with_its_comments(c
     assert list(servers)[-1] == "atlascloud-video"
     del servers["atlascloud-video"]
     assert ordered(data) == ordered(
-        plain(client, before) | {"inputs": data["inputs"]} if client.asks else plain(client, before)
+        plain(client, before) | {"inputs": data["inputs"]} if client.asks_for_key else plain(client, before)
     )
     backup = path.with_name(f"{path.name}.bak-20261125-130509")
     assert backup.read_bytes().decode() == before
@@ -162,14 +162,14 @@ def test_what_was_in_a_file_is_still_there_in_the_same_order_with_its_comments(c
 
 @EACH_CLIENT
 def test_uninstall_leaves_the_file_as_it_was_byte_for_byte(client: Client, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared(client.name, machine)
-    run(machine, "install", client.name)
+    platform = platform_at(tmp_path)
+    path = prepared(client.name, platform)
+    run(platform, "install", client.name)
 
-    somebody = run(machine, "uninstall", client.name)
+    somebody = run(platform, "uninstall", client.name)
 
     assert path.read_bytes().decode() == config_of(client)
-    assert somebody.heard[0] == f"Took atlascloud-video out of {client.title}: {path}"
+    assert somebody.heard[0] == f"Removed atlascloud-video from {client.title}: {path}"
     assert len(list(path.parent.glob(f"{path.name}.bak-*"))) == 2
 
 
@@ -203,12 +203,12 @@ def entry_of(client: Client, path: Path) -> dict[str, Any]:
 
 
 def test_each_client_gets_its_own_shape(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    script = machine.program
+    platform = platform_at(tmp_path)
+    script = platform.program
     written = {}
     for client in CLIENTS:
-        run(machine, "install", client.name, "--force", "--sandbox")
-        written[client.name] = entry_of(client, client.place(machine))
+        run(platform, "install", client.name, "--force", "--sandbox")
+        written[client.name] = entry_of(client, client.place(platform))
 
     usual = {"command": script, "args": ["--sandbox"]}
     assert written == {
@@ -243,19 +243,19 @@ def test_no_limit_is_shorter_than_the_wait_the_server_allows_itself() -> None:
     in_milliseconds = ("claude-code", "copilot-cli", "gemini-cli", "kiro", "opencode", "qwen-code")
     per_second = dict.fromkeys(in_milliseconds, 1000)
     for client in CLIENTS:
-        wait = client_called_by_itself(client.name, shows_progress=True).wait_seconds
+        wait = client_called(client.name, shows_progress=True).wait_seconds
         limits = [limit for name, limit in client.limits.items() if not name.startswith("startup")]
         assert all(limit / per_second.get(client.name, 1) > wait for limit in limits)
 
 
 @EACH_CLIENT
 def test_the_key_can_be_written_and_is_told_to_nobody(client: Client, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+    platform = platform_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
 
-    somebody = run(machine, "install", client.name, "--force", "--copy-key")
-    shown = run(machine, "install", client.name, "--print", "--copy-key")
+    somebody = run(platform, "install", client.name, "--force", "--copy-key")
+    shown = run(platform, "install", client.name, "--print", "--copy-key")
 
-    place = client.place(machine)
+    place = client.place(platform)
     assert entry_of(client, place)[client.env] == {"ATLASCLOUD_API_KEY": CANARY}
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert CANARY not in somebody.everything + shown.everything
@@ -263,10 +263,10 @@ def test_the_key_can_be_written_and_is_told_to_nobody(client: Client, tmp_path: 
 
 
 def test_a_key_is_asked_for_without_echo(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared("cursor", machine)
+    platform = platform_at(tmp_path)
+    path = prepared("cursor", platform)
 
-    somebody = run(machine, "install", "cursor", somebody=Somebody([CANARY]))
+    somebody = run(platform, "install", "cursor", somebody=Somebody([CANARY]))
 
     ((question, hidden),) = somebody.questions
     assert "https://www.atlascloud.ai/console/api-keys" in question
@@ -277,44 +277,44 @@ def test_a_key_is_asked_for_without_echo(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("answers", "key"), [(["y"], "from-here"), ([""], "from-here"), (["n", "typed"], "typed")])
 def test_a_key_in_the_environment_is_offered(answers: list[str], key: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": "from-here"})
-    path = prepared("cline", machine)
+    platform = platform_at(tmp_path, environ={"ATLASCLOUD_API_KEY": "from-here"})
+    path = prepared("cline", platform)
 
-    run(machine, "install", "cline", somebody=Somebody(answers))
+    run(platform, "install", "cline", somebody=Somebody(answers))
 
-    assert entry_of(client_called("cline"), path)["env"] == {"ATLASCLOUD_API_KEY": key}
+    assert entry_of(client_named("cline"), path)["env"] == {"ATLASCLOUD_API_KEY": key}
 
 
 @pytest.mark.parametrize("answers", [[], [""]])
 def test_without_a_key_the_entry_has_none_and_it_is_said_where_to_get_one(answers: list[str], tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared("cline", machine)
+    platform = platform_at(tmp_path)
+    path = prepared("cline", platform)
 
-    somebody = run(machine, "install", "cline", somebody=Somebody(answers))
+    somebody = run(platform, "install", "cline", somebody=Somebody(answers))
 
-    assert "env" not in entry_of(client_called("cline"), path)
+    assert "env" not in entry_of(client_named("cline"), path)
     assert "https://www.atlascloud.ai/console/api-keys" in "\n".join(somebody.warnings)
 
 
 def test_a_key_that_can_be_none_is_refused_and_not_repeated(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared("cursor", machine)
+    platform = platform_at(tmp_path)
+    path = prepared("cursor", platform)
 
     with pytest.raises(SettingsError, match="ATLASCLOUD_API_KEY is not usable") as refused:
-        run(machine, "install", "cursor", somebody=Somebody(["two words"]))
+        run(platform, "install", "cursor", somebody=Somebody(["two words"]))
 
     assert "two words" not in str(refused.value)
-    assert path.read_text(encoding="utf-8") == config_of(client_called("cursor"))
+    assert path.read_text(encoding="utf-8") == config_of(client_named("cursor"))
 
 
 def test_nothing_is_changed_by_whoever_stops_at_the_question(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared("cursor", machine)
+    platform = platform_at(tmp_path)
+    path = prepared("cursor", platform)
 
     with pytest.raises(CannotInstall, match="Stopped"):
-        run(machine, "install", "cursor", somebody=Somebody(["Ctrl-C"]))
+        run(platform, "install", "cursor", somebody=Somebody(["Ctrl-C"]))
 
-    assert path.read_text(encoding="utf-8") == config_of(client_called("cursor"))
+    assert path.read_text(encoding="utf-8") == config_of(client_named("cursor"))
 
 
 REFERENCES = {
@@ -333,39 +333,39 @@ OWN_NAME = {"codex": "env_vars", "goose": "env_keys"}
 
 @EACH_CLIENT
 def test_a_client_is_told_in_its_own_words_which_variable_holds_the_key(client: Client, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared(client.name, machine, "")
+    platform = platform_at(tmp_path)
+    path = prepared(client.name, platform, "")
     words = ("install", client.name, "--key-env")
 
     if expected := REFERENCES.get(client.name):
-        somebody = run(machine, *words, "MY_KEY")
+        somebody = run(platform, *words, "MY_KEY")
         assert entry_of(client, path).items() >= expected.items()
         assert any("MY_KEY" in sentence for sentence in somebody.heard)
         assert somebody.warnings == []
         return
     with pytest.raises(InvalidInput, match="Nothing was changed"):
-        run(machine, *words, "MY_KEY")
+        run(platform, *words, "MY_KEY")
     assert path.read_text(encoding="utf-8") == ""
     if names := OWN_NAME.get(client.name):
-        run(machine, *words, "ATLASCLOUD_API_KEY")
+        run(platform, *words, "ATLASCLOUD_API_KEY")
         assert entry_of(client, path)[names] == ["ATLASCLOUD_API_KEY"]
         assert client.env not in entry_of(client, path)
 
 
 def test_there_must_be_a_key_to_copy(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    prepared("cursor", machine)
+    platform = platform_at(tmp_path)
+    prepared("cursor", platform)
 
-    with pytest.raises(InvalidInput, match="no ATLASCLOUD_API_KEY in this environment"):
-        run(machine, "install", "cursor", "--copy-key")
+    with pytest.raises(InvalidInput, match="ATLASCLOUD_API_KEY is not set"):
+        run(platform, "install", "cursor", "--copy-key")
 
 
 def test_vs_code_asks_for_the_key_itself(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    vscode = client_called("vscode")
-    path = prepared("vscode", machine)
+    platform = platform_at(tmp_path)
+    vscode = client_named("vscode")
+    path = prepared("vscode", platform)
 
-    somebody = run(machine, "install", "vscode", somebody=Somebody(["never asked"]))
+    somebody = run(platform, "install", "vscode", somebody=Somebody(["never asked"]))
 
     inputs = plain(vscode, path.read_text(encoding="utf-8"))["inputs"]
     assert [item["id"] for item in inputs] == ["perplexity-key", "atlascloud-api-key"]
@@ -374,30 +374,30 @@ def test_vs_code_asks_for_the_key_itself(tmp_path: Path) -> None:
     assert entry_of(vscode, path)["env"] == {"ATLASCLOUD_API_KEY": "${input:atlascloud-api-key}"}
     assert somebody.questions == []
     before = path.read_text(encoding="utf-8")
-    assert "set up like this already" in run(machine, "install", "vscode").heard[0]
+    assert "is already set up" in run(platform, "install", "vscode").heard[0]
     assert path.read_text(encoding="utf-8") == before
 
 
 def test_a_question_of_vs_code_that_is_there_is_used(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared("vscode", machine)
-    run(machine, "install", "vscode")
-    run(machine, "install", "vscode", "--no-key")
+    platform = platform_at(tmp_path)
+    path = prepared("vscode", platform)
+    run(platform, "install", "vscode")
+    run(platform, "install", "vscode", "--no-key")
     before = path.read_text(encoding="utf-8")
 
-    run(machine, "install", "vscode")
+    run(platform, "install", "vscode")
 
     assert path.read_text(encoding="utf-8").replace("${input:atlascloud-api-key}", "").count("atlascloud-api-key") == 1
     assert path.read_text(encoding="utf-8") != before
 
 
 def test_the_question_of_vs_code_stays_as_long_as_another_server_needs_it(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    vscode = client_called("vscode")
-    path = prepared("vscode", machine, '{"servers": {"twin": {"env": {"K": "${input:atlascloud-api-key}"}}}}')
-    run(machine, "install", "vscode")
+    platform = platform_at(tmp_path)
+    vscode = client_named("vscode")
+    path = prepared("vscode", platform, '{"servers": {"twin": {"env": {"K": "${input:atlascloud-api-key}"}}}}')
+    run(platform, "install", "vscode")
 
-    run(machine, "uninstall", "vscode")
+    run(platform, "uninstall", "vscode")
 
     data = plain(vscode, path.read_text(encoding="utf-8"))
     assert list(data["servers"]) == ["twin"]
@@ -405,7 +405,7 @@ def test_the_question_of_vs_code_stays_as_long_as_another_server_needs_it(tmp_pa
 
 
 def test_an_entry_of_ours_is_renewed_in_place_with_what_a_person_added(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
     ours = {
         "command": "/gone/atlascloud-video-mcp",
         "args": ["--sandbox"],
@@ -416,32 +416,32 @@ def test_an_entry_of_ours_is_renewed_in_place_with_what_a_person_added(tmp_path:
     text = json.dumps(
         {"mcpServers": {"one": {"command": "a"}, "atlascloud-video": ours, "two": {"command": "b"}}}, indent=4
     )
-    path = prepared("cline", machine, text)
+    path = prepared("cline", platform, text)
 
-    somebody = run(machine, "install", "cline", somebody=Somebody([""]))
+    somebody = run(platform, "install", "cline", somebody=Somebody([""]))
 
-    assert path.read_text(encoding="utf-8") == text.replace("/gone/atlascloud-video-mcp", machine.program).replace(
+    assert path.read_text(encoding="utf-8") == text.replace("/gone/atlascloud-video-mcp", platform.program).replace(
         '[\n                "--sandbox"\n            ]', "[]"
     )
-    assert somebody.heard[0].startswith("Renewed atlascloud-video in Cline")
-    assert "keep the one that is there" in somebody.questions[0][0]
+    assert somebody.heard[0].startswith("Updated atlascloud-video in Cline")
+    assert "keep the current one" in somebody.questions[0][0]
     assert somebody.warnings == []
 
 
 @pytest.mark.parametrize("client", ["cline", "codex", "goose"])
 def test_a_key_that_comes_from_elsewhere_now_leaves_no_trace(client: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
-    row = client_called(client)
-    path = prepared(client, machine)
-    run(machine, "install", client, "--copy-key", "--env", "ATLASCLOUD_MAX_WAIT=30")
+    platform = platform_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+    row = client_named(client)
+    path = prepared(client, platform)
+    run(platform, "install", client, "--copy-key", "--env", "ATLASCLOUD_MAX_WAIT=30")
 
-    if row.hands_on:
-        run(machine, "install", client, "--key-env", "ATLASCLOUD_API_KEY")
-        assert entry_of(row, path)[row.hands_on] == ["ATLASCLOUD_API_KEY"]
+    if row.forwarded:
+        run(platform, "install", client, "--key-env", "ATLASCLOUD_API_KEY")
+        assert entry_of(row, path)[row.forwarded] == ["ATLASCLOUD_API_KEY"]
         assert CANARY not in path.read_text(encoding="utf-8")
-        run(machine, "install", client, "--copy-key")
-        assert entry_of(row, path)[row.hands_on] == []
-    run(machine, "install", client, "--no-key")
+        run(platform, "install", client, "--copy-key")
+        assert entry_of(row, path)[row.forwarded] == []
+    run(platform, "install", client, "--no-key")
 
     assert CANARY not in path.read_text(encoding="utf-8")
     assert entry_of(row, path)[row.env] == {"ATLASCLOUD_MAX_WAIT": "30"}
@@ -449,23 +449,23 @@ def test_a_key_that_comes_from_elsewhere_now_leaves_no_trace(client: str, tmp_pa
 
 @pytest.mark.parametrize("ours", [None, "nonsense", {"env": "nonsense", "args": 3}])
 def test_nonsense_under_our_name_is_replaced(ours: object, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": "k"})
-    path = prepared("cline", machine, json.dumps({"mcpServers": {"atlascloud-video": ours}}))
+    platform = platform_at(tmp_path, environ={"ATLASCLOUD_API_KEY": "k"})
+    path = prepared("cline", platform, json.dumps({"mcpServers": {"atlascloud-video": ours}}))
 
-    run(machine, "install", "cline", "--copy-key")
+    run(platform, "install", "cline", "--copy-key")
 
-    wanted = {"command": machine.program, "args": [], "env": {"ATLASCLOUD_API_KEY": "k"}, "timeout": 600}
-    assert entry_of(client_called("cline"), path) == wanted
+    wanted = {"command": platform.program, "args": [], "env": {"ATLASCLOUD_API_KEY": "k"}, "timeout": 600}
+    assert entry_of(client_named("cline"), path) == wanted
 
 
 def test_settings_can_be_given_for_the_server(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared("codex", machine)
+    platform = platform_at(tmp_path)
+    path = prepared("codex", platform)
 
-    run(machine, "install", "codex", "--env", "ATLASCLOUD_MAX_WAIT=0", "--env", "ATLASCLOUD_DOWNLOAD_DIR=/clips=1")
+    run(platform, "install", "codex", "--env", "ATLASCLOUD_MAX_WAIT=0", "--env", "ATLASCLOUD_DOWNLOAD_DIR=/clips=1")
 
     wanted = {"ATLASCLOUD_MAX_WAIT": "0", "ATLASCLOUD_DOWNLOAD_DIR": "/clips=1"}
-    assert entry_of(client_called("codex"), path)["env"] == wanted
+    assert entry_of(client_named("codex"), path)["env"] == wanted
 
 
 @pytest.mark.parametrize(
@@ -477,14 +477,14 @@ def test_settings_can_be_given_for_the_server(tmp_path: Path) -> None:
     ],
 )
 def test_a_setting_the_server_would_refuse_is_not_written(pair: str, said: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared("cursor", machine)
+    platform = platform_at(tmp_path)
+    path = prepared("cursor", platform)
 
     with pytest.raises(AtlasError, match=said) as refused:
-        run(machine, "install", "cursor", "--env", pair)
+        run(platform, "install", "cursor", "--env", pair)
 
     assert CANARY not in str(refused.value)
-    assert path.read_text(encoding="utf-8") == config_of(client_called("cursor"))
+    assert path.read_text(encoding="utf-8") == config_of(client_named("cursor"))
 
 
 BROKEN = {"TOML": "model = \n", "YAML": "a: [1\nb: 2\n"}
@@ -492,30 +492,30 @@ BROKEN = {"TOML": "model = \n", "YAML": "a: [1\nb: 2\n"}
 
 @EACH_CLIENT
 def test_a_file_that_cannot_be_parsed_is_left_alone_and_the_entry_shown_instead(client: Client, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+    platform = platform_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
     broken = BROKEN.get(client.format.name, '{"mcpServers": {"a": }}')
-    path = prepared(client.name, machine, broken)
+    path = prepared(client.name, platform, broken)
     somebody = Somebody()
 
-    with pytest.raises(CannotInstall, match=r"was left as it was: line [12], column \d+: ") as refused:
-        run(machine, "install", client.name, "--copy-key", somebody=somebody)
+    with pytest.raises(CannotInstall, match=r"was not changed: line [12], column \d+: ") as refused:
+        run(platform, "install", client.name, "--copy-key", somebody=somebody)
 
     assert str(path) in str(refused.value)
     assert "atlascloud-video" in somebody.heard[0]
     assert CANARY not in somebody.everything
     assert path.read_text(encoding="utf-8") == broken
     assert not list(path.parent.glob(f"{path.name}?*"))
-    with pytest.raises(CannotInstall, match="was left as it was"):
-        run(machine, "uninstall", client.name)
+    with pytest.raises(CannotInstall, match="was not changed"):
+        run(platform, "uninstall", client.name)
 
 
 @pytest.mark.parametrize("client", ["claude-desktop", "claude-code", "cline"])
 def test_comments_are_refused_where_the_client_itself_would_stumble(client: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    prepared(client, machine, '{\n  // mine\n  "mcpServers": {}\n}\n')
+    platform = platform_at(tmp_path)
+    prepared(client, platform, '{\n  // mine\n  "mcpServers": {}\n}\n')
 
     with pytest.raises(CannotInstall, match="line 2, column 3"):
-        run(machine, "install", client)
+        run(platform, "install", client)
 
 
 @pytest.mark.parametrize(
@@ -531,45 +531,45 @@ def test_comments_are_refused_where_the_client_itself_would_stumble(client: str,
     ],
 )
 def test_a_file_of_another_shape_is_left_alone(client: str, text: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared(client, machine, text)
+    platform = platform_at(tmp_path)
+    path = prepared(client, platform, text)
 
-    with pytest.raises(CannotInstall, match="was left as it was"):
-        run(machine, "install", client)
+    with pytest.raises(CannotInstall, match="was not changed"):
+        run(platform, "install", client)
 
     assert path.read_text(encoding="utf-8") == text
 
 
 def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared("zed", machine)
-    run(machine, "install", "zed", "--sandbox")
+    platform = platform_at(tmp_path)
+    path = prepared("zed", platform)
+    run(platform, "install", "zed", "--sandbox")
     before = sorted(path.parent.iterdir())
 
-    somebody = run(machine, "install", "zed", "--sandbox")
+    somebody = run(platform, "install", "zed", "--sandbox")
 
-    assert somebody.heard[0] == f"Zed is set up like this already: {path}"
+    assert somebody.heard[0] == f"Zed is already set up: {path}"
     assert sorted(path.parent.iterdir()) == before
-    assert any("without cost" in sentence for sentence in somebody.heard)
+    assert any("free sandbox clips" in sentence for sentence in somebody.heard)
 
 
 def test_what_is_not_there_is_not_taken_out(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
-    path = prepared("zed", machine)
+    platform = platform_at(tmp_path)
+    path = prepared("zed", platform)
 
-    somebody = run(machine, "uninstall", "zed")
+    somebody = run(platform, "uninstall", "zed")
 
-    assert "there is nothing to do" in somebody.heard[0]
-    assert path.read_text(encoding="utf-8") == config_of(client_called("zed"))
-    assert "there is nothing to do" in run(machine, "uninstall", "goose").heard[0]
+    assert "nothing to do" in somebody.heard[0]
+    assert path.read_text(encoding="utf-8") == config_of(client_named("zed"))
+    assert "nothing to do" in run(platform, "uninstall", "goose").heard[0]
 
 
 @pytest.mark.parametrize("command", ["install", "uninstall"])
 def test_without_a_client_all_are_listed_with_those_that_are_here(command: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
     (tmp_path / ".cursor").mkdir()
 
-    (listed,) = run(machine, command).heard
+    (listed,) = run(platform, command).heard
 
     lines = {line[2:].split(" ")[0]: line for line in listed.splitlines()[1:]}
     assert list(lines) == [client.name for client in CLIENTS]
@@ -581,48 +581,48 @@ def test_without_a_client_all_are_listed_with_those_that_are_here(command: str, 
     ("name", "meant"), [("cursr", "cursor"), ("claude", "claude-code"), ("vs-code", "vscode"), ("gemini", "gemini-cli")]
 )
 def test_a_client_that_is_misspelt_is_guessed(name: str, meant: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=f"There is no client '{name}' here. Did you mean {meant}?"):
-        run(machine_at(tmp_path), "install", name)
+    with pytest.raises(InvalidInput, match=f"Unknown client '{name}'. Did you mean {meant}?"):
+        run(platform_at(tmp_path), "install", name)
 
 
 def test_a_client_nobody_knows_gets_the_list_without_a_guess(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"'xyzzy' here\. Known are: claude-desktop, .*, opencode\."):
-        run(machine_at(tmp_path), "uninstall", "xyzzy")
+    with pytest.raises(InvalidInput, match=r"'xyzzy'\. Clients: claude-desktop, .*, opencode\."):
+        run(platform_at(tmp_path), "uninstall", "xyzzy")
 
 
 def test_a_client_may_be_named_as_people_write_it() -> None:
-    assert client_called("Claude Desktop").name == "claude-desktop"
-    assert client_called(" gemini_cli").name == "gemini-cli"
+    assert client_named("Claude Desktop").name == "claude-desktop"
+    assert client_named(" gemini_cli").name == "gemini-cli"
 
 
 def test_a_client_that_is_not_here_gets_no_file_unless_asked_for(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
 
-    with pytest.raises(CannotInstall, match=r"Zed does not seem to be on this machine: there is no ~/\.config/zed"):
-        run(machine, "install", "zed")
+    with pytest.raises(CannotInstall, match=r"Zed does not seem to be installed: there is no ~/\.config/zed"):
+        run(platform, "install", "zed")
 
     assert not (tmp_path / ".config").exists()
-    assert run(machine, "install", "zed", "--force").heard[0].startswith("Added")
+    assert run(platform, "install", "zed", "--force").heard[0].startswith("Added")
 
 
 def test_another_file_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
 
-    run(machine, "install", "cursor", "--file", ".cursor/mcp.json")
-    run(machine, "install", "vscode", "--file", str(tmp_path / "Code - Insiders" / "mcp.json"))
+    run(platform, "install", "cursor", "--file", ".cursor/mcp.json")
+    run(platform, "install", "vscode", "--file", str(tmp_path / "Code - Insiders" / "mcp.json"))
 
-    assert entry_of(client_called("cursor"), tmp_path / ".cursor" / "mcp.json")
-    assert entry_of(client_called("vscode"), tmp_path / "Code - Insiders" / "mcp.json")
+    assert entry_of(client_named("cursor"), tmp_path / ".cursor" / "mcp.json")
+    assert entry_of(client_named("vscode"), tmp_path / "Code - Insiders" / "mcp.json")
 
 
 def test_what_is_only_shown_is_not_written_and_needs_no_client(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
+    platform = platform_at(tmp_path, environ={"ATLASCLOUD_API_KEY": CANARY})
 
     for client in CLIENTS:
-        shown = run(machine, "install", client.name, "--print")
+        shown = run(platform, "install", client.name, "--print")
         assert plain(client, shown.heard[0])[client.section[0]]["atlascloud-video"]
-        assert str(client.place(machine)) in shown.warnings[0]
+        assert str(client.place(platform)) in shown.warnings[0]
         assert CANARY not in shown.everything
 
     assert [path.name for path in tmp_path.iterdir()] == ["apps"]
@@ -642,8 +642,8 @@ def test_the_command_line_does_all_this_for_the_home_of_whoever_types(
     assert main(["install", "zedd"]) == 1
 
     told = capsys.readouterr()
-    assert f"Added atlascloud-video in Cursor: {tmp_path / '.cursor' / 'mcp.json'}" in told.out
-    assert "Took atlascloud-video out of Cursor" in told.out
+    assert f"Added atlascloud-video to Cursor: {tmp_path / '.cursor' / 'mcp.json'}" in told.out
+    assert "Removed atlascloud-video from Cursor" in told.out
     assert "Did you mean zed?" in told.err
 
 
@@ -678,9 +678,9 @@ def test_at_a_terminal_the_key_is_typed_without_being_seen(tmp_path: Path) -> No
         seen += process.stdout.read()
 
     assert process.returncode == 0
-    assert b"Added atlascloud-video in Cursor" in seen
+    assert b"Added atlascloud-video to Cursor" in seen
     assert CANARY.encode() not in seen
-    assert entry_of(client_called("cursor"), tmp_path / ".cursor" / "mcp.json")["env"] == {"ATLASCLOUD_API_KEY": CANARY}
+    assert entry_of(client_named("cursor"), tmp_path / ".cursor" / "mcp.json")["env"] == {"ATLASCLOUD_API_KEY": CANARY}
 
 
 INSTALL_MD = (Path(__file__).parent.parent / "docs" / "install.md").read_text(encoding="utf-8")
@@ -698,10 +698,10 @@ def test_the_places_of_all_clients_stand_in_the_documentation(tmp_path: Path) ->
 
     assert list(documented) == [client.name for client in CLIENTS]
     for client in CLIENTS:
-        for platform, cell in zip(("darwin", "win32", "linux"), documented[client.name], strict=True):
+        for system, cell in zip(("darwin", "win32", "linux"), documented[client.name], strict=True):
             place = cell.strip("`").replace("%APPDATA%", "~/AppData/Roaming").replace("\\", "/")
-            machine = machine_at(tmp_path, platform)
-            assert Path(place.replace("~", str(tmp_path), 1)) == client.place(machine)
+            platform = platform_at(tmp_path, system)
+            assert Path(place.replace("~", str(tmp_path), 1)) == client.place(platform)
 
 
 def test_the_shapes_of_all_clients_stand_in_the_documentation() -> None:
@@ -712,7 +712,7 @@ def test_the_shapes_of_all_clients_stand_in_the_documentation() -> None:
             client.format.name,
             f"`{client.section[0]}`",
             ", ".join(f"`{name}` {limit}" for name, limit in client.limits.items()) or "none",
-            f"`{client.reference or client.hands_on}`" if client.reference or client.hands_on else "no",
+            f"`{client.reference or client.forwarded}`" if client.reference or client.forwarded else "no",
         ]
         for client in CLIENTS
     }
@@ -732,13 +732,13 @@ def test_a_person_reads_results_on_stdout_and_all_else_on_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(" yes \n"))
-    person = Terminal()
+    console = Console()
 
-    assert not person.can_answer()
-    assert person.asked("Sure? ") == "yes"
-    person.warned("Look out.")
-    person.told("Done.")
+    assert not console.can_ask()
+    assert console.ask("Sure? ") == "yes"
+    console.warn("Look out.")
+    console.result("Done.\nAll of it.")
 
     told = capsys.readouterr()
-    assert told.out == "Done.\n"
+    assert told.out == "Done.\nAll of it.\n"
     assert told.err == "Sure? Look out.\n"

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from atlascloud_video_mcp.cli.install.clients import CLIENTS
-from atlascloud_video_mcp.cli.install.command import own_command
-from atlascloud_video_mcp.cli.install.edits import entry_in
-from atlascloud_video_mcp.cli.install.machine import Machine
-from installing_kit import machine_at, run
+from atlascloud_video_mcp.cli.install.platforms import Platform
+from atlascloud_video_mcp.cli.install.server_entry import entry_in
+from installing_kit import platform_at, run
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -50,7 +49,7 @@ def tools_of(words: tuple[str, ...], environ: dict[str, str]) -> list[str]:
 
 
 def test_every_entry_starts_the_server_exactly_as_it_is_written(tmp_path: Path) -> None:
-    here = Machine("linux", tmp_path, {}, sys.executable, sys.argv[0], tmp_path / "nowhere")
+    here = Platform("linux", tmp_path, {}, sys.executable, sys.argv[0], tmp_path / "nowhere")
     started: dict[tuple[str, ...], set[str]] = {}
     for client in CLIENTS:
         for option in ("--no-key", "--sandbox"):
@@ -68,36 +67,36 @@ def test_every_entry_starts_the_server_exactly_as_it_is_written(tmp_path: Path) 
 def test_where_no_command_was_installed_the_module_is_started(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.symlink_to(sys.executable)
-    here = Machine("linux", tmp_path, {}, str(python), str(tmp_path / "__main__.py"), tmp_path / "nowhere")
+    here = Platform("linux", tmp_path, {}, str(python), str(tmp_path / "__main__.py"), tmp_path / "nowhere")
 
-    command = own_command(here)
+    command = here.own_command()
 
-    assert command.words == (str(python), "-m", "atlascloud_video_mcp")
-    assert command.warning is None
-    assert "animate_image" in tools_of((sys.executable, *command.words[1:]), {})
+    assert command == (str(python), "-m", "atlascloud_video_mcp")
+    assert here.location_warning() is None
+    assert "animate_image" in tools_of((sys.executable, *command[1:]), {})
 
 
 def test_the_link_that_was_typed_is_better_than_what_it_leads_to(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
     link = tmp_path / "bin" / "atlascloud-video-mcp"
     link.parent.mkdir()
-    link.symlink_to(machine.program)
+    link.symlink_to(platform.program)
 
-    assert own_command(replace(machine, program=str(link))).words == (str(link),)
+    assert replace(platform, program=str(link)).own_command() == (str(link),)
 
 
 def test_a_relative_path_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
     monkeypatch.chdir(tmp_path)
 
-    assert own_command(replace(machine, program="apps/atlascloud-video-mcp")).words == (machine.program,)
+    assert replace(platform, program="apps/atlascloud-video-mcp").own_command() == (platform.program,)
 
 
 def test_on_windows_the_command_has_its_ending(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, "win32")
+    platform = platform_at(tmp_path, "win32")
 
-    for program in (machine.program, machine.program.removesuffix(".exe"), "-c"):
-        assert own_command(replace(machine, program=program)).words == (machine.program,)
+    for program in (platform.program, platform.program.removesuffix(".exe"), "-c"):
+        assert replace(platform, program=program).own_command() == (platform.program,)
 
 
 @pytest.mark.parametrize(
@@ -110,57 +109,51 @@ def test_on_windows_the_command_has_its_ending(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_cache_may_lose_is_warned_of(directory: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path)
+    platform = platform_at(tmp_path)
     script = tmp_path / directory / "atlascloud-video-mcp"
     script.parent.mkdir(parents=True)
     script.touch()
 
-    command = own_command(replace(machine, program=str(script)))
+    installed = replace(platform, program=str(script))
 
-    assert command.words == (str(script),)
-    assert command.warning is not None
-    assert "lies in a cache" in command.warning
-    assert "`uv tool install`" in command.warning
-    assert "the path of its wheel" in command.warning
+    assert installed.own_command() == (str(script),)
+    warning = installed.location_warning() or ""
+    assert "is in a cache" in warning
+    assert "`uv tool install`" in warning
+    assert "the path of its wheel" in warning
 
 
 @pytest.mark.parametrize(("variable", "below"), [("UV_CACHE_DIR", "a/b/bin"), ("PIPX_HOME", ".cache/1f2e/bin")])
 def test_a_cache_that_was_moved_by_a_variable_is_warned_of(variable: str, below: str, tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, environ={variable: str(tmp_path / "elsewhere")})
+    platform = platform_at(tmp_path, environ={variable: str(tmp_path / "elsewhere")})
     script = tmp_path / "elsewhere" / below / "atlascloud-video-mcp"
     script.parent.mkdir(parents=True)
     script.touch()
 
-    command = own_command(replace(machine, program=str(script)))
-
-    assert command.warning is not None
-    assert "lies in a cache" in command.warning
+    assert "is in a cache" in (replace(platform, program=str(script)).location_warning() or "")
 
 
 def test_what_pipx_installs_to_stay_is_not_warned_of(tmp_path: Path) -> None:
-    machine = machine_at(tmp_path, environ={"PIPX_HOME": str(tmp_path / "elsewhere")})
+    platform = platform_at(tmp_path, environ={"PIPX_HOME": str(tmp_path / "elsewhere")})
     script = tmp_path / "elsewhere" / "venvs" / "atlascloud-video-mcp" / "bin" / "atlascloud-video-mcp"
     script.parent.mkdir(parents=True)
     script.touch()
 
-    assert own_command(replace(machine, program=str(script))).warning is None
+    assert replace(platform, program=str(script)).location_warning() is None
 
 
 def test_the_temporary_directory_of_a_mac_is_known_by_its_real_name(tmp_path: Path) -> None:
-    machine = replace(machine_at(tmp_path), program="-c", executable="/private/tmp/venv/bin/python")
+    platform = replace(platform_at(tmp_path), program="-c", executable="/private/tmp/venv/bin/python")
 
-    command = own_command(machine)
-
-    assert command.warning is not None
-    assert "lies in a temporary directory" in command.warning
+    assert "is in a temporary directory" in (platform.location_warning() or "")
 
 
 def test_what_lies_in_a_temporary_directory_is_warned_of_when_it_is_installed(tmp_path: Path) -> None:
-    machine = replace(machine_at(tmp_path), temporary=tmp_path)
+    platform = replace(platform_at(tmp_path), temporary=tmp_path)
 
-    somebody = run(machine, "install", "cursor", "--print")
+    somebody = run(platform, "install", "cursor", "--print")
 
-    assert "lies in a temporary directory" in somebody.warnings[0]
+    assert "is in a temporary directory" in somebody.warnings[0]
 
 
 def test_a_folder_that_is_gone_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,11 +162,11 @@ def test_a_folder_that_is_gone_is_none(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(gone)
     gone.rmdir()
 
-    assert Machine.this_one({}).folder is None
+    assert Platform.current({}).folder is None
 
 
-def test_this_machine_is_the_one_we_run_on() -> None:
-    machine = Machine.this_one({"A": "b"})
+def test_this_platform_is_the_one_we_run_on() -> None:
+    platform = Platform.current({"A": "b"})
 
-    assert (machine.platform, machine.executable, machine.environ) == (sys.platform, sys.executable, {"A": "b"})
-    assert machine.home == Path.home()
+    assert (platform.system, platform.executable, platform.environ) == (sys.platform, sys.executable, {"A": "b"})
+    assert platform.home == Path.home()

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from atlascloud_video_mcp.cli.install.files import copies_of, read_file, write_file
-from atlascloud_video_mcp.cli.install.problems import CannotInstall
+from atlascloud_video_mcp.cli.install.config_file import CannotInstall, copies_of, read_file, write_file
 from installing_kit import NOW
 
 root_only = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
@@ -120,7 +119,7 @@ def test_a_pipe_is_not_waited_for_and_a_device_is_not_replaced(tmp_path: Path) -
     os.mkfifo(tmp_path / "pipe")
 
     for path in (tmp_path / "pipe", Path(os.devnull)):
-        with pytest.raises(CannotInstall, match="is no regular file"):
+        with pytest.raises(CannotInstall, match="is not a regular file"):
             read_file(path)
 
     assert Path(os.devnull).is_char_device()
@@ -215,7 +214,7 @@ def test_a_file_that_changed_meanwhile_keeps_what_it_got(tmp_path: Path) -> None
     file = read_file(path)
     path.write_bytes(b"newer")
 
-    with pytest.raises(CannotInstall, match="changed by another program just now"):
+    with pytest.raises(CannotInstall, match="just changed by another program"):
         write_file(file, "ours", now=NOW)
 
     assert path.read_bytes() == b"newer"

@@ -11,8 +11,8 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as some
 
+from atlascloud_video_mcp.cli.install.config_file import CannotInstall, InvalidText
 from atlascloud_video_mcp.cli.install.formats import JSON, JSONC, TOML, YAML, Format
-from atlascloud_video_mcp.cli.install.problems import CannotInstall, Unreadable
 
 KEYS = ("servers", "ours")
 OURS = {"command": "/a: b", "args": [], "env": {"K": "v"}, "timeout": 600}
@@ -115,21 +115,21 @@ def test_an_array_of_json_gets_an_element_at_its_end_and_loses_it_again() -> Non
     ("text", "said"),
     [
         ("{", "line 1, column 2"),
-        ('{"a" 1}', "a colon was expected"),
-        ("{'a': 1}", "a key in double quotes was expected"),
-        ('{\n"a": 1\n"b": 2}', "line 3, column 1: a comma or } was expected"),
+        ('{"a" 1}', "expected a colon"),
+        ("{'a': 1}", "expected a key in double quotes"),
+        ('{\n"a": 1\n"b": 2}', "line 3, column 1: expected a comma or }"),
         ('{"a": tru}', "line 1, column 7"),
-        ("{} {}", "the end of the file was expected"),
-        ("{,}", "a key in double quotes was expected"),
+        ("{} {}", "expected the end of the file"),
+        ("{,}", "expected a key in double quotes"),
         ("[1, , 2]", "line 1, column 5"),
-        ("{} /* no end", "the end of the file was expected"),
+        ("{} /* no end", "expected the end of the file"),
         ("[" * 100_000, "nested too deep"),
-        ("[1]", "no object"),
+        ("[1]", "expected an object"),
         ('{"a": "\n"}', "line 1, column 8"),
     ],
 )
 def test_what_is_no_json_is_told_with_its_place(text: str, said: str) -> None:
-    with pytest.raises(Unreadable, match=said):
+    with pytest.raises(InvalidText, match=said):
         JSONC.read(text)
 
 
@@ -137,7 +137,7 @@ def test_what_is_no_json_is_told_with_its_place(text: str, said: str) -> None:
     ("text", "said"), [('{"a": 1,}', "line 1, column"), ("// c\n{}", "line 1, column 1"), ("[" * 100_000, "too deep")]
 )
 def test_strict_json_takes_no_comments_and_no_commas_too_many(text: str, said: str) -> None:
-    with pytest.raises(Unreadable, match=said):
+    with pytest.raises(InvalidText, match=said):
         JSON.read(text)
 
 
@@ -230,7 +230,7 @@ def test_comments_after_ours_in_toml_belong_to_what_follows() -> None:
 
 
 def test_toml_that_cannot_be_changed_is_refused() -> None:
-    with pytest.raises(CannotInstall, match="TOML of a kind that cannot be changed"):
+    with pytest.raises(CannotInstall, match="its TOML cannot be edited"):
         TOML.with_value(ODD_TOML, KEYS, OURS | {"env": {"K": "w"}})
 
 
@@ -253,7 +253,7 @@ def test_toml_is_renewed_in_place_with_the_comments_in_it() -> None:
     ],
 )
 def test_what_is_no_toml_is_told_with_its_place(text: str, said: str) -> None:
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(InvalidText) as refused:
         TOML.read(text)
 
     assert said in str(refused.value)
@@ -338,7 +338,7 @@ def test_yaml_is_renewed_where_it_stands() -> None:
     ],
 )
 def test_yaml_that_cannot_be_changed_without_harm_is_refused(text: str) -> None:
-    with pytest.raises(CannotInstall, match="YAML of a kind that cannot be changed"):
+    with pytest.raises(CannotInstall, match="its YAML cannot be edited"):
         YAML.with_value(text, KEYS, OURS)
 
 
@@ -349,20 +349,20 @@ def test_yaml_that_cannot_be_changed_without_harm_is_refused(text: str) -> None:
         ("a: 1\n---\nb: 2\n", "line 2, column 1"),
         ("a: !!python/name:os.system x\n", "line 1, column 4"),
         ("a: \x00", "not YAML"),
-        ("- a\n", "no object"),
+        ("- a\n", "expected an object"),
         ("a: 1\na: 2\n", 'found duplicate key "a"'),
         ("[" * 500, "not YAML"),
     ],
 )
 def test_what_is_no_yaml_is_told_with_its_place(text: str, said: str) -> None:
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(InvalidText) as refused:
         YAML.read(text)
 
     assert said in str(refused.value)
 
 
 def test_a_value_that_stands_twice_in_yaml_is_not_repeated() -> None:
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(InvalidText) as refused:
         YAML.read("envs:\n  K: canary-one\n  K: canary-two\n")
 
     assert "canary" not in str(refused.value)

@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> No
 
         assert main(["sandbox", "--port", str(port)]) == 1
 
-    assert "The sandbox cannot run: " in capsys.readouterr().err
+    assert "The sandbox cannot start: " in capsys.readouterr().err
 
 
 def test_the_sandbox_runs_alone_until_it_is_told_to_stop() -> None:

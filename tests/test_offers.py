@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.__main__ import command_line
+from atlascloud_video_mcp.cli.options import command_line
 from atlascloud_video_mcp.settings import KEY_VARIABLE, VARIABLES, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -121,10 +121,10 @@ def test_every_command_in_the_skill_is_one_that_we_understand(command: str) -> N
 
     if arguments == ["--version"]:
         with pytest.raises(SystemExit) as stopped:
-            command_line().parse_args(arguments)
+            command_line(1).parse_args(arguments)
         assert stopped.value.code == 0
     else:
-        assert command_line().parse_args(arguments).command in {"animate", "get"}
+        assert command_line(1).parse_args(arguments).command in {"animate", "get"}
 
 
 def test_the_skill_names_every_exit_status_that_an_assistant_can_meet() -> None:

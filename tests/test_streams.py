@@ -133,7 +133,7 @@ def test_a_key_in_quotation_marks_is_told_once_and_works(
     assert main(["--sandbox", "balance"]) == 0
 
     told = capsys.readouterr()
-    assert told.err.count("the quotation marks and blanks around the key were taken off") == 1
+    assert told.err.count("removed quotation marks or spaces around the key") == 1
     assert "canary" not in told.err + told.out
 
 
@@ -169,7 +169,7 @@ def test_the_doctor_looks_at_a_server_in_the_sandbox_where_that_is_asked_for(
     assert main(["doctor", "--sandbox", "--sandbox-port", "0"]) == 0
 
     told = capsys.readouterr().out
-    assert "none is set, and the sandbox needs none" in told
+    assert "not set; the sandbox needs none" in told
     assert "FAIL" not in told
 
 

@@ -9,10 +9,9 @@ import io
 import os
 import sys
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.app import (
     exit_without_waiting,
     gc_frozen,
@@ -95,8 +94,10 @@ def _options(arguments: list[str]) -> Any:  # noqa: ANN401 - the options of any 
         return SimpleNamespace(command=None, sandbox=bool(arguments), speed=_SPEED)
     import logging  # noqa: PLC0415
 
+    from atlascloud_video_mcp.cli.options import command_line  # noqa: PLC0415
+
     logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by us, where it matters
-    return command_line().parse_args(arguments)
+    return command_line(_SPEED).parse_args(arguments)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -114,7 +115,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _examine(options: argparse.Namespace) -> int:
-    from atlascloud_video_mcp.cli.doctor.commands import run  # noqa: PLC0415 - a server does not need its doctor
+    from atlascloud_video_mcp.cli.doctor.checkup import run  # noqa: PLC0415 - a server does not need its doctor
 
     return run(options, os.environ)
 
@@ -132,7 +133,7 @@ def _run_in_sandbox(options: argparse.Namespace) -> int:
 
 
 def _install(options: argparse.Namespace) -> int:
-    from atlascloud_video_mcp.cli.install.commands import run  # noqa: PLC0415 - a server does not need the commands
+    from atlascloud_video_mcp.cli.install.installer import run  # noqa: PLC0415 - a server does not need the commands
 
     if options.sandbox:
         require_sandbox()
@@ -143,7 +144,7 @@ def _install(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> Settings:
     settings = read_settings(os.environ)
     if (given := os.environ.get(KEY_VARIABLE, "")) != bare(given):
-        print(f"{KEY_VARIABLE}: the quotation marks and blanks around the key were taken off.", file=sys.stderr)  # noqa: T201
+        print(f"{KEY_VARIABLE}: removed quotation marks or spaces around the key.", file=sys.stderr)  # noqa: T201
     return settings._replace(sandbox=True) if options.sandbox else settings
 
 
@@ -163,51 +164,6 @@ def _run_for_people(options: argparse.Namespace) -> int:
             return lists.models(options, settings)
         case _:
             return lists.balance(options, settings)
-
-
-def command_line() -> argparse.ArgumentParser:
-    """What the command understands."""
-    import argparse  # noqa: PLC0415
-    from functools import partial  # noqa: PLC0415
-
-    from atlascloud_video_mcp.cli.doctor.options import add_command as add_doctor  # noqa: PLC0415
-    from atlascloud_video_mcp.cli.install.options import add_commands as add_installing  # noqa: PLC0415
-    from atlascloud_video_mcp.cli.options import add_commands as add_commands_for_people  # noqa: PLC0415
-
-    parser = argparse.ArgumentParser(
-        prog="atlascloud-video-mcp",
-        allow_abbrev=False,
-        description="Turns a still picture into a video clip on Atlas Cloud. Without a command: "
-        "an MCP server on stdin and stdout.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument(
-        "--sandbox", action="store_true", help="serve against the built-in emulator: no key, no network, no cost"
-    )
-    parser.add_argument("--speed", type=_positive, default=_SPEED, help="how many times faster the sandbox generates")
-    exact = cast("type[argparse.ArgumentParser]", partial(argparse.ArgumentParser, allow_abbrev=False))
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=exact)
-    add_commands_for_people(commands.add_parser)
-
-    demo = commands.add_parser("demo", help="make a clip from a picture in the sandbox, the whole way through MCP")
-    demo.add_argument("picture", nargs="?", help="a JPEG or PNG (default: a photograph that comes with the program)")
-    demo.add_argument("--prompt", default="[Push in] The rocket climbs into the morning sky.", help="the motion to add")
-    demo.add_argument("--duration", type=int, choices=(6, 10), default=6, help="seconds of video")
-
-    sandbox = commands.add_parser("sandbox", help="run the emulator of the Atlas Cloud API alone")
-    sandbox.add_argument("--port", type=int, default=8787, help="loopback port (0: any free one)")
-    sandbox.add_argument("--speed", type=_positive, default=1.0, help="how many times faster it generates")
-
-    add_installing(commands)
-    add_doctor(commands)
-    return parser
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise ValueError(text)
-    return number
 
 
 def _serve(settings: Settings, speed: float) -> int:

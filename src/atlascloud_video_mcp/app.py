@@ -15,6 +15,7 @@ from atlascloud_video_mcp.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from atlascloud_video_mcp.service.service import VideoService
     from atlascloud_video_mcp.settings import Settings
@@ -43,16 +44,20 @@ def service_opener(
     return partial(_sandbox_service, settings, speed=speed, heartbeat=heartbeat)
 
 
+def missing_for_sandbox() -> list[str]:
+    """The libraries of the sandbox extra that are not installed."""
+    from importlib.util import find_spec  # noqa: PLC0415 - slow to load, like all that is imported here where it is used
+
+    return [name for name in ("av", "python_multipart", "starlette", "uvicorn") if not find_spec(name)]
+
+
 def require_sandbox() -> None:
     """Say at the start, not at the first call, that the sandbox is not installed.
 
     Raises:
         SettingsError: A library of the sandbox extra is missing.
     """
-    from importlib.util import find_spec  # noqa: PLC0415 - slow to load, like all that is imported here where it is used
-
-    missing = [name for name in ("av", "python_multipart", "starlette", "uvicorn") if not find_spec(name)]
-    if missing:
+    if missing := missing_for_sandbox():
         raise SettingsError(
             f"the sandbox needs {' and '.join(missing)}: install this package with its extra, as in "
             "pip install 'PATH/TO/WHEEL.whl[sandbox]'"
@@ -97,14 +102,19 @@ def exit_without_waiting(status: int) -> None:
                 os._exit(status)
 
 
+def state_directory(settings: Settings) -> Path:
+    """Where the journal is kept."""
+    import platformdirs  # noqa: PLC0415
+
+    return settings.state_dir or platformdirs.user_state_path("atlascloud-video-mcp", appauthor=False)
+
+
 @asynccontextmanager
 async def _service(
     settings: Settings, *, heartbeat: float, speed: float = 1.0, in_sandbox: bool = False
 ) -> AsyncGenerator[VideoService, None]:
     """The studio at work on the live API, or on an emulator that is `speed` times faster."""
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
-    import platformdirs  # noqa: PLC0415
-
     from atlascloud_video_mcp.cloud.api import Cloud  # noqa: PLC0415
     from atlascloud_video_mcp.cloud.http import clip_hosts  # noqa: PLC0415
     from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415
@@ -113,9 +123,8 @@ async def _service(
     from atlascloud_video_mcp.service.pacing import Durations  # noqa: PLC0415
     from atlascloud_video_mcp.service.service import VideoService  # noqa: PLC0415
 
-    state = settings.state_dir or platformdirs.user_state_path("atlascloud-video-mcp", appauthor=False)
     # The built-in emulator forgets with the process, so there is nothing to remember of it.
-    remembered = None if in_sandbox else state
+    remembered = None if in_sandbox else state_directory(settings)
     async with (
         Cloud(settings.base_url, settings.api_key, sandbox=in_sandbox) as cloud,
         Journal(remembered) as journal,

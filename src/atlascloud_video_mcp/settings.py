@@ -213,6 +213,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: One line that names each bad variable, what it held (never for the key) and what it takes.
     """
+    settings, fault = usable_settings(environ)
+    if fault:
+        raise SettingsError(fault)
+    return settings
+
+
+def usable_settings(environ: Mapping[str, str]) -> tuple[Settings, str]:
+    """The settings without the invalid ones, and what is wrong with those; nothing if all are valid."""
     found = {name: environ[name] for name in VARIABLES if environ.get(name, "").strip()}
     key = bare(found.get(KEY_VARIABLE, ""))
     found = {name: key if name == KEY_VARIABLE else text for name, text in found.items() if key or name != KEY_VARIABLE}
@@ -225,16 +233,15 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             bad.append(name)
     settings = Settings()._replace(**values)
     directory, allowed = settings.download_dir, settings.allowed_dirs
-    if not bad and directory and allowed and not _inside(directory, allowed):
-        bad = ["ATLASCLOUD_DOWNLOAD_DIR"]
-    if not bad:
-        return settings
+    if directory and allowed and not _inside(directory, allowed):
+        bad.append("ATLASCLOUD_DOWNLOAD_DIR")
+        settings = settings._replace(download_dir=None)
     faults = (
         f"{name} is {'not usable' if name == KEY_VARIABLE else repr(without_secrets(found[name], key))}: "
         f"it takes {VARIABLES[name].takes}"
         for name in bad
     )
-    raise SettingsError("; ".join(faults))
+    return settings, "; ".join(faults)
 
 
 def _inside(download_dir: Path, allowed_dirs: tuple[Path, ...]) -> bool:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from atlascloud_video_mcp.cli.console import progress_bar
 from atlascloud_video_mcp.errors import AtlasError
-
-if TYPE_CHECKING:
-    from mcp.types import CallToolResult
 
 _LONGEST_WAIT = 600  # seconds; the sandbox takes a few
 
@@ -36,7 +32,7 @@ async def demo(picture: Path, prompt: str, duration: int, speed: float) -> None:
     console.print(f"Animating {picture.name} in the sandbox: no key, no network, no cost.")
     command = ["-m", "atlascloud_video_mcp", "--sandbox", "--speed", str(speed)]
     server = stdio_client(StdioServerParameters(command=sys.executable, args=command))
-    wanted = {
+    arguments = {
         "image": str(picture),
         "prompt": prompt,
         "duration": duration,
@@ -44,19 +40,13 @@ async def demo(picture: Path, prompt: str, duration: int, speed: float) -> None:
         "wait_seconds": _LONGEST_WAIT,
     }
     async with Client(server) as client:
-        result = await _with_a_bar(client, wanted, console)
+        with progress_bar(console) as show:
+
+            async def report(progress: float, total: float | None, message: str | None) -> None:
+                show(message or "", progress / (total or 1))
+
+            result = await client.call_tool("animate_image", arguments, progress_callback=report)
     saved = (result.structured_content or {}).get("saved_path")
     if saved is None:
         raise AtlasError("\n".join(block.text for block in result.content if isinstance(block, TextContent)))
-    console.print(f"The clip is saved: {saved}", soft_wrap=True)
-
-
-async def _with_a_bar(client: Client, wanted: dict[str, Any], console: Console) -> CallToolResult:
-    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console) as bar:
-        line = bar.add_task("Starting", total=100)
-
-        async def show(progress: float, total: float | None, message: str | None) -> None:
-            bar.update(line, completed=progress, total=total, description=message)
-
-        return await client.call_tool("animate_image", wanted, progress_callback=show)
+    console.print(f"Clip saved to {saved}", soft_wrap=True)

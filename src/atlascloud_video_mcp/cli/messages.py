@@ -1,4 +1,4 @@
-"""What a command says about a prediction: to a person on stderr, to a script on stdout."""
+"""What a command prints about a prediction: for people on stderr, for scripts on stdout."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.service.results import DryRun, Prediction
 
 
-def told(prediction: Prediction, *, lasts: bool, as_json: bool, submit_only: bool = False, save: bool = False) -> Exit:
-    """Tell how a prediction stands, and what exit status that is.
+def show_prediction(
+    prediction: Prediction, *, lasts: bool, as_json: bool, submit_only: bool = False, save: bool = False
+) -> Exit:
+    """Print the state of a prediction; returns the exit status.
 
     Args:
-        prediction: As it stands at the end of the command.
-        lasts: Whether it outlives the command; what is made by the sandbox inside it does not.
+        prediction: Its state at the end of the command.
+        lasts: Whether it outlives the command; one of the built-in sandbox does not.
         as_json: One JSON object on stdout instead of the one line for scripts.
-        submit_only: Nobody wanted to wait, so that the id is all that is asked for.
-        save: The clip was to be saved.
+        submit_only: Whether only the id was asked for, without waiting.
+        save: Whether the clip was to be saved.
     """
     prediction = prediction.model_copy(update={"next_step": _next_step(prediction) if lasts else None})
     for line in (_headline(prediction), *_facts(prediction, lasts=lasts)):
@@ -42,33 +44,33 @@ def told(prediction: Prediction, *, lasts: bool, as_json: bool, submit_only: boo
             assert_never(prediction.status)
 
 
-def rehearsal(rehearsed: DryRun, *, as_json: bool) -> None:
-    """Tell what would be sent, at what price."""
-    price = "unknown" if rehearsed.cost_usd is None else in_dollars(rehearsed.cost_usd)
-    for line in (f"Nothing was sent or paid. The price: {price}", *(f"Note: {note}" for note in rehearsed.notes or ())):
+def show_dry_run(dry_run: DryRun, *, as_json: bool) -> None:
+    """Print what would be sent, and its price."""
+    price = "unknown" if dry_run.cost_usd is None else in_dollars(dry_run.cost_usd)
+    for line in (f"Nothing was sent or paid. Price: {price}", *(f"Note: {note}" for note in dry_run.notes or ())):
         console.say(line)
-    whole = rehearsed.model_dump(mode="json", exclude_none=True)
+    whole = dry_run.model_dump(mode="json", exclude_none=True)
     console.result_json(whole if as_json else whole["request"])
 
 
-def parting(known: Prediction | None, *, lasts: bool) -> str:
-    """What to say when the person does not want to wait any longer."""
+def interrupted(known: Prediction | None, *, lasts: bool) -> str:
+    """What to say on Ctrl-C."""
     if known is None:
-        return "Interrupted. If the request was sent by now, the same command again finds it and does not pay twice."
+        return "Interrupted. If the request was already sent, the same command finds it and does not pay twice."
     if not lasts:
-        return "Interrupted. The sandbox ends with the command, and its clip with it."
-    return f"Interrupted. The clip is made all the same. {_next_step(known) or ''}".rstrip()
+        return "Interrupted. The sandbox stopped with the command, so its clip is lost."
+    return f"Interrupted. This does not cancel the generation. {_next_step(known) or ''}".rstrip()
 
 
 def _next_step(prediction: Prediction) -> str | None:
-    """How to go on in a terminal."""
+    """The command that comes next."""
     command = f"atlascloud-video-mcp get {prediction.prediction_id}"
     if prediction.status == "processing":
-        return f"Go on with: {command} --wait"
+        return f"Continue with: {command} --wait"
     if prediction.may_be_charged:
-        return f"Look again in some minutes with: {command}"
+        return f"Check again in a few minutes with: {command}"
     if prediction.status == "completed" and not prediction.saved_path:
-        return f"Keep it with: {command} --save-to DIRECTORY"
+        return f"Save it with: {command} --save-to DIRECTORY"
     return None
 
 
@@ -91,7 +93,7 @@ def _facts(prediction: Prediction, *, lasts: bool) -> list[str]:
         f"Prediction: {prediction.prediction_id}",
         prediction.cost_usd is not None and _cost(prediction, prediction.cost_usd),
         prediction.saved_path and lasts and f"URL: {prediction.video_url}",
-        *(f"Further output: {url}" for url in prediction.outputs[1:]),
+        *(f"Another output: {url}" for url in prediction.outputs[1:]),
         prediction.status == "failed"
         and not prediction.may_be_charged
         and "Atlas Cloud does not charge for a failed generation.",
@@ -107,4 +109,8 @@ def _facts(prediction: Prediction, *, lasts: bool) -> list[str]:
 
 
 def _cost(prediction: Prediction, usd: float) -> str:
-    return f"Cost: nothing; it would have cost {in_dollars(usd)}" if prediction.sandbox else f"Cost: {in_dollars(usd)}"
+    return (
+        f"Cost: nothing (Atlas Cloud would charge {in_dollars(usd)})"
+        if prediction.sandbox
+        else f"Cost: {in_dollars(usd)}"
+    )

@@ -1,49 +1,66 @@
-"""What the commands for people take; read before anything else is imported, so nothing here is slow to load."""
+"""What the command line takes; read before anything else is imported, so nothing here is slow to load."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from atlascloud_video_mcp import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LONGEST_WAIT = 1800.0
-"""Seconds to wait for a clip unless told otherwise; clips take 30 seconds to 5 minutes."""
 
-
-_EMULATOR = "ask the built-in emulator: no key, no network, no cost"
+_LONGEST_WAIT = 1800.0  # seconds; clips take 30 seconds to 5 minutes
 _STATUSES = (
-    "exit status: 0 done, 1 refused or failed, 2 the command line, a setting or the key is no good, "
+    "exit status: 0 done, 1 refused or failed, 2 the command line, a setting or the key is invalid, "
     "3 the clip is not finished yet, 130 interrupted (Ctrl-C)"
 )
+_EMULATOR = "use the built-in emulator: no key, no network, no cost"
+_PATH = "an .mp4 file or a directory; nothing is overwritten"
 
 
-def add_sandbox(command: argparse.ArgumentParser, what: str = _EMULATOR) -> None:
-    """Let a command take the sandbox behind its name, too."""
-    # Without a default: it would undo a --sandbox before the command.
-    command.add_argument("--sandbox", action="store_true", default=argparse.SUPPRESS, help=what)
-
-
-def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the commands to a parser.
+def command_line(speed: float) -> argparse.ArgumentParser:
+    """The parser of all commands.
 
     Args:
-        add: The `add_parser` of its sub-commands.
+        speed: How many times faster than the API the sandbox generates, unless --speed says otherwise.
     """
+    parser = argparse.ArgumentParser(
+        prog="atlascloud-video-mcp",
+        allow_abbrev=False,
+        description="Turns a still picture into a video clip on Atlas Cloud. Without a command: "
+        "an MCP server on stdin and stdout.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "--sandbox", action="store_true", help="serve the built-in emulator: no key, no network, no cost"
+    )
+    parser.add_argument("--speed", type=_SPEED, default=speed, help="how many times faster the sandbox generates")
+    exact = cast("type[argparse.ArgumentParser]", partial(argparse.ArgumentParser, allow_abbrev=False))
+    add = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=exact).add_parser
     _add_animate(add("animate", help="make a clip from a picture, and wait for it; costs money", epilog=_STATUSES))
-    _add_get(add("get", help="look at a prediction, or wait for it; free", epilog=_STATUSES))
-    _add_list(add("list", help="show what was made, the newest first; free", epilog=_STATUSES))
-    _add_models(add("models", help="find image-to-video models, and what each takes; free", epilog=_STATUSES))
-    _add_balance(add("balance", help="show the money left, and what was spent; free", epilog=_STATUSES))
+    _add_get(add("get", help="show a prediction, or wait for it; free", epilog=_STATUSES))
+    _add_list(add("list", help="list your predictions, newest first; free", epilog=_STATUSES))
+    _add_models(add("models", help="find image-to-video models and their parameters; free", epilog=_STATUSES))
+    _add_balance(add("balance", help="show the balance and what was spent; free", epilog=_STATUSES))
+    _add_demo(add("demo", help="make a clip from a picture in the sandbox, the whole way through MCP"))
+    _add_emulator(add("sandbox", help="run the emulator of the Atlas Cloud API alone"))
+    _add_install(add("install", help="set this server up in a client; without a name: list the clients"))
+    _add_uninstall(add("uninstall", help="remove this server from a client"))
+    _add_doctor(add("doctor", help="find out what is wrong and how to fix it; free"))
+    return parser
 
 
 def _add_animate(animate: argparse.ArgumentParser) -> None:
     animate.description = (
         "Makes a clip from a picture and waits for it. On stdout: the path of the saved clip, else its URL, or with "
-        "--no-wait the prediction's id, or with --dry-run the request. All else goes to stderr. The same command "
-        "again gives the same clip, and pays nothing."
+        "--no-wait the prediction's id, or with --dry-run the request. Everything else goes to stderr. Running the "
+        "same command again gives the same clip and costs nothing."
     )
     animate.add_argument("picture", metavar="PICTURE", help="a file, or an https URL")
     animate.add_argument("--prompt", help="the motion to add: one or two sentences, at most 2,000 characters")
@@ -62,74 +79,117 @@ def _add_animate(animate: argparse.ArgumentParser) -> None:
         action="append",
         type=_parameter,
         metavar="NAME=VALUE",
-        help="a further parameter of the model (`models ID` shows them); VALUE is JSON or text; may be repeated",
+        help="another parameter of the model (`models ID` shows them); VALUE is JSON or text; may be repeated",
     )
     animate.add_argument(
         "--fit",
         choices=("pad", "crop"),
-        help="what to do with a picture that is too wide or too tall: bars, or its middle",
+        help="how to fit a picture that is too wide or too tall: add bars, or keep the middle",
     )
-    animate.add_argument("--save-to", metavar="PATH", help="an .mp4 file or a directory; nothing is overwritten")
+    animate.add_argument("--save-to", metavar="PATH", help=_PATH)
     animate.add_argument(
         "--take",
-        type=_take,
+        type=_number(int, 1, 10**12),  # as the tool
         default=1,
         metavar="N",
-        help="which take of this very request (default: 1): each is a variation, and paid once",
+        help="which take of this same request (default: 1); each take is a variation, paid once",
     )
     waiting = animate.add_mutually_exclusive_group()
-    waiting.add_argument("--no-wait", action="store_true", help="end as soon as it is submitted")
+    waiting.add_argument("--no-wait", action="store_true", help="return as soon as it is submitted")
     _add_timeout(waiting)
     waiting.add_argument(
         "--dry-run", action="store_true", help="check everything and show the request and its price; nothing is sent"
     )
     _add_json(animate)
-    add_sandbox(
+    _add_sandbox(
         animate, "try it out: no key, no network, no cost; the clip is saved here unless --save-to says otherwise"
     )
 
 
 def _add_get(get: argparse.ArgumentParser) -> None:
     get.description = (
-        "Looks at a prediction, or waits for it. On stdout: the path of the saved clip, else its URL. All else goes "
-        "to stderr. Any id works that this key ever got, from any process."
+        "Shows a prediction, or waits for it. On stdout: the path of the saved clip, else its URL. Everything else "
+        "goes to stderr. Takes any prediction id of this key, from any process."
     )
-    get.add_argument("prediction_id", metavar="ID", help="the id that animate gave")
+    get.add_argument("prediction_id", metavar="ID", help="the id that animate returned")
     get.add_argument("--wait", action="store_true", help="wait until it is finished")
     _add_timeout(get)
-    get.add_argument("--save-to", metavar="PATH", help="an .mp4 file or a directory; nothing is overwritten")
+    get.add_argument("--save-to", metavar="PATH", help=_PATH)
     _add_json(get)
-    add_sandbox(get)
+    _add_sandbox(get)
 
 
 def _add_list(command: argparse.ArgumentParser) -> None:
-    command.description = "Shows what was made, by the journal and the account's history: one line each on stdout."
-    command.add_argument("--limit", type=_count, default=10, metavar="N", help="1 to 50 (default: %(default)s)")
-    command.add_argument("--status", choices=("processing", "completed", "failed"), help="only those")
+    command.description = "Lists your predictions from the journal and the account's history, one per line on stdout."
+    limit = _number(int, 1, 50)  # as many as the tool gives
+    command.add_argument("--limit", type=limit, default=10, metavar="N", help="1 to 50 (default: %(default)s)")
+    command.add_argument("--status", choices=("processing", "completed", "failed"), help="only these")
     _add_json(command)
-    add_sandbox(command)
+    _add_sandbox(command)
 
 
 def _add_balance(balance: argparse.ArgumentParser) -> None:
-    balance.description = "Shows the money left on the account, and what was spent through this program."
+    balance.description = "Shows the account's balance, and what was spent through this program."
     _add_json(balance)
-    add_sandbox(balance)
+    _add_sandbox(balance)
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:
-    models.description = "Finds image-to-video models. Where they are few, what each takes is shown, too."
+    models.description = "Finds image-to-video models. If only a few match, their parameters are shown too."
     models.add_argument("query", nargs="?", default="", metavar="QUERY", help="words or an id (default: all models)")
     _add_json(models)
-    add_sandbox(models)
+    _add_sandbox(models)
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("picture", nargs="?", help="a JPEG or PNG (default: a photo that comes with the program)")
+    demo.add_argument("--prompt", default="[Push in] The rocket climbs into the morning sky.", help="the motion to add")
+    demo.add_argument("--duration", type=int, choices=(6, 10), default=6, help="seconds of video")
+
+
+def _add_emulator(sandbox: argparse.ArgumentParser) -> None:
+    sandbox.add_argument("--port", type=int, default=8787, help="loopback port (0: any free one)")
+    sandbox.add_argument("--speed", type=_SPEED, default=1.0, help="how many times faster it generates")
+
+
+def _add_install(install: argparse.ArgumentParser) -> None:
+    _add_clients(install)
+    install.add_argument("--print", action="store_true", help="show the entry without writing it")
+    _add_sandbox(install, "to try it out: no key, no network, no cost")
+    install.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help="a setting for the server; may be repeated"
+    )
+    key = install.add_mutually_exclusive_group()
+    key.add_argument("--key-env", metavar="NAME", help="let the client read the key from this variable")
+    key.add_argument("--copy-key", action="store_true", help="write the key from ATLASCLOUD_API_KEY into the entry")
+    key.add_argument("--no-key", action="store_true", help="leave the key out, and remove an existing one")
+
+
+def _add_uninstall(uninstall: argparse.ArgumentParser) -> None:
+    _add_clients(uninstall)
+    uninstall.add_argument("--purge", action="store_true", help="also delete backups that contain the key")
+
+
+def _add_clients(command: argparse.ArgumentParser) -> None:
+    command.add_argument("clients", nargs="*", metavar="CLIENT", help="for instance claude-desktop, cursor or vscode")
+    command.add_argument("--file", type=Path, help="the client's settings file, if not in the usual place")
+    command.add_argument("--force", action="store_true", help="continue even if the client does not seem installed")
+
+
+def _add_doctor(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument("client", nargs="?", metavar="CLIENT", help="check the server that this client would start")
+    _add_sandbox(doctor, "check a server that serves the sandbox")
+    doctor.add_argument("--json", action="store_true", help="print the report as JSON")
+    doctor.add_argument("--sandbox-port", type=int, default=8787, metavar="N", help="the port for a sandbox")
 
 
 def _add_timeout(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--timeout",
-        type=_seconds,
-        default=LONGEST_WAIT,
+        type=_number(float, 0, 10**9),
+        default=_LONGEST_WAIT,
         metavar="SECONDS",
-        help="how long to wait (default: %(default).0f); the clip is made all the same",
+        help="how long to wait (default: %(default).0f); the clip is made in any case",
     )
 
 
@@ -137,30 +197,30 @@ def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object on stdout instead")
 
 
-def _seconds(text: str) -> float:
-    """A number of seconds, 0 or more; argparse tells of the ValueError."""
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError(text)
-    return number
+def _add_sandbox(command: argparse.ArgumentParser, what: str = _EMULATOR) -> None:
+    """Let a command take --sandbox after its name, too."""
+    # Without a default: it would undo a --sandbox before the command.
+    command.add_argument("--sandbox", action="store_true", default=argparse.SUPPRESS, help=what)
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 50:  # noqa: PLR2004 - as many as the tool gives
-        raise ValueError(text)
-    return number
+def _number(kind: type[int | float], least: float, most: float) -> Callable[[str], float]:
+    """Reads a number between limits."""
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            if least <= (number := kind(text)) <= most:
+                return number
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what} from {least:,} to {most:,}")
+
+    return read
 
 
-def _take(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 10**12:  # as the tool
-        raise ValueError(text)
-    return number
+_SPEED = _number(float, 0.01, 1_000_000)
 
 
 def _parameter(text: str) -> tuple[str, object]:
-    """A name and a value, which is JSON where it can be read as that and else text."""
+    """A name and a value, which is JSON if it can be read as that, else text."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")

@@ -11,7 +11,7 @@ import anyio
 
 from atlascloud_video_mcp.app import exit_without_waiting, service_opener
 from atlascloud_video_mcp.cli import console
-from atlascloud_video_mcp.cli.messages import parting, rehearsal, told
+from atlascloud_video_mcp.cli.messages import interrupted, show_dry_run, show_prediction
 from atlascloud_video_mcp.cli.runs import CommandRun, answer
 from atlascloud_video_mcp.errors import Exit, SettingsError
 
@@ -68,7 +68,7 @@ async def _rehearse(
 ) -> Exit:
     """Show what would be sent, at what price."""
     rehearsed = cast("DryRun", await answer(options, settings, ask))
-    rehearsal(rehearsed, as_json=options.json)
+    show_dry_run(rehearsed, as_json=options.json)
     return Exit.DONE
 
 
@@ -91,7 +91,7 @@ def _run(errand: CommandRun, options: argparse.Namespace, settings: Settings, *,
     try:
         return anyio.run(partial(_carried_out, errand, options, settings, save=save))
     except KeyboardInterrupt:  # pragma: no cover - coverage loses sight of a loop that is interrupted; it is tested
-        console.say(parting(errand.known, lasts=not settings.sandbox))
+        console.say(interrupted(errand.known, lasts=not settings.sandbox))
         exit_without_waiting(Exit.INTERRUPTED)
         return Exit.INTERRUPTED
 
@@ -101,7 +101,9 @@ async def _carried_out(errand: CommandRun, options: argparse.Namespace, settings
     with console.progress(shown=submit_only or errand.wait > 0) as (show, heartbeat):
         opener = service_opener(settings, sandbox=settings.sandbox, speed=options.speed, heartbeat=heartbeat)
         prediction = await errand.carry_out(opener, show)
-    return told(prediction, lasts=not settings.sandbox, as_json=options.json, submit_only=submit_only, save=save)
+    return show_prediction(
+        prediction, lasts=not settings.sandbox, as_json=options.json, submit_only=submit_only, save=save
+    )
 
 
 def _from_here(text: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The commands beside the server."""
+"""The commands `sandbox` and `demo`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from atlascloud_sandbox import Account, Sandbox
+from atlascloud_video_mcp.cli import console
 from atlascloud_video_mcp.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 
 
 def run_sandbox(options: argparse.Namespace) -> None:
-    """Run the emulator alone until it is told to stop by SIGINT or SIGTERM.
+    """Run the emulator alone until it is stopped by SIGINT or SIGTERM.
 
     Raises:
-        InvalidInput: The port is taken, or none.
+        InvalidInput: The port is in use, or invalid.
     """
     with ExitStack() as stack:
         try:
             base_url = stack.enter_context(Sandbox(Account(speed=options.speed)).running(options.port))
         except (OSError, OverflowError) as error:
-            raise InvalidInput(f"The sandbox cannot run: {error}") from error
+            raise InvalidInput(f"The sandbox cannot start: {error}") from error
         # Ctrl-C interrupts a sleep on every platform, an Event not on Windows; SIGTERM is heard in the same way.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        print(f"ATLASCLOUD_BASE_URL={base_url}", flush=True)  # noqa: T201 - what whoever starts it needs to know
+        console.result(f"ATLASCLOUD_BASE_URL={base_url}")
         with suppress(KeyboardInterrupt):
             while True:
                 time.sleep(3600)
@@ -45,6 +46,6 @@ def run_demo(options: argparse.Namespace) -> None:
     """
     from atlascloud_video_mcp.cli.demo import demo  # noqa: PLC0415 - only this command draws and speaks MCP as a client
 
-    with resources.as_file(resources.files("atlascloud_video_mcp") / "assets" / "rocket.jpg") as photograph:
-        picture = Path(options.picture).resolve() if options.picture else photograph
+    with resources.as_file(resources.files("atlascloud_video_mcp") / "assets" / "rocket.jpg") as photo:
+        picture = Path(options.picture).resolve() if options.picture else photo
         anyio.run(demo, picture, options.prompt, options.duration, options.speed)

@@ -1,7 +1,7 @@
-"""Setting this server up in the programs that use it, without harm to what else they know.
+"""Sets this server up in the programs that use it, and leaves everything else in their files alone.
 
-commands   install and uninstall         clients   the table: one row a client
-person     asked and told; the key       edits     our server in the text of a client's file
-command    how this installation starts  files     read, copied, replaced
-formats    JSON, TOML and YAML changed in place
+installer     the commands install and uninstall      clients      the table: one row a client
+server_entry  our server in the text of a file        config_file  a file read, copied, replaced
+formats       one promise for three kinds of text, kept by json_editor, toml_editor and yaml_editor
+platforms     where files are on this computer, and how this installation is started
 """

@@ -1,7 +1,7 @@
 """The clients we can set up: where each keeps its servers and how it wants them written.
 
 Source: each client's documentation as of autumn 2026; `docs/install.md` has the same for people. Times are in the unit
-of the client. They only have to be longer than any wait of ours, which `server.host_limits` decides.
+of the client. They only have to exceed our longest wait, which `server.host_limits` decides.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from atlascloud_video_mcp.cli.install.machine import Machine
+    from atlascloud_video_mcp.cli.install.platforms import Platform
 
 _SECONDS = {"timeout": 600}
 _MILLISECONDS = {"timeout": 600_000}
+_PACKAGE = "Packages/Claude_pzs8sxrjxfjjc"
 _DESKTOP = "claude_desktop_config.json"
 _CLINE = "cline_mcp_settings.json"
 _DEVIN = "mcp_config.json"
@@ -32,21 +33,9 @@ def _plain(command: Sequence[str]) -> dict[str, Any]:
     return {"command": command[0], "args": [*command[1:]]}
 
 
-def _typed(command: Sequence[str]) -> dict[str, Any]:
-    return {"type": "stdio", **_plain(command)}
-
-
-def _copilot(command: Sequence[str]) -> dict[str, Any]:
-    return {"type": "local", **_plain(command), "tools": ["*"]}
-
-
 def _goose(command: Sequence[str]) -> dict[str, Any]:
     about = {"name": "atlascloud-video", "description": "Turns a still picture into a video clip", "type": "stdio"}
     return {**about, "enabled": True, "cmd": command[0], "args": [*command[1:]]}
-
-
-def _opencode(command: Sequence[str]) -> dict[str, Any]:
-    return {"type": "local", "command": [*command], "enabled": True}
 
 
 @dataclass(frozen=True)
@@ -55,105 +44,97 @@ class Client:
 
     name: str
     title: str
-    files: Callable[[Machine], Sequence[Path]]
-    """The files that may hold its servers, the one that it makes itself first."""
-    signs: Callable[[Machine], Sequence[Path]] | None = None
-    """What is there when the client is, if that is not the folder of its files."""
+    files: Callable[[Platform], Sequence[Path]]
+    """The files that may hold its servers; first the one that it creates itself."""
+    install_markers: Callable[[Platform], Sequence[Path]] | None = None
+    """Paths that exist when it is installed, if not the directories of its files."""
     next_step: str = "Start a new session; /mcp shows the server."
-    """What a person does to see the server, in words."""
     format: Format = JSONC
     section: tuple[str, ...] = ("mcpServers",)
     further: tuple[tuple[str, ...], ...] = ()
     """Other sections of a file that may hold servers; `*` stands for any name."""
     project: str = ""
-    """The file that a project's folder may have, if that is not named as the one at home."""
+    """The file of a project's directory, where its path differs from the one in the home directory."""
     launch: Callable[[Sequence[str]], dict[str, Any]] = _plain
     env: str = "env"
     limits: Mapping[str, int] = field(default_factory=dict)
-    """How long it waits for us, where it can be told."""
+    """How long it waits for us, where that can be set."""
     reference: str = ""
-    """How it writes the value of the variable NAME; empty when it does not."""
-    hands_on: str = ""
-    """The list of variables that it hands on from its own environment; empty when it has none."""
-    asks: bool = False
-    """Whether it can ask for the key itself."""
-    formerly: str = ""
-    """What it was called before."""
+    """How it refers to the variable NAME; empty when it cannot."""
+    forwarded: str = ""
+    """The list of variables that it passes on from its own environment; empty when it has none."""
+    asks_for_key: bool = False
+    former_name: str = ""
 
-    def signs_on(self, machine: Machine) -> Sequence[Path]:
-        """What is there when the client seems to be installed."""
-        return self.signs(machine) if self.signs else tuple(file.parent for file in self.files(machine))
+    def markers_on(self, platform: Platform) -> Sequence[Path]:
+        """The paths that show that it is installed."""
+        known = self.install_markers
+        return known(platform) if known else tuple(file.parent for file in self.files(platform))
 
-    def is_there(self, machine: Machine) -> bool:
+    def is_installed(self, platform: Platform) -> bool:
         """Whether the client seems to be installed."""
-        return any(sign.exists() for sign in self.signs_on(machine))
+        return any(marker.exists() for marker in self.markers_on(platform))
 
-    def place(self, machine: Machine) -> Path:
-        """The file that is written: the first that is there, else the one that the client would make."""
-        files = self.files(machine)
+    def place(self, platform: Platform) -> Path:
+        """The file that we write: the first that exists, else the one that the client would create."""
+        files = self.files(platform)
         return next((file for file in files if file.exists()), files[0])
 
-    def everywhere(self, machine: Machine) -> Sequence[Path]:
-        """All files that may hold an entry, the one that is written first, and that of the folder we are in last."""
-        files = self.files(machine)
-        own = self.project or (files[0].is_relative_to(machine.home) and files[0].relative_to(machine.home))
-        here = (machine.folder / own,) if machine.folder and own else ()
-        return tuple(dict.fromkeys((self.place(machine), *files, *here)))
+    def everywhere(self, platform: Platform) -> Sequence[Path]:
+        """All files that may hold an entry; first the one that we write, last that of the current directory."""
+        files = self.files(platform)
+        own = self.project or (files[0].is_relative_to(platform.home) and files[0].relative_to(platform.home))
+        here = (platform.folder / own,) if platform.folder and own else ()
+        return tuple(dict.fromkeys((self.place(platform), *files, *here)))
 
     def named_in(self, value: object) -> str | None:
-        """The variable whose value a value stands for; None when it stands for itself."""
+        """The variable that a value refers to; None when it is a plain value."""
         pattern = re.escape(self.reference).replace("NAME", r"(\w+)")
         found = re.fullmatch(pattern, str(value)) if self.reference else None
         return found[1] if found else None
 
 
-def _home(*paths: str) -> Callable[[Machine], Sequence[Path]]:
-    return lambda machine: tuple(machine.home / path for path in paths)
+def _home(*paths: str) -> Callable[[Platform], Sequence[Path]]:
+    return lambda platform: tuple(platform.home / path for path in paths)
 
 
-def _moved(variable: str, home: str, name: str) -> Callable[[Machine], Sequence[Path]]:
-    """A file in a folder that a variable names, else in one below the home."""
-    return lambda machine: (machine.named(variable, machine.home / home) / name,)
+def _movable(variable: str, home: str, name: str) -> Callable[[Platform], Sequence[Path]]:
+    """A file in the directory that a variable names, else in one below the home."""
+    return lambda platform: (platform.named(variable, platform.home / home) / name,)
 
 
-def _claude_desktop(machine: Machine) -> Sequence[Path]:
-    # The MSIX package, the default on Windows since 2026, has its own copy of what lies in APPDATA once it wrote there.
-    package = _claude_package(machine)
-    old = machine.app_data / "Claude" / _DESKTOP
-    there = machine.is_windows and package.exists()
-    return (package / "LocalCache" / "Roaming" / "Claude" / _DESKTOP, old) if there else (old,)
+def _claude_desktop(platform: Platform) -> Sequence[Path]:
+    # The MSIX package, the default on Windows since 2026, has its own copy of a file in APPDATA once it wrote there.
+    package = platform.local / _PACKAGE
+    old = platform.app_data / "Claude" / _DESKTOP
+    packaged = package / "LocalCache" / "Roaming" / "Claude" / _DESKTOP
+    return (packaged, old) if platform.is_windows and package.exists() else (old,)
 
 
-def _claude_package(machine: Machine) -> Path:
-    local = machine.named("LOCALAPPDATA", machine.home / "AppData" / "Local")
-    return local / "Packages" / "Claude_pzs8sxrjxfjjc"
+def _cline(platform: Platform) -> Sequence[Path]:
+    data = platform.named("CLINE_DATA_DIR", platform.named("CLINE_DIR", platform.home / ".cline") / "data")
+    former = platform.app_data / "Code" / "User" / "globalStorage" / "saoudrizwan.claude-dev"
+    return platform.named("CLINE_MCP_SETTINGS_PATH", data / "settings" / _CLINE), former / "settings" / _CLINE
 
 
-def _cline(machine: Machine) -> Sequence[Path]:
-    data = machine.named("CLINE_DATA_DIR", machine.named("CLINE_DIR", machine.home / ".cline") / "data")
-    former = machine.app_data / "Code" / "User" / "globalStorage" / "saoudrizwan.claude-dev"
-    return machine.named("CLINE_MCP_SETTINGS_PATH", data / "settings" / _CLINE), former / "settings" / _CLINE
+def _devin(platform: Platform) -> Sequence[Path]:
+    directory = platform.roaming if platform.is_windows else platform.xdg_config
+    return directory / "devin" / _DEVIN, platform.home / ".codeium" / "windsurf" / _DEVIN
 
 
-def _devin(machine: Machine) -> Sequence[Path]:
-    directory = machine.roaming if machine.is_windows else machine.xdg_config
-    old = machine.home / ".codeium" / "windsurf" / _DEVIN
-    return directory / "devin" / _DEVIN, old
-
-
-def _opencode_files(machine: Machine) -> Sequence[Path]:
-    directory = machine.named("OPENCODE_CONFIG_DIR", machine.xdg_config / "opencode")
+def _opencode_files(platform: Platform) -> Sequence[Path]:
+    directory = platform.named("OPENCODE_CONFIG_DIR", platform.xdg_config / "opencode")
     return directory / "opencode.json", directory / "opencode.jsonc"
 
 
-def _zed(machine: Machine) -> Sequence[Path]:
-    directory = machine.home / ".config" if machine.platform == "darwin" else machine.app_data
-    return (directory / ("Zed" if machine.is_windows else "zed") / "settings.json",)
+def _zed(platform: Platform) -> Sequence[Path]:
+    directory = platform.home / ".config" if platform.system == "darwin" else platform.app_data
+    return (directory / ("Zed" if platform.is_windows else "zed") / "settings.json",)
 
 
-def _goose_file(machine: Machine) -> Sequence[Path]:
-    windows = machine.roaming / "Block" / "goose" / "config"
-    return ((windows if machine.is_windows else machine.xdg_config / "goose") / "config.yaml",)
+def _goose_file(platform: Platform) -> Sequence[Path]:
+    windows = platform.roaming / "Block" / "goose" / "config"
+    return ((windows if platform.is_windows else platform.xdg_config / "goose") / "config.yaml",)
 
 
 CLIENTS = (
@@ -161,45 +142,45 @@ CLIENTS = (
         "claude-desktop",
         "Claude Desktop",
         _claude_desktop,
-        lambda machine: (machine.app_data / "Claude", _claude_package(machine)),
+        lambda platform: (platform.app_data / "Claude", platform.local / _PACKAGE),
         "Quit Claude Desktop and start it again.",
         format=JSON,
     ),
     Client(
         "claude-code",
         "Claude Code",
-        _moved("CLAUDE_CONFIG_DIR", "", ".claude.json"),
-        lambda machine: (*_moved("CLAUDE_CONFIG_DIR", "", ".claude.json")(machine), machine.home / ".claude"),
-        "Start a new session; /mcp shows the server. It is there in every project.",
+        _movable("CLAUDE_CONFIG_DIR", "", ".claude.json"),
+        lambda platform: (*_movable("CLAUDE_CONFIG_DIR", "", ".claude.json")(platform), platform.home / ".claude"),
+        "Start a new session; /mcp shows the server. It is available in every project.",
         format=JSON,
         further=(("projects", "*", "mcpServers"),),
         project=".mcp.json",
-        launch=_typed,
+        launch=lambda command: {"type": "stdio", **_plain(command)},
         limits={"timeout": 1_500_000},
         reference="${NAME}",
     ),
     Client(
         "copilot-cli",
         "Copilot CLI",
-        _moved("COPILOT_HOME", ".copilot", "mcp-config.json"),
-        next_step="Start a new session; /mcp shows the server. VS Code's agents have it, too.",
+        _movable("COPILOT_HOME", ".copilot", "mcp-config.json"),
+        next_step="Start a new session; /mcp shows the server. VS Code's agents use it, too.",
         format=JSON,
         project=".mcp.json",
-        launch=_copilot,
+        launch=lambda command: {"type": "local", **_plain(command), "tools": ["*"]},
         limits=_MILLISECONDS,
         reference="${NAME}",
     ),
     Client(
         "vscode",
         "VS Code",
-        lambda machine: (machine.app_data / "Code" / "User" / "mcp.json",),
-        lambda machine: (machine.app_data / "Code",),
+        lambda platform: (platform.app_data / "Code" / "User" / "mcp.json",),
+        lambda platform: (platform.app_data / "Code",),
         "Run the command MCP: List Servers in VS Code, and start it there.",
         section=("servers",),
         project=".vscode/mcp.json",
-        launch=_typed,
+        launch=lambda command: {"type": "stdio", **_plain(command)},
         reference="${env:NAME}",
-        asks=True,
+        asks_for_key=True,
     ),
     Client(
         "cursor",
@@ -214,7 +195,7 @@ CLIENTS = (
         _devin,
         next_step="Look at the MCP servers in Devin's settings and refresh them.",
         reference="${env:NAME}",
-        formerly="windsurf",
+        former_name="windsurf",
     ),
     Client(
         "antigravity",
@@ -244,7 +225,7 @@ CLIENTS = (
         "cline",
         "Cline",
         _cline,
-        lambda machine: (*_cline(machine), machine.home / ".cline"),
+        lambda platform: (*_cline(platform), platform.home / ".cline"),
         "Open Cline's MCP Servers and restart the server there.",
         format=JSON,
         limits=_SECONDS,
@@ -252,11 +233,11 @@ CLIENTS = (
     Client(
         "codex",
         "Codex",
-        _moved("CODEX_HOME", ".codex", "config.toml"),
+        _movable("CODEX_HOME", ".codex", "config.toml"),
         format=TOML,
         section=("mcp_servers",),
         limits={"startup_timeout_sec": 30, "tool_timeout_sec": 600},
-        hands_on="env_vars",
+        forwarded="env_vars",
     ),
     Client(
         "gemini-cli",
@@ -277,13 +258,13 @@ CLIENTS = (
         launch=_goose,
         env="envs",
         limits=_SECONDS,
-        hands_on="env_keys",
+        forwarded="env_keys",
     ),
     Client(
         "jetbrains",
         "JetBrains Junie",
         _home(".junie/mcp/mcp.json"),
-        lambda machine: (machine.home / ".junie", machine.app_data / "JetBrains"),
+        lambda platform: (platform.home / ".junie", platform.app_data / "JetBrains"),
         "Restart the IDE. AI Assistant has a list of its own: paste what `install jetbrains --print` shows into "
         "Settings > Tools > AI Assistant > Model Context Protocol > Add > As JSON.",
     ),
@@ -295,7 +276,7 @@ CLIENTS = (
         section=("mcp",),
         further=(("mcp", "servers"),),
         project="opencode.json",
-        launch=_opencode,
+        launch=lambda command: {"type": "local", "command": [*command], "enabled": True},
         env="environment",
         limits=_MILLISECONDS,
         reference="{env:NAME}",
@@ -303,17 +284,17 @@ CLIENTS = (
 )
 
 
-def client_called(name: str) -> Client:
+def client_named(name: str) -> Client:
     """The client of this name.
 
     Raises:
-        InvalidInput: There is none; the message names those there are.
+        InvalidInput: It is unknown; the message lists the clients.
     """
-    names = {client.name: client for client in CLIENTS}
     wanted = name.strip().lower().replace(" ", "-").replace("_", "-")
     for client in CLIENTS:
-        if wanted in {client.name, client.formerly}:
+        if wanted in {client.name, client.former_name}:
             return client
+    names = [client.name for client in CLIENTS]
     meant = get_close_matches(wanted, names, n=1)
     guess = f" Did you mean {meant[0]}?" if meant else ""
-    raise InvalidInput(f"There is no client {without_secrets(name)!r} here.{guess} Known are: {', '.join(names)}.")
+    raise InvalidInput(f"Unknown client {without_secrets(name)!r}.{guess} Clients: {', '.join(names)}.")

@@ -1,4 +1,4 @@
-"""The three ways clients write their settings down, and one promise: an edit changes nothing but what it is for."""
+"""JSON, TOML and YAML with one promise: an edit changes nothing but what it is for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from atlascloud_video_mcp.cli.install import jsons, tomls, yamls
-from atlascloud_video_mcp.cli.install.problems import CannotInstall, Unreadable
+from atlascloud_video_mcp.cli.install import json_editor, toml_editor, yaml_editor
+from atlascloud_video_mcp.cli.install.config_file import CannotInstall, InvalidText
 
 Keys = Sequence[str | int]
 _T = TypeVar("_T")
@@ -26,7 +26,7 @@ class Format:
         """The data of a text; an empty one is an empty object."""
         data = self.parse(text)
         if not isinstance(data, dict):
-            raise Unreadable("it holds no object with names and values", line=1, column=1)
+            raise InvalidText("expected an object with names and values", line=1, column=1)
         return data
 
     def with_value(self, text: str, keys: Keys, value: object) -> str:
@@ -51,9 +51,9 @@ class Format:
             try:
                 if is_good(self.read(attempt)):
                     return attempt
-            except Unreadable:
+            except InvalidText:
                 continue
-        raise CannotInstall(f"the file is {self.name} of a kind that cannot be changed without touching the rest of it")
+        raise CannotInstall(f"its {self.name} cannot be edited without changing something else in it")
 
 
 def _planted(data: Any, keys: Keys, value: object) -> Any:  # noqa: ANN401 - data is of any type
@@ -73,7 +73,7 @@ def _of(kind: type[_T], data: Any, key: str | int) -> _T:  # noqa: ANN401 - data
     if data is None:
         return kind()
     if not isinstance(data, kind):
-        raise CannotInstall(f"{'an array' if kind is list else 'an object'} was expected around {key!r}")
+        raise CannotInstall(f"expected {'an array' if kind is list else 'an object'} around {key!r}")
     return data
 
 
@@ -103,7 +103,7 @@ def _others(data: Any, keys: Keys) -> list[list[str]]:  # noqa: ANN401 - data is
     return orders
 
 
-JSON = Format("JSON", jsons.read_strict, jsons.put, jsons.drop)
-JSONC = Format("JSON with comments", jsons.read, jsons.put, jsons.drop)
-TOML = Format("TOML", tomls.read, tomls.put, tomls.drop)
-YAML = Format("YAML", yamls.read, yamls.put, yamls.drop)
+JSON = Format("JSON", json_editor.read_strict, json_editor.put, json_editor.drop)
+JSONC = Format("JSON with comments", json_editor.read, json_editor.put, json_editor.drop)
+TOML = Format("TOML", toml_editor.read, toml_editor.put, toml_editor.drop)
+YAML = Format("YAML", yaml_editor.read, yaml_editor.put, yaml_editor.drop)

@@ -1,7 +1,7 @@
-"""JSON edited in place: what is not ours stays byte for byte, comments and trailing commas with it.
+"""JSON edited in place: the rest of the file stays byte for byte, with comments and trailing commas.
 
-No kept library does this: those for JSON with comments forget the comments, and the one that keeps them (json-five)
-installs itself under another library's import name.
+No maintained library does this: those for JSON with comments drop them, and the one that keeps them (json-five)
+installs itself under the import name of another library.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from atlascloud_video_mcp.cli.install.problems import Unreadable
+from atlascloud_video_mcp.cli.install.config_file import InvalidText, nested, newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +23,13 @@ _INDENT = "  "
 
 
 @dataclass(frozen=True)
-class Node:
-    """A value and where it stands."""
+class _Node:
+    """A value and where it is in the text."""
 
     start: int
     end: int
     value: Any
-    members: tuple[Member, ...] = ()
+    members: tuple[_Member, ...] = ()
 
     def index_of(self, key: str | int) -> int | None:
         """Which member a key means; of several with the same name the last one counts, as for every client."""
@@ -39,36 +39,36 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Member:
+class _Member:
     """A member of an object, or an element of an array, which has no key."""
 
     key: str | None
     start: int
-    node: Node
+    node: _Node
     colon: int
     comma: int | None
-    """Where the comma after it stands, if there is one."""
+    """Where the comma after it is, if there is one."""
 
 
 def read_strict(text: str) -> Any:  # noqa: ANN401 - JSON is of any type
     """The data of a file for clients that take nothing but JSON; an empty file is an empty object.
 
     Raises:
-        Unreadable: It is not JSON.
+        InvalidText: It is not JSON.
     """
     try:
         return json.loads(text) if text.strip() else {}
     except json.JSONDecodeError as error:
-        raise Unreadable(error.msg, line=error.lineno, column=error.colno) from error
+        raise InvalidText(error.msg, line=error.lineno, column=error.colno) from error
     except RecursionError as error:
-        raise Unreadable("nested too deep", line=1, column=1) from error
+        raise InvalidText("nested too deeply", line=1, column=1) from error
 
 
 def read(text: str) -> Any:  # noqa: ANN401 - JSON is of any type
     """The data of a file that may hold comments and trailing commas.
 
     Raises:
-        Unreadable: It is not even that.
+        InvalidText: It is not even that.
     """
     return _document(_begun(text)).value
 
@@ -79,10 +79,10 @@ def put(text: str, keys: Sequence[str | int], value: object) -> list[str]:
     node = _document(text)
     for depth, key in enumerate(keys):
         if node.value is None:
-            return [_replaced(text, node, _nested(keys[depth:], value))]
+            return [_replaced(text, node, nested(keys[depth:], value))]
         index = node.index_of(key)
         if index is None:
-            return [_with_member(text, node, key, _nested(keys[depth + 1 :], value))]
+            return [_with_member(text, node, key, nested(keys[depth + 1 :], value))]
         node = node.members[index].node
     return [_replaced(text, node, value)]
 
@@ -99,13 +99,7 @@ def drop(text: str, keys: Sequence[str | int]) -> list[str]:
 
 def _begun(text: str) -> str:
     """The text with an object in it: a file may be empty, or hold nothing but comments."""
-    return text if _skip_trivia(text, 0) < len(text) else f"{text}{{}}{_newline(text)}"
-
-
-def _nested(keys: Sequence[str | int], value: object) -> object:
-    for key in reversed(keys):
-        value = [value] if isinstance(key, int) else {key: value}
-    return value
+    return text if _skip_trivia(text, 0) < len(text) else f"{text}{{}}{newline_of(text)}"
 
 
 @dataclass(frozen=True)
@@ -124,7 +118,7 @@ class _Style:
         first = root.members[0] if root.members else None
         flat = first is not None and "\n" not in text[root.start : root.end]
         indent = (_blanks_before(text, first.start) if first else None) or _INDENT
-        return cls(_newline(text), None if flat else indent, first is None or text[first.colon + 1].isspace())
+        return cls(newline_of(text), None if flat else indent, first is None or text[first.colon + 1].isspace())
 
     def render(self, value: object, indent: str | None) -> str:
         """A value whose first line begins where the caller is; `indent` None keeps it on one line."""
@@ -138,10 +132,6 @@ class _Style:
         return name + self.render(value, indent)
 
 
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
-
-
 def _blanks_before(text: str, at: int) -> str | None:
     """What indents something that begins its line; None when something else does."""
     blanks = text[text.rfind("\n", 0, at) + 1 : at]
@@ -153,13 +143,13 @@ def _blanks_of_line(text: str, at: int) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _replaced(text: str, node: Node, value: object) -> str:
+def _replaced(text: str, node: _Node, value: object) -> str:
     flat = bool(node.members) and "\n" not in text[node.start : node.end]
     written = _Style.of(text).render(value, None if flat else _blanks_of_line(text, node.start))
     return text[: node.start] + written + text[node.end :]
 
 
-def _with_member(text: str, node: Node, key: str | int, value: object) -> str:
+def _with_member(text: str, node: _Node, key: str | int, value: object) -> str:
     style = _Style.of(text)
     if not node.members:
         return _with_first_member(text, node, key, value, style)
@@ -176,7 +166,7 @@ def _with_member(text: str, node: Node, key: str | int, value: object) -> str:
     return f"{before}{text[end:line_end]}{written}{text[line_end:]}"
 
 
-def _with_first_member(text: str, node: Node, key: str | int, value: object, style: _Style) -> str:
+def _with_first_member(text: str, node: _Node, key: str | int, value: object, style: _Style) -> str:
     if style.unit is None:
         return f"{text[: node.end - 1]}{style.member(key, value, None)}{text[node.end - 1 :]}"
     outer = _blanks_of_line(text, node.start)
@@ -185,7 +175,7 @@ def _with_first_member(text: str, node: Node, key: str | int, value: object, sty
     return f"{before}{style.member(key, value, indent)}{style.newline}{outer}{text[node.end - 1 :]}"
 
 
-def _without_member(text: str, node: Node, index: int) -> str:
+def _without_member(text: str, node: _Node, index: int) -> str:
     member = node.members[index]
     start, end = member.start, member.node.end if member.comma is None else member.comma + 1
     alone = _blanks_before(text, start) is not None
@@ -214,63 +204,63 @@ def _end_of_line(text: str, at: int) -> int:
     return rest.end() if rest else at
 
 
-def _document(text: str) -> Node:
-    """The one value of a text, and where its parts stand; the values are read by the standard library."""
+def _document(text: str) -> _Node:
+    """The one value of a text, with the places of its parts; plain values are read by the standard library."""
     try:
         node = _node(text, _skip_trivia(text, 0))
     except RecursionError as error:
-        raise _fault(text, 0, "nested too deep") from error
+        raise _fault(text, 0, "nested too deeply") from error
     rest = _skip_trivia(text, node.end)
     if rest < len(text):
-        raise _fault(text, rest, "the end of the file was expected")
+        raise _fault(text, rest, "expected the end of the file")
     return node
 
 
 def _skip_trivia(text: str, at: int) -> int:
-    """Where the next thing begins that is no blank and no comment."""
+    """Where the blanks and comments end."""
     match = _TRIVIA.match(text, at)
     return match.end() if match else at
 
 
-def _node(text: str, at: int) -> Node:
+def _node(text: str, at: int) -> _Node:
     if text[at : at + 1] in {"{", "["}:
         return _container(text, at)
     try:
         value, end = _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
         raise _fault(text, error.pos, error.msg) from error
-    return Node(at, end, value)
+    return _Node(at, end, value)
 
 
-def _container(text: str, at: int) -> Node:
+def _container(text: str, at: int) -> _Node:
     is_object = text[at] == "{"
     closing = "}" if is_object else "]"
-    members: list[Member] = []
+    members: list[_Member] = []
     here = _skip_trivia(text, at + 1)
     while text[here : here + 1] != closing:
         if members and members[-1].comma is None:
-            raise _fault(text, here, f"a comma or {closing} was expected")
+            raise _fault(text, here, f"expected a comma or {closing}")
         key, colon = _key(text, here) if is_object else (None, here)
         node = _node(text, _skip_trivia(text, colon + 1) if is_object else here)
         after = _skip_trivia(text, node.end)
         comma = after if text[after : after + 1] == "," else None
-        members.append(Member(key, here, node, colon, comma))
+        members.append(_Member(key, here, node, colon, comma))
         here = after if comma is None else _skip_trivia(text, after + 1)
     values = [member.node.value for member in members]
     value = dict(zip((member.key for member in members), values, strict=True)) if is_object else values
-    return Node(at, here + 1, value, tuple(members))
+    return _Node(at, here + 1, value, tuple(members))
 
 
 def _key(text: str, at: int) -> tuple[str, int]:
-    """A key, and where its colon stands."""
+    """A key, and where its colon is."""
     if text[at : at + 1] != '"':
-        raise _fault(text, at, "a key in double quotes was expected")
+        raise _fault(text, at, "expected a key in double quotes")
     node = _node(text, at)
     colon = _skip_trivia(text, node.end)
     if text[colon : colon + 1] != ":":
-        raise _fault(text, colon, "a colon was expected")
+        raise _fault(text, colon, "expected a colon")
     return node.value, colon
 
 
-def _fault(text: str, at: int, what: str) -> Unreadable:
-    return Unreadable(what, line=text.count("\n", 0, at) + 1, column=at - text.rfind("\n", 0, at))
+def _fault(text: str, at: int, what: str) -> InvalidText:
+    return InvalidText(what, line=text.count("\n", 0, at) + 1, column=at - text.rfind("\n", 0, at))

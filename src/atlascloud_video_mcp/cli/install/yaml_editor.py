@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from atlascloud_video_mcp.cli.install.problems import Unreadable
+from atlascloud_video_mcp.cli.install.config_file import InvalidText, nested, newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ def read(text: str) -> Any:  # noqa: ANN401 - YAML is of any type
     """The data of a file; an empty one is an empty mapping.
 
     Raises:
-        Unreadable: It is not YAML, or several documents.
+        InvalidText: It is not YAML, or several documents.
     """
     try:
         data = YAML(typ="safe", pure=True).load(text)
@@ -31,9 +31,9 @@ def read(text: str) -> Any:  # noqa: ANN401 - YAML is of any type
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         problem = (error.problem or "not YAML").split(" with value")[0]  # it may be a secret
-        raise Unreadable(problem, line=line, column=column) from error
+        raise InvalidText(problem, line=line, column=column) from error
     except (YAMLError, ValueError, RecursionError) as error:
-        raise Unreadable(f"not YAML ({type(error).__name__})", line=1, column=1) from error
+        raise InvalidText(f"not YAML ({type(error).__name__})", line=1, column=1) from error
     return {} if data is None else data
 
 
@@ -41,20 +41,20 @@ def put(text: str, keys: Sequence[str], value: object) -> list[str]:
     """The text with a value at the end of a path of keys, if that can be done."""
     node: Any = YAML(typ="safe", pure=True).compose(text)
     if node is None or _is_empty(node):
-        return [_with_block(_bare(text, node) if node else text, None, 0, _nested(keys, value))]
+        return [_with_block(_bare(text, node) if node else text, None, 0, nested(keys, value))]
     start = end = column = 0
     for depth, key in enumerate(keys):
         if node.flow_style:
             return _with_flow(text, node, keys[depth:], value)
         pair = _pairs(node).get(key)
         if pair is None:
-            return [_with_block(text, _end(text, node), node.start_mark.column, _nested(keys[depth:], value))]
+            return [_with_block(text, _end(text, node), node.start_mark.column, nested(keys[depth:], value))]
         name, node = pair
         start, end, column = _line(text, name.start_mark.index), _end(text, node, name), name.start_mark.column
         if _is_empty(node):
             bare = _bare(text, node)
             below = _next_line(bare, name.end_mark.index)
-            return [_with_block(bare, below, column + _INDENT, _nested(keys[depth + 1 :], value))]
+            return [_with_block(bare, below, column + _INDENT, nested(keys[depth + 1 :], value))]
     return [_with_block(text[:start] + text[end:], start, column, {keys[-1]: value})]
 
 
@@ -74,12 +74,6 @@ def drop(text: str, keys: Sequence[str]) -> list[str]:
     # A mapping without a member would be null, which a client need not take for an empty one.
     empty = " {}" if len(node.value) == 1 else ""
     return [f"{text[:colon]}{empty}{text[colon:start]}{text[end:]}"]
-
-
-def _nested(keys: Sequence[str], value: object) -> object:
-    for key in reversed(keys):
-        value = {key: value}
-    return value
 
 
 def _pairs(mapping: MappingNode) -> dict[str, tuple[Node, Any]]:
@@ -127,7 +121,7 @@ def _with_block(text: str, at: int | None, column: int, wanted: object) -> str:
     yaml = YAML()
     yaml.width = _UNBROKEN
     yaml.dump(wanted, stream)
-    newline = "\r\n" if "\r\n" in text else "\n"
+    newline = newline_of(text)
     block = "".join(f"{' ' * column}{line}{newline}" for line in stream.getvalue().splitlines())
     before, after = (text, "") if at is None else (text[:at], text[at:])
     return before + ("" if not before or before.endswith("\n") else newline) + block + after

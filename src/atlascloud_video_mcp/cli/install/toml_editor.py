@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from atlascloud_video_mcp.cli.install.problems import Unreadable
+from atlascloud_video_mcp.cli.install.config_file import InvalidText, nested, newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ def read(text: str) -> dict[str, Any]:
     """The data of a file.
 
     Raises:
-        Unreadable: It is not TOML.
+        InvalidText: It is not TOML.
     """
     try:
         return tomllib.loads(text)
@@ -30,16 +30,18 @@ def read(text: str) -> dict[str, Any]:
         fault = str(error)[: place.start()] if place else str(error)
         end = (text.count("\n") + 1, len(text) - text.rfind("\n"))
         line, column = (place[1], place[2]) if place and place[1] else end
-        raise Unreadable(fault, line=int(line), column=int(column)) from error
+        raise InvalidText(fault, line=int(line), column=int(column)) from error
     except RecursionError as error:
-        raise Unreadable("nested too deep", line=1, column=1) from error
+        raise InvalidText("nested too deeply", line=1, column=1) from error
 
 
 def put(text: str, keys: Sequence[str], value: Mapping[str, Any]) -> Iterator[str]:
     """Texts that may have a table at the end of a path of keys, the most faithful first."""
     if _reached(read(text), keys) is None:
-        blank = _newline(text) if text.strip() else ""
-        yield f"{_ended(text)}{blank}{_block(keys, value, _newline(text))}"
+        newline = newline_of(text)
+        block = tomlkit.dumps(nested(keys, value)).replace("\n", newline)  # type: ignore[arg-type] # a mapping by now
+        ended = text if not text or text.endswith("\n") else f"{text}{newline}"
+        yield f"{ended}{newline if text.strip() else ''}{block}"
     yield from _by_tomlkit(text, partial(_renew, keys=keys, value=value))
 
 
@@ -79,20 +81,6 @@ def _renew(table: Any, keys: Sequence[str], value: object) -> None:  # noqa: ANN
             _renew(old, (name,), item)
     elif old != value:
         table[key] = value
-
-
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
-
-
-def _ended(text: str) -> str:
-    return text if not text or text.endswith("\n") else f"{text}{_newline(text)}"
-
-
-def _block(keys: Sequence[str], value: object, newline: str) -> str:
-    for key in reversed(keys):
-        value = {key: value}
-    return tomlkit.dumps(value).replace("\n", newline)  # type: ignore[arg-type] # it is a mapping by now
 
 
 def _without_lines(text: str, keys: Sequence[str]) -> str:

@@ -235,7 +235,7 @@ async def test_the_models_of_a_list_are_found(sandbox: Sandbox, base_url: str, o
     async with cloud_at(base_url) as cloud:
         listing = await catalogue_of(cloud).listing("", default=STANDARD)
 
-    assert {offer.id for offer in listing.offers} == set(one.meaning["ids"])
+    assert {offer.id for offer in listing.entries} == set(one.meaning["ids"])
 
 
 @each("schema", "unknown", "refused", "transient")

@@ -9,7 +9,7 @@ import pytest
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.media.pictures import PictureRules
 from atlascloud_video_mcp.models import Model
-from atlascloud_video_mcp.models.family import FAMILY
+from atlascloud_video_mcp.models.entries import BUILT_IN
 from atlascloud_video_mcp.models.schema import Malformed, read_input
 from kit import FAST, PRO, REMOTE, STANDARD
 
@@ -32,17 +32,17 @@ def fault_of(made: Model, **wish: Any) -> str:  # noqa: ANN401 - the arguments o
 
 
 def test_only_what_is_asked_for_is_sent() -> None:
-    assert FAMILY[STANDARD].request(prompt="", parameters={"duration": None}) == {"model": STANDARD}
+    assert BUILT_IN[STANDARD].request(prompt="", parameters={"duration": None}) == {"model": STANDARD}
 
 
 def test_all_that_is_asked_for_is_sent() -> None:
-    request = FAMILY[STANDARD].request(prompt="wind", duration=10, enable_prompt_expansion=False)
+    request = BUILT_IN[STANDARD].request(prompt="wind", duration=10, enable_prompt_expansion=False)
 
     assert request == {"model": STANDARD, "prompt": "wind", "duration": 10, "enable_prompt_expansion": False}
 
 
 def test_a_parameter_is_the_same_as_an_argument_or_among_the_parameters() -> None:
-    fast = FAMILY[FAST]
+    fast = BUILT_IN[FAST]
 
     assert fast.request(duration=10) == fast.request(parameters={"duration": 10})
     assert fast.request(parameters={"go_fast": False})["go_fast"] is False
@@ -50,7 +50,7 @@ def test_a_parameter_is_the_same_as_an_argument_or_among_the_parameters() -> Non
 
 def test_every_fault_is_named_in_one_answer() -> None:
     said = fault_of(
-        FAMILY[STANDARD],
+        BUILT_IN[STANDARD],
         prompt="x" * 2001,
         duration=3,
         parameters={"seed": 1, "enable_prompt_expansion": "maybe", "model": PRO, "image": REMOTE},
@@ -68,11 +68,11 @@ def test_every_fault_is_named_in_one_answer() -> None:
 
 
 def test_the_pro_model_takes_no_duration() -> None:
-    assert fault_of(FAMILY[PRO], duration=6) == f"duration is 6: {PRO} takes no duration: leave it out."
+    assert fault_of(BUILT_IN[PRO], duration=6) == f"duration is 6: {PRO} takes no duration: leave it out."
 
 
 def test_a_misspelled_parameter_gets_a_guess_and_the_list() -> None:
-    said = fault_of(FAMILY[STANDARD], parameters={"durration": 6})
+    said = fault_of(BUILT_IN[STANDARD], parameters={"durration": 6})
 
     assert said == (
         f"durration is unknown to {STANDARD} (did you mean duration?); "
@@ -81,17 +81,19 @@ def test_a_misspelled_parameter_gets_a_guess_and_the_list() -> None:
 
 
 def test_a_parameter_given_twice_is_a_fault_whatever_the_values() -> None:
-    assert "duration is given twice" in fault_of(FAMILY[STANDARD], duration=6, parameters={"duration": 6})
+    assert "duration is given twice" in fault_of(BUILT_IN[STANDARD], duration=6, parameters={"duration": 6})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"deep": [float("nan")]}])
 def test_what_json_cannot_carry_is_refused(value: object) -> None:
-    assert "NaN, infinity, broken text" in fault_of(FAMILY[STANDARD], parameters={"prompt": value})
-    assert "NaN, infinity, broken text" in fault_of(FAMILY[STANDARD], prompt="\ud800")
+    assert "NaN, infinity, broken text" in fault_of(BUILT_IN[STANDARD], parameters={"prompt": value})
+    assert "NaN, infinity, broken text" in fault_of(BUILT_IN[STANDARD], prompt="\ud800")
 
 
 def test_names_that_nobody_would_give_a_parameter_are_quoted_and_not_all_told() -> None:
-    said = fault_of(FAMILY[STANDARD], parameters={"two\nlines": 1} | {f"stranger_{number}": 1 for number in range(99)})
+    said = fault_of(
+        BUILT_IN[STANDARD], parameters={"two\nlines": 1} | {f"stranger_{number}": 1 for number in range(99)}
+    )
 
     assert said.startswith('"two\\nlines" is unknown')
     assert "stranger_8 is unknown" in said
@@ -360,7 +362,7 @@ def test_the_limits_of_pictures_are_read_from_the_description(description: str, 
 
 def test_what_is_known_of_a_model_beside_its_schema_holds_where_the_schema_is_silent() -> None:
     schema = read_input({"properties": {"image": IMAGE, "prompt": {"type": "string"}, "duration": {"enum": [6, 12]}}})
-    made = Model.of(STANDARD, schema, base=FAMILY[STANDARD])
+    made = Model.of(STANDARD, schema, base=BUILT_IN[STANDARD])
 
     assert made.request(duration=12)["duration"] == 12
     assert "above the limit of 2000" in fault_of(made, prompt="x" * 2001)

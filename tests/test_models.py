@@ -328,12 +328,12 @@ async def test_a_list_without_the_default_model_is_told(sandbox: Sandbox, base_u
 
     async with catalogue_at(base_url) as catalogue:
         await catalogue.renew(STANDARD)
-        unlisted = await catalogue.doubt(STANDARD)
+        unlisted = await catalogue.staleness_note(STANDARD)
         await catalogue.renew(PRO)
-        without_schema = await catalogue.doubt(PRO)
+        without_schema = await catalogue.staleness_note(PRO)
         with pytest.raises(ServiceUnavailable, match="the list of models names no schema for it"):
             await catalogue.model(LANTERN)
-        assert await catalogue.doubt(LANTERN) is None
+        assert await catalogue.staleness_note(LANTERN) is None
 
     assert unlisted
     assert "the list of models does not name it" in unlisted

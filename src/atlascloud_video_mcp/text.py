@@ -65,7 +65,7 @@ def printable(words: str) -> str:
     return " ".join(words.split())
 
 
-def harmless(words: str, most: int) -> str:
+def sanitize_untrusted(words: str, most: int) -> str:
     """The words on one line, at most so many characters, without markup, links, double quotes and what is invisible."""
     if len(words) <= most and _HARMLESS.fullmatch(words):
         return words  # as most are, many times over
@@ -77,7 +77,7 @@ def harmless(words: str, most: int) -> str:
 
 def in_marks(words: str, most: int) -> str:
     """Words from outside as they stand in a text of ours: in quotation marks, unless they are a single plain one."""
-    return words if _PLAIN.fullmatch(words) and len(words) <= most else f'"{harmless(words, most)}"'
+    return words if _PLAIN.fullmatch(words) and len(words) <= most else f'"{sanitize_untrusted(words, most)}"'
 
 
 class _Told(str):
@@ -100,7 +100,7 @@ class Quoted(_Told):
 
     def __new__(cls, words: str, most: int = _MOST) -> Self:
         """Make the words harmless."""
-        return super().__new__(cls, harmless(words, most))
+        return super().__new__(cls, sanitize_untrusted(words, most))
 
 
 def is_of_a_sandbox(prediction_id: str) -> bool:

@@ -68,6 +68,6 @@ async def _catalogue(cloud: Cloud, model: str) -> Finding:
         return fail("catalogue", str(error), "Set ATLASCLOUD_MODEL to a model that is offered, or unset it.")
     except ServiceUnavailable as error:
         return warn("catalogue", str(error), "Try again later.")
-    if doubt := await catalogue.doubt(model):
+    if doubt := await catalogue.staleness_note(model):
         return warn("catalogue", doubt, "Nothing needs to be done: the API itself checks every request too.")
     return ok("catalogue", f"{known.model.id} is offered, and what it takes can be read")

@@ -14,7 +14,7 @@ import pytest
 
 from answer_files import answers
 from atlascloud_video_mcp.cloud.body_fields import prompt_of
-from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.documents import Unreadable, clip_hosts
 from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.errors import (
     AtlasError,
@@ -29,7 +29,6 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
 from atlascloud_video_mcp.media.pictures import open_picture
-from atlascloud_video_mcp.network import Unreadable
 from kit import REMOTE, ROCKET, STANDARD, catalogue_of, cloud_at, requests_to
 from scripted_sandbox import Fault
 

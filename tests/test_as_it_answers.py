@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from atlascloud_video_mcp.cloud.body_fields import animated_in, in_our_order
-from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.documents import clip_hosts
 from atlascloud_video_mcp.cloud.reports import Record, Report, Status
 from atlascloud_video_mcp.errors import (
     AtlasError,

@@ -12,9 +12,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from atlascloud_video_mcp.cloud.documents import Document, Unreadable
 from atlascloud_video_mcp.models.document_cache import FRESH_FOR, DocumentCache
 from atlascloud_video_mcp.models.schema import Malformed
-from atlascloud_video_mcp.network import Document, Unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -106,7 +106,7 @@ async def _service(
     import platformdirs  # noqa: PLC0415
 
     from atlascloud_video_mcp.cloud.api import Cloud  # noqa: PLC0415
-    from atlascloud_video_mcp.cloud.http import clip_hosts  # noqa: PLC0415
+    from atlascloud_video_mcp.cloud.documents import clip_hosts  # noqa: PLC0415
     from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415
     from atlascloud_video_mcp.media.clips import ClipSaver  # noqa: PLC0415
     from atlascloud_video_mcp.models import Catalogue  # noqa: PLC0415

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.network import read_json
+from atlascloud_video_mcp.network import opened
 from atlascloud_video_mcp.text import Link, Quoted
 
 if TYPE_CHECKING:
@@ -41,16 +41,6 @@ _MODERATION = "1039"
 _UNIX_TIME = re.compile(r"\d{9,20}(\.\d{1,9})?", re.ASCII)
 _LATE = 100_000_000_000  # in seconds the year 5138: a larger number counts in milliseconds, or in less
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-
-
-def opened(value: object) -> object:
-    """What a value is that may be JSON text of one."""
-    if isinstance(value, str) and value.lstrip()[:1] in {"{", "[", '"'}:
-        try:
-            return read_json(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
 
 
 def links(payload: dict[str, object]) -> tuple[Link, ...]:

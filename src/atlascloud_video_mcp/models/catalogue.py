@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
+from atlascloud_video_mcp.cloud.documents import Unreadable
 from atlascloud_video_mcp.cloud.http import LARGEST_LIST
 from atlascloud_video_mcp.errors import InvalidInput, ServiceUnavailable
 from atlascloud_video_mcp.models.document_cache import CachedDocument, DocumentCache
@@ -23,7 +24,6 @@ from atlascloud_video_mcp.models.entries import (
 )
 from atlascloud_video_mcp.models.model import Model
 from atlascloud_video_mcp.models.schema import Malformed, read_input
-from atlascloud_video_mcp.network import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import anyio
 from anyio import to_thread
 
+from atlascloud_video_mcp.cloud.documents import Document, Unreadable
 from atlascloud_video_mcp.models.schema import Malformed
-from atlascloud_video_mcp.network import Document, Unreadable
 from atlascloud_video_mcp.paths import make_private
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from atlascloud_video_mcp.media.pictures.address import web_address
 from atlascloud_video_mcp.models import local_pictures
 from atlascloud_video_mcp.paths import scheme_of, unquoted
 from atlascloud_video_mcp.service.jobs import Job, News
-from atlascloud_video_mcp.text import sanitize_untrusted, in_marks
+from atlascloud_video_mcp.text import in_marks, sanitize_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

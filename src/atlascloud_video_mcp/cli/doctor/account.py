@@ -8,7 +8,7 @@ from atlascloud_video_mcp.cli.doctor.findings import State, fail, ok, skip, warn
 from atlascloud_video_mcp.cli.doctor.service import way
 from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.cloud.envelope import BILLING_PAGE
-from atlascloud_video_mcp.cloud.request import Patience
+from atlascloud_video_mcp.cloud.request import ApiPatience
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, KeyRejected, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.models import Catalogue
 from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cli.doctor.findings import Finding
     from atlascloud_video_mcp.settings import Settings
 
-_PATIENCE = Patience(tries=2, altogether=8, connect=5, silence=8, answer=8)
+_PATIENCE = ApiPatience(tries=2, altogether=8, connect=5, silence=8, answer=8)
 _NOT_TRIED = "it can only be tried when that is mended"
 
 
-async def online(settings: Settings, *, patience: Patience = _PATIENCE) -> Sequence[Finding]:
+async def online(settings: Settings, *, patience: ApiPatience = _PATIENCE) -> Sequence[Finding]:
     """The way to the API, and what there is at its end."""
     found = await way(settings)
     if any(finding.state is State.FAIL for finding in found):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 from anyio.to_thread import run_sync
 
-from atlascloud_video_mcp.cloud.http import CLIP_HOSTS, Hosts, open_client
+from atlascloud_video_mcp.cloud.documents import CLIP_HOSTS, Hosts
+from atlascloud_video_mcp.cloud.http import open_client
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.media.clips.fetch import Download, Patience
 from atlascloud_video_mcp.media.clips.frames import contact_sheet, require_decoder

@@ -70,7 +70,7 @@ def is_the_refusal(error: AtlasError, one: Answer) -> None:
     if cause == "guard" and one.status < 500:
         assert isinstance(error, NotAllowed | RateLimited)
         assert "guard in front of Atlas Cloud" in told
-        assert "the API key has no part in it" in told
+        assert "the API key is not the cause" in told
     elif cause in REFUSALS:
         kind, words = REFUSALS[cause]
         assert type(error) is kind

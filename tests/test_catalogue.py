@@ -57,12 +57,12 @@ def test_every_fault_is_named_in_one_answer() -> None:
     )
 
     assert "prompt has 2001 characters, above the limit of 2000" in said
-    assert f"duration is 3, which is not on offer: {STANDARD} takes 6 or 10 seconds" in said
+    assert f"duration is 3, which is not allowed: {STANDARD} takes 6 or 10 seconds" in said
     assert f"seed is unknown to {STANDARD}" in said
     assert 'enable_prompt_expansion is "maybe", which is of the wrong type' in said
     assert "takes true or false" in said
-    assert "model stands in parameters: give it as the argument model" in said
-    assert "image stands in parameters: give it as the argument image" in said
+    assert "model is among the parameters: give it as the argument model" in said
+    assert "image is among the parameters: give it as the argument image" in said
     assert f"{STANDARD} takes prompt, duration, enable_prompt_expansion" in said
     assert "\n" not in said
 
@@ -165,7 +165,7 @@ def test_the_duration_is_sent_as_the_model_spells_it(rule: dict[str, Any], secon
     [
         (
             {"type": "string", "enum": ["5", "10"]},
-            "duration is 7, which is not on offer: maker/model takes 5 or 10 sec",
+            "duration is 7, which is not allowed: maker/model takes 5 or 10 sec",
         ),
         (
             {"type": "integer", "minimum": 10, "maximum": 12},
@@ -223,7 +223,7 @@ def test_what_is_spelt_as_text_is_read_where_only_that_fits(rule: dict[str, Any]
         ({"type": "array", "items": {"type": "integer", "minimum": 0}}, [1, -1], "p[1] is -1, below the minimum"),
         ({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}, {"a": "x"}, 'p.a is "x"'),
         ({"type": "object", "properties": {"a": {}}, "required": ["a"]}, {}, "p lacks 'a'"),
-        ({"type": ["string", "null"], "enum": ["a", "b", None]}, "c", "not on offer: maker/model takes a or b"),
+        ({"type": ["string", "null"], "enum": ["a", "b", None]}, "c", "not allowed: maker/model takes a or b"),
         ({"enum": [[1], {"b": 2}, 1.5, True, None]}, 5, 'takes [1], {"b": 2}, 1.5 or true'),
         ({"anyOf": [{"type": "integer"}, {"type": "boolean"}]}, "x", "takes a whole number or true or false"),
         ({"type": "string", "enum": [f"value {n}" for n in range(30)]}, "x", '"value 19" and 10 more'),

@@ -175,7 +175,7 @@ async def test_the_default_model_works_with_a_broken_catalogue_and_says_what_was
     ("fault", "said"),
     [
         (Fault(endpoint="schema", action="status", status=404, times=9), "its schema is answered with status 404"),
-        (Fault(endpoint="schema", action="malformed", times=9), "its schema makes no sense"),
+        (Fault(endpoint="schema", action="malformed", times=9), "its schema is malformed"),
         (
             Fault(endpoint="schema", action="status", status=200, body='{"x": "' + "x" * 1_100_000 + '"}', times=9),
             "its schema cannot be read: the answer is larger than 0.25 MB",
@@ -246,7 +246,7 @@ async def test_a_model_is_known_in_whatever_case_it_is_written(sandbox: Sandbox,
 @pytest.mark.parametrize(
     ("model", "wish", "said"),
     [
-        (LANTERN, {"duration": 6}, ["duration is 6, which is not on offer: .* takes 5 or 10 sec", "prompt is missing"]),
+        (LANTERN, {"duration": 6}, ["duration is 6, which is not allowed: .* takes 5 or 10 sec", "prompt is missing"]),
         (LANTERN, {"prompt": "x" * 2501}, ["prompt has 2501 characters, above the limit of 2500"]),
         (FRAMES, {"duration": 13}, ["duration is 13, above the maximum", r"a whole number \(4 to 12\)"]),
         (FRAMES, {"parameters": {"resolution": "8k", "sede": 1}}, ["480p, 720p or 1080p", "did you mean seed?"]),

@@ -59,7 +59,7 @@ class Cloud(ApiClient):
         links = (Link.of(reply.get(name), local=self._is_local) for name in ("download_url", "url"))
         link = next((each for each in links if each), None)
         if link is None:
-            raise ServiceUnavailable("Atlas Cloud took the picture but gave no address for it. Call again later.")
+            raise ServiceUnavailable("Atlas Cloud accepted the picture but returned no URL for it. Call again later.")
         return link
 
     async def generate(self, body: Mapping[str, Any]) -> Report:
@@ -89,7 +89,7 @@ class Cloud(ApiClient):
             if not answer.names_prediction:
                 raise _unknown(f"it answered {answer.said}", answer.request_id) from refusal
         if not isinstance(answer.payload.get("status") or "", str):
-            raise _unknown("its answer makes no sense", answer.request_id)
+            raise _unknown("its answer is malformed", answer.request_id)
         try:
             return self._report(answer)
         except ValidationError as error:
@@ -115,7 +115,7 @@ class Cloud(ApiClient):
             if of_a_sandbox:
                 raise PredictionNotFound(f"{_of_an_ended_sandbox(prediction_id)}, free of charge.") from error
             raise PredictionNotFound(
-                f"Atlas Cloud knows no prediction {prediction_id!r} for this key. Next: list_predictions shows the ids "
+                f"Atlas Cloud has no prediction {prediction_id!r} for this key. Next: list_predictions shows the ids "
                 "there are."
             ) from error
         return self._report(answer, id=prediction_id)
@@ -150,7 +150,7 @@ class Cloud(ApiClient):
         amount = {"value": reply.get("price"), "currency": reply.get("currency")}
         price = None if is_partial else dollars(amount)
         if price is None:
-            return Quote(None, "Atlas Cloud names no usable price for it.")
+            return Quote(None, "Atlas Cloud gives no usable price for it.")
         return Quote(price, estimated=says_yes(reply.get("estimated")))
 
     async def balance(self) -> Decimal:

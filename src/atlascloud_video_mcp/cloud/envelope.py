@@ -46,7 +46,7 @@ _TROUBLE: tuple[tuple[type[Exception], str], ...] = (
     (httpx.PoolTimeout, "too many requests of our own at once"),
     (httpx.TimeoutException, "no answer in time"),
     (TimeoutError, "no answer in time"),
-    (ValueError, "an answer that makes no sense"),
+    (ValueError, "a malformed answer"),
 )
 
 
@@ -267,20 +267,20 @@ def _meaning_of_intermediary(answer: Answer, wait: str) -> AtlasError:
     """Our error for an answer of a guard, a proxy or a login page instead of the API."""
     if _is_redirect(answer.status):
         return RequestRefused(
-            f"What answers in the place of Atlas Cloud sends the request elsewhere (status {answer.status}), as a "
+            f"Something in place of Atlas Cloud redirects the request (status {answer.status}), as a "
             "moved address, a proxy or a login page does; it was not followed. Check ATLASCLOUD_BASE_URL and the "
             "network.",
             status=answer.status,
         )
-    guard = f"({answer.said}); the API key has no part in it."
+    guard = f"({answer.said}); the API key is not the cause."
     if _TURNED_AWAY in answer.words:
         return NotAllowed(
-            f"The guard in front of Atlas Cloud turns this computer away {guard} "
+            f"The guard in front of Atlas Cloud blocks this computer {guard} "
             "Use another network, without VPN or proxy, or a newer version of this server."
         )
     return RateLimited(
-        f"The guard in front of Atlas Cloud turned the request away {guard} "
-        f"Wait {wait}, then call again; if it stays so, use another network, without VPN or proxy.",
+        f"The guard in front of Atlas Cloud blocked the request {guard} "
+        f"Wait {wait}, then call again; if that does not help, use another network, without VPN or proxy.",
         retry_after=answer.retry_after,
     )
 

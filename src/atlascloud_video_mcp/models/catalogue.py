@@ -147,7 +147,7 @@ class Catalogue:
                 f"What {_shown(model_id)} takes cannot be known: {reason}. Call again later, or use "
                 f"a model that is known without the catalogue: {', '.join(BUILT_IN)}."
             )
-        raise InvalidInput(f"{model_id} animates no picture. list_models shows the models that do.")
+        raise InvalidInput(f"{model_id} does not animate pictures. list_models shows the models that do.")
 
     async def parameters(self) -> frozenset[str]:
         """The names of all parameters of the models whose rules are cached."""

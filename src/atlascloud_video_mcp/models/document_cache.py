@@ -121,7 +121,7 @@ class DocumentCache(Generic[_T]):
         try:
             value = self._read(_parsed(content))
         except Malformed as error:
-            raise Unreadable(f"makes no sense ({error})") from error
+            raise Unreadable(f"is malformed ({error})") from error
         validator = document.validator if document else None
         with suppress(OSError):
             self._to_disk(url, validator, content)

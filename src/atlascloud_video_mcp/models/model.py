@@ -88,7 +88,9 @@ class Model:
         arguments = {"prompt": prompt or None, "duration": duration, _EXPANSION: enable_prompt_expansion}
         further = {name: value for name, value in (parameters or {}).items() if value is not None}
         if not _is_json([arguments, further]):
-            raise InvalidRequest("Nothing was sent or paid. It holds what JSON cannot: NaN, infinity, broken text.")
+            raise InvalidRequest(
+                "Nothing was sent or paid. It holds what JSON cannot represent: NaN, infinity, broken text."
+            )
         body, found = self._named(arguments, further)
         found += [violation for name, value in body.items() for violation in self._violations(name, value, serves)]
         found += [f"{each.name} is missing: {self.id} takes {self._in_words(each)}" for each in self._missing(body)]
@@ -132,7 +134,7 @@ class Model:
     def _explain_unknown(self, name: str) -> str:
         if self._is_ours(name):
             argument = "model" if name == "model" else "image"
-            return f"{name} stands in parameters: give it as the argument {argument}"
+            return f"{name} is among the parameters: give it as the argument {argument}"
         meant = get_close_matches(name, [each.name for each in self.offered], n=1)
         guess = f" (did you mean {meant[0]}?)" if meant else ""
         return f"{name if name.isidentifier() else shown(name)} is unknown to {self.id}{guess}"

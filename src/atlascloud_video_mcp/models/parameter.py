@@ -148,7 +148,7 @@ def _explain(error: ValidationError) -> str:
     rule = error.validator_value
     match error.validator:
         case "enum":
-            return f"is {shown(value)}, which is not on offer"
+            return f"is {shown(value)}, which is not allowed"
         case "maxLength":
             return f"has {len(value)} characters, above the limit of {rule}"
         case "minLength":
@@ -162,7 +162,7 @@ def _explain(error: ValidationError) -> str:
         case "maximum" | "exclusiveMaximum":
             return f"is {shown(value)}, above the maximum"
         case "multipleOf":
-            return f"is {shown(value)}, which is no multiple of {rule}"
+            return f"is {shown(value)}, which is not a multiple of {rule}"
         case "required":
             return f"lacks {error.message.split(' is ', maxsplit=1)[0]}"
         case _:

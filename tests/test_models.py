@@ -214,7 +214,7 @@ async def test_a_schema_that_does_not_come_is_waited_for_within_bounds(
             "nothing-like-it",
             r"no image-to-video model 'nothing-like-it' here\. list_models shows all",
         ),
-        ("meridian/frames-1/text-to-video", "animates no picture"),
+        ("meridian/frames-1/text-to-video", "does not animate pictures"),
         ("lantern/paint-1/edit", "There is no image-to-video model"),
         ("tidal/tidal-4-preview/image-to-video", "There is no image-to-video model"),
     ],

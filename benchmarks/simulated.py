@@ -17,12 +17,12 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from atlascloud_video_mcp.cloud.api import Cloud
+from atlascloud_video_mcp.cloud.documents import Document, Unreadable
 from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.cloud.wire import Quote
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.models import Catalogue
-from atlascloud_video_mcp.network import Document, Unreadable
 from atlascloud_video_mcp.service.results import Prediction
 from atlascloud_video_mcp.service.service import VideoService
 

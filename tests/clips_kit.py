@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.documents import clip_hosts
 from atlascloud_video_mcp.media.clips import ClipSaver, DownloadPatience
 
 if TYPE_CHECKING:

@@ -18,12 +18,11 @@ from pydantic import SecretStr
 
 from atlascloud_sandbox.offers import HAILUO
 from atlascloud_video_mcp.cloud.api import Cloud
-from atlascloud_video_mcp.cloud.http import clip_hosts
-from atlascloud_video_mcp.cloud.request import Patience
+from atlascloud_video_mcp.cloud.documents import Document, clip_hosts
+from atlascloud_video_mcp.cloud.request import ApiPatience
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.models import Catalogue
-from atlascloud_video_mcp.network import Document
 from atlascloud_video_mcp.service.pacing import Durations
 from atlascloud_video_mcp.service.service import VideoService
 
@@ -46,12 +45,12 @@ PRO = "minimax/hailuo-2.3/i2v-pro"
 FAST = "minimax/hailuo-2.3/fast"
 REMOTE = "https://pictures.example/cat.jpg"
 QUICK = Durations(median=0.05)
-HASTY = Patience(altogether=20, first_pause=0.001, longest_pause=0.001, connect=10, silence=10, answer=20, upload=20)
+HASTY = ApiPatience(altogether=20, first_pause=0.001, longest_pause=0.001, connect=10, silence=10, answer=20, upload=20)
 # For what the API delays on purpose; patient enough for a machine that is busy with other things.
 IMPATIENT = replace(HASTY, silence=1, answer=1.5, upload=1.5)
 
 
-def cloud_at(base_url: str, key: str | None = CANARY, patience: Patience = HASTY, *, sandbox: bool = True) -> Cloud:
+def cloud_at(base_url: str, key: str | None = CANARY, patience: ApiPatience = HASTY, *, sandbox: bool = True) -> Cloud:
     return Cloud(base_url, SecretStr(key) if key else None, patience=patience, sandbox=sandbox)
 
 
@@ -91,7 +90,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
     directory: Path | None = None,
     download_dir: Path | None = None,
     budget: str | None = None,
-    patience: Patience = HASTY,
+    patience: ApiPatience = HASTY,
     history_patience: float = 0.5,
     model: str = STANDARD,
     catalogue: Catalogue | None = None,
@@ -120,7 +119,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
         yield service
 
 
-def patience_for(fault: Fault) -> Patience:
+def patience_for(fault: Fault) -> ApiPatience:
     return IMPATIENT if fault.action in {"delay", "delay_after", "drip"} else HASTY
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from answer_files import answers
 from atlascloud_video_mcp.cloud.body_fields import prompt_of
-from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.documents import Unreadable, clip_hosts
 from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.errors import (
     AtlasError,
@@ -29,7 +29,6 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
 from atlascloud_video_mcp.media.pictures import open_picture
-from atlascloud_video_mcp.network import Unreadable
 from kit import REMOTE, ROCKET, STANDARD, catalogue_of, cloud_at, requests_to
 from scripted_sandbox import Fault
 
@@ -71,7 +70,7 @@ def is_the_refusal(error: AtlasError, one: Answer) -> None:
     if cause == "guard" and one.status < 500:
         assert isinstance(error, NotAllowed | RateLimited)
         assert "guard in front of Atlas Cloud" in told
-        assert "the API key has no part in it" in told
+        assert "the API key is not the cause" in told
     elif cause in REFUSALS:
         kind, words = REFUSALS[cause]
         assert type(error) is kind
@@ -235,7 +234,7 @@ async def test_the_models_of_a_list_are_found(sandbox: Sandbox, base_url: str, o
     async with cloud_at(base_url) as cloud:
         listing = await catalogue_of(cloud).listing("", default=STANDARD)
 
-    assert {offer.id for offer in listing.offers} == set(one.meaning["ids"])
+    assert {offer.id for offer in listing.entries} == set(one.meaning["ids"])
 
 
 @each("schema", "unknown", "refused", "transient")

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from atlascloud_video_mcp.cloud.body_fields import animated_in, in_our_order
-from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.documents import clip_hosts
 from atlascloud_video_mcp.cloud.reports import Record, Report, Status
 from atlascloud_video_mcp.errors import (
     AtlasError,
@@ -122,7 +122,7 @@ async def test_every_outage_of_a_read_or_an_upload_is_tried_again(sandbox: Sandb
     async with service_at(base_url) as service:
         await result_of(service.upload_image(ROCKET))
     async with cloud_at(base_url) as cloud:
-        with pytest.raises(AtlasError, match="knows no prediction"):
+        with pytest.raises(AtlasError, match="has no prediction"):
             await cloud.prediction("p1")
 
     assert (requests_to(sandbox, "prediction"), requests_to(sandbox, "upload")) == (2, 2)
@@ -138,7 +138,7 @@ async def test_a_page_of_the_guard_is_not_blamed_on_the_key(
     sandbox.script(says("generate", body, status=status).model_copy(update={"headers": headers}))
 
     async with cloud_at(base_url) as cloud:
-        with pytest.raises(RateLimited, match=r"turned the .* the API key has no part in it.*Nothing was paid"):
+        with pytest.raises(RateLimited, match=r"blocked the .* the API key is not the cause.*Nothing was paid"):
             await cloud.generate(BODY)
 
 

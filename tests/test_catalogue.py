@@ -9,7 +9,7 @@ import pytest
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.media.pictures import PictureRules
 from atlascloud_video_mcp.models import Model
-from atlascloud_video_mcp.models.family import FAMILY
+from atlascloud_video_mcp.models.entries import BUILT_IN
 from atlascloud_video_mcp.models.schema import Malformed, read_input
 from kit import FAST, PRO, REMOTE, STANDARD
 
@@ -32,17 +32,17 @@ def fault_of(made: Model, **wish: Any) -> str:  # noqa: ANN401 - the arguments o
 
 
 def test_only_what_is_asked_for_is_sent() -> None:
-    assert FAMILY[STANDARD].request(prompt="", parameters={"duration": None}) == {"model": STANDARD}
+    assert BUILT_IN[STANDARD].request(prompt="", parameters={"duration": None}) == {"model": STANDARD}
 
 
 def test_all_that_is_asked_for_is_sent() -> None:
-    request = FAMILY[STANDARD].request(prompt="wind", duration=10, enable_prompt_expansion=False)
+    request = BUILT_IN[STANDARD].request(prompt="wind", duration=10, enable_prompt_expansion=False)
 
     assert request == {"model": STANDARD, "prompt": "wind", "duration": 10, "enable_prompt_expansion": False}
 
 
 def test_a_parameter_is_the_same_as_an_argument_or_among_the_parameters() -> None:
-    fast = FAMILY[FAST]
+    fast = BUILT_IN[FAST]
 
     assert fast.request(duration=10) == fast.request(parameters={"duration": 10})
     assert fast.request(parameters={"go_fast": False})["go_fast"] is False
@@ -50,29 +50,29 @@ def test_a_parameter_is_the_same_as_an_argument_or_among_the_parameters() -> Non
 
 def test_every_fault_is_named_in_one_answer() -> None:
     said = fault_of(
-        FAMILY[STANDARD],
+        BUILT_IN[STANDARD],
         prompt="x" * 2001,
         duration=3,
         parameters={"seed": 1, "enable_prompt_expansion": "maybe", "model": PRO, "image": REMOTE},
     )
 
     assert "prompt has 2001 characters, above the limit of 2000" in said
-    assert f"duration is 3, which is not on offer: {STANDARD} takes 6 or 10 seconds" in said
+    assert f"duration is 3, which is not allowed: {STANDARD} takes 6 or 10 seconds" in said
     assert f"seed is unknown to {STANDARD}" in said
     assert 'enable_prompt_expansion is "maybe", which is of the wrong type' in said
     assert "takes true or false" in said
-    assert "model stands in parameters: give it as the argument model" in said
-    assert "image stands in parameters: give it as the argument image" in said
+    assert "model is among the parameters: give it as the argument model" in said
+    assert "image is among the parameters: give it as the argument image" in said
     assert f"{STANDARD} takes prompt, duration, enable_prompt_expansion" in said
     assert "\n" not in said
 
 
 def test_the_pro_model_takes_no_duration() -> None:
-    assert fault_of(FAMILY[PRO], duration=6) == f"duration is 6: {PRO} takes no duration: leave it out."
+    assert fault_of(BUILT_IN[PRO], duration=6) == f"duration is 6: {PRO} takes no duration: leave it out."
 
 
 def test_a_misspelled_parameter_gets_a_guess_and_the_list() -> None:
-    said = fault_of(FAMILY[STANDARD], parameters={"durration": 6})
+    said = fault_of(BUILT_IN[STANDARD], parameters={"durration": 6})
 
     assert said == (
         f"durration is unknown to {STANDARD} (did you mean duration?); "
@@ -81,17 +81,19 @@ def test_a_misspelled_parameter_gets_a_guess_and_the_list() -> None:
 
 
 def test_a_parameter_given_twice_is_a_fault_whatever_the_values() -> None:
-    assert "duration is given twice" in fault_of(FAMILY[STANDARD], duration=6, parameters={"duration": 6})
+    assert "duration is given twice" in fault_of(BUILT_IN[STANDARD], duration=6, parameters={"duration": 6})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"deep": [float("nan")]}])
 def test_what_json_cannot_carry_is_refused(value: object) -> None:
-    assert "NaN, infinity, broken text" in fault_of(FAMILY[STANDARD], parameters={"prompt": value})
-    assert "NaN, infinity, broken text" in fault_of(FAMILY[STANDARD], prompt="\ud800")
+    assert "NaN, infinity, broken text" in fault_of(BUILT_IN[STANDARD], parameters={"prompt": value})
+    assert "NaN, infinity, broken text" in fault_of(BUILT_IN[STANDARD], prompt="\ud800")
 
 
 def test_names_that_nobody_would_give_a_parameter_are_quoted_and_not_all_told() -> None:
-    said = fault_of(FAMILY[STANDARD], parameters={"two\nlines": 1} | {f"stranger_{number}": 1 for number in range(99)})
+    said = fault_of(
+        BUILT_IN[STANDARD], parameters={"two\nlines": 1} | {f"stranger_{number}": 1 for number in range(99)}
+    )
 
     assert said.startswith('"two\\nlines" is unknown')
     assert "stranger_8 is unknown" in said
@@ -163,7 +165,7 @@ def test_the_duration_is_sent_as_the_model_spells_it(rule: dict[str, Any], secon
     [
         (
             {"type": "string", "enum": ["5", "10"]},
-            "duration is 7, which is not on offer: maker/model takes 5 or 10 sec",
+            "duration is 7, which is not allowed: maker/model takes 5 or 10 sec",
         ),
         (
             {"type": "integer", "minimum": 10, "maximum": 12},
@@ -221,7 +223,7 @@ def test_what_is_spelt_as_text_is_read_where_only_that_fits(rule: dict[str, Any]
         ({"type": "array", "items": {"type": "integer", "minimum": 0}}, [1, -1], "p[1] is -1, below the minimum"),
         ({"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}, {"a": "x"}, 'p.a is "x"'),
         ({"type": "object", "properties": {"a": {}}, "required": ["a"]}, {}, "p lacks 'a'"),
-        ({"type": ["string", "null"], "enum": ["a", "b", None]}, "c", "not on offer: maker/model takes a or b"),
+        ({"type": ["string", "null"], "enum": ["a", "b", None]}, "c", "not allowed: maker/model takes a or b"),
         ({"enum": [[1], {"b": 2}, 1.5, True, None]}, 5, 'takes [1], {"b": 2}, 1.5 or true'),
         ({"anyOf": [{"type": "integer"}, {"type": "boolean"}]}, "x", "takes a whole number or true or false"),
         ({"type": "string", "enum": [f"value {n}" for n in range(30)]}, "x", '"value 19" and 10 more'),
@@ -360,7 +362,7 @@ def test_the_limits_of_pictures_are_read_from_the_description(description: str, 
 
 def test_what_is_known_of_a_model_beside_its_schema_holds_where_the_schema_is_silent() -> None:
     schema = read_input({"properties": {"image": IMAGE, "prompt": {"type": "string"}, "duration": {"enum": [6, 12]}}})
-    made = Model.of(STANDARD, schema, base=FAMILY[STANDARD])
+    made = Model.of(STANDARD, schema, base=BUILT_IN[STANDARD])
 
     assert made.request(duration=12)["duration"] == 12
     assert "above the limit of 2000" in fault_of(made, prompt="x" * 2001)

@@ -12,9 +12,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from atlascloud_video_mcp.cloud.documents import Document, Unreadable
 from atlascloud_video_mcp.models.document_cache import FRESH_FOR, DocumentCache
 from atlascloud_video_mcp.models.schema import Malformed
-from atlascloud_video_mcp.network import Document, Unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def read(document: Any) -> int:  # noqa: ANN401 - JSON is of any type
     return int(document["version"])
 
 
-def shelf(web: Web, directory: Path | None = None) -> DocumentCache[int]:
+def cache(web: Web, directory: Path | None = None) -> DocumentCache[int]:
     return DocumentCache(web.fetch, read, directory, largest=1000)
 
 
@@ -60,37 +60,37 @@ def aged(directory: Path, seconds: float) -> None:
 
 async def test_a_fresh_document_is_not_asked_for_again() -> None:
     web = Web()
-    kept = shelf(web)
+    kept = cache(web)
 
-    assert await kept.at_hand(URL) is None
-    assert (await kept.current(URL)).value == 1
-    assert (await kept.current(URL)).value == 1
+    assert await kept.cached(URL) is None
+    assert (await kept.fetch(URL)).value == 1
+    assert (await kept.fetch(URL)).value == 1
     assert web.asked == [None]
-    at_hand = await kept.at_hand(URL)
+    at_hand = await kept.cached(URL)
     assert at_hand
     assert kept.is_fresh(at_hand)
 
 
 async def test_those_who_ask_at_the_same_moment_share_one_request() -> None:
     web = Web()
-    kept = shelf(web)
+    kept = cache(web)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(5):
-            tasks.start_soon(kept.current, URL)
+            tasks.start_soon(kept.fetch, URL)
 
     assert web.asked == [None]
 
 
 async def test_another_process_finds_the_document_on_disk(tmp_path: Path) -> None:
     web = Web()
-    await shelf(web, tmp_path / "new").current(URL)
+    await cache(web, tmp_path / "new").fetch(URL)
 
-    at_hand = await shelf(web, tmp_path / "new").at_hand(URL)
+    at_hand = await cache(web, tmp_path / "new").cached(URL)
 
     assert at_hand
     assert (at_hand.value, at_hand.validator) == (1, '"1"')
-    assert shelf(web).is_fresh(at_hand)
+    assert cache(web).is_fresh(at_hand)
     assert web.asked == [None]
     [file] = files(tmp_path / "new")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -99,66 +99,66 @@ async def test_another_process_finds_the_document_on_disk(tmp_path: Path) -> Non
 
 async def test_an_old_document_is_at_hand_and_asked_for_by_its_version(tmp_path: Path) -> None:
     web = Web()
-    await shelf(web, tmp_path).current(URL)
+    await cache(web, tmp_path).fetch(URL)
     aged(tmp_path, FRESH_FOR + 1)
 
-    kept = shelf(web, tmp_path)
-    at_hand = await kept.at_hand(URL)
+    kept = cache(web, tmp_path)
+    at_hand = await kept.cached(URL)
     assert at_hand
     assert not kept.is_fresh(at_hand)
-    assert kept.is_fresh(await kept.current(URL))
+    assert kept.is_fresh(await kept.fetch(URL))
     assert web.asked == [None, '"1"']
-    again = await shelf(web, tmp_path).at_hand(URL)
+    again = await cache(web, tmp_path).cached(URL)
     assert again
     assert kept.is_fresh(again)
 
 
 async def test_a_new_version_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     web = Web()
-    await shelf(web, tmp_path).current(URL)
+    await cache(web, tmp_path).fetch(URL)
     aged(tmp_path, FRESH_FOR + 1)
     web.content, web.validator = b'{"version": 2}', None
 
-    assert (await shelf(web, tmp_path).current(URL)).value == 2
-    again = await shelf(web, tmp_path).at_hand(URL)
+    assert (await cache(web, tmp_path).fetch(URL)).value == 2
+    again = await cache(web, tmp_path).cached(URL)
     assert again
     assert (again.value, again.validator) == (2, None)
 
 
 async def test_what_another_process_read_meanwhile_is_used(tmp_path: Path) -> None:
     web = Web()
-    mine = shelf(web, tmp_path)
-    await mine.current(URL)
+    mine = cache(web, tmp_path)
+    await mine.fetch(URL)
     aged(tmp_path, FRESH_FOR + 60)
-    old = shelf(web, tmp_path)
-    before = await old.at_hand(URL)
+    old = cache(web, tmp_path)
+    before = await old.cached(URL)
     assert before
     assert not old.is_fresh(before)
-    assert await old.at_hand(URL) == before
-    await shelf(web, tmp_path).current(URL)
+    assert await old.cached(URL) == before
+    await cache(web, tmp_path).fetch(URL)
 
-    assert old.is_fresh(await old.current(URL))
+    assert old.is_fresh(await old.fetch(URL))
     assert web.asked == [None, '"1"']
 
 
 async def test_an_answer_of_nothing_new_renews_what_is_in_memory_only() -> None:
     web, now = Web(), [1e9]
     kept: DocumentCache[int] = DocumentCache(web.fetch, read, None, largest=1000, clock=lambda: now[0])
-    await kept.current(URL)
+    await kept.fetch(URL)
     now[0] += FRESH_FOR
 
-    assert (await kept.current(URL)).at == now[0]
+    assert (await kept.fetch(URL)).at == now[0]
     assert web.asked == [None, '"1"']
 
 
 @pytest.mark.parametrize("seconds", [31 * DAY, -DAY])
 async def test_a_document_of_long_ago_or_of_the_future_is_not_trusted(tmp_path: Path, seconds: float) -> None:
     web = Web()
-    await shelf(web, tmp_path).current(URL)
+    await cache(web, tmp_path).fetch(URL)
     aged(tmp_path, seconds)
 
-    kept = shelf(web, tmp_path)
-    at_hand = await kept.at_hand(URL)
+    kept = cache(web, tmp_path)
+    at_hand = await kept.cached(URL)
 
     assert at_hand is None or not kept.is_fresh(at_hand)
     assert (at_hand is None) == (seconds > 0)
@@ -181,34 +181,34 @@ async def test_a_document_of_long_ago_or_of_the_future_is_not_trusted(tmp_path: 
 )
 async def test_a_damaged_file_is_no_file(tmp_path: Path, damage: bytes) -> None:
     web = Web()
-    await shelf(web, tmp_path).current(URL)
+    await cache(web, tmp_path).fetch(URL)
     [file] = files(tmp_path)
     file.write_bytes(damage)
 
-    kept = shelf(web, tmp_path)
-    assert await kept.at_hand(URL) is None
-    assert (await kept.current(URL)).value == 1
-    assert await shelf(web, tmp_path).at_hand(URL)
+    kept = cache(web, tmp_path)
+    assert await kept.cached(URL) is None
+    assert (await kept.fetch(URL)).value == 1
+    assert await cache(web, tmp_path).cached(URL)
 
 
 async def test_a_directory_that_cannot_be_used_is_done_without(tmp_path: Path) -> None:
     web = Web()
     (tmp_path / "file").write_bytes(b"in the way")
-    kept = shelf(web, tmp_path / "file")
+    kept = cache(web, tmp_path / "file")
 
-    assert (await kept.current(URL)).value == 1
-    assert (await kept.current(URL)).value == 1
+    assert (await kept.fetch(URL)).value == 1
+    assert (await kept.fetch(URL)).value == 1
     assert web.asked == [None]
 
 
 async def test_a_file_that_cannot_be_replaced_stays_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     web = Web()
-    await shelf(web, tmp_path).current(URL)
+    await cache(web, tmp_path).fetch(URL)
     [file] = files(tmp_path)
     file.unlink()
     file.mkdir()
 
-    assert (await shelf(web, tmp_path).current(URL)).value == 1
+    assert (await cache(web, tmp_path).fetch(URL)).value == 1
     assert files(tmp_path) == [file]
 
 
@@ -217,9 +217,9 @@ async def test_what_has_lain_there_for_long_is_cleared_away(tmp_path: Path) -> N
     (tmp_path / "directory").mkdir()
     aged(tmp_path, 31 * DAY)
 
-    kept = shelf(Web(), tmp_path)
-    await kept.current(URL)
-    await kept.current(f"{URL}?2")
+    kept = cache(Web(), tmp_path)
+    await kept.fetch(URL)
+    await kept.fetch(f"{URL}?2")
 
     names = {path.name for path in files(tmp_path)}
     assert "new-left-by-a-killed-process" not in names
@@ -230,11 +230,11 @@ async def test_what_has_lain_there_for_long_is_cleared_away(tmp_path: Path) -> N
     "content", [b"", b"{", b"[]", b'{"version": NaN}', b'{"version": 1e999}', b"[" * 900 + b"]" * 900, b"<html>"]
 )
 async def test_nonsense_is_not_kept(tmp_path: Path, content: bytes) -> None:
-    kept = shelf(Web(content), tmp_path)
+    kept = cache(Web(content), tmp_path)
 
-    with pytest.raises(Unreadable, match="makes no sense"):
-        await kept.current(URL)
-    assert await kept.at_hand(URL) is None
+    with pytest.raises(Unreadable, match="is malformed"):
+        await kept.fetch(URL)
+    assert await kept.cached(URL) is None
     assert files(tmp_path) == []
 
 
@@ -242,14 +242,14 @@ async def test_an_answer_of_nothing_new_to_somebody_who_has_nothing_is_nonsense(
     async def fetch(url: str, *, known: str | None, largest: int) -> None: ...
 
     with pytest.raises(Unreadable):
-        await DocumentCache(fetch, read, None, largest=1000).current(URL)
+        await DocumentCache(fetch, read, None, largest=1000).fetch(URL)
 
 
 async def test_halves_of_characters_do_not_get_through() -> None:
     seen: list[Any] = []
     web = Web(b'{"version": 1.5, "name": "\\ud800 \xff"}')
 
-    await DocumentCache(web.fetch, seen.append, None, largest=1000).current(URL)
+    await DocumentCache(web.fetch, seen.append, None, largest=1000).fetch(URL)
 
     assert json.dumps(seen[0], ensure_ascii=False).encode()
     assert seen[0]["version"] == 1.5

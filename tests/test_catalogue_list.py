@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from atlascloud_video_mcp.models import CatalogEntry
-from atlascloud_video_mcp.models.entries import closest, matching, read_offers
+from atlascloud_video_mcp.models.entries import closest, matching, read_entries
 from atlascloud_video_mcp.models.schema import Malformed
 
 BASE = "https://api.atlascloud.ai/api/v1"
@@ -29,7 +29,7 @@ def entry(**fields: object) -> dict[str, Any]:
 
 
 def only(**fields: object) -> CatalogEntry:
-    [offer] = read_offers({"code": "200", "data": [entry(**fields)]}, BASE)
+    [offer] = read_entries({"code": "200", "data": [entry(**fields)]}, BASE)
     return offer
 
 
@@ -52,7 +52,7 @@ def test_an_entry_says_what_a_model_is_and_costs() -> None:
     ],
 )
 def test_the_list_is_found_in_whatever_envelope(document: object) -> None:
-    assert [offer.id for offer in read_offers(document, BASE)] == ["maker/model"]
+    assert [offer.id for offer in read_entries(document, BASE)] == ["maker/model"]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_list_is_found_in_whatever_envelope(document: object) -> None:
 )
 def test_a_document_without_models_is_malformed(document: object) -> None:
     with pytest.raises(Malformed):
-        read_offers(document, BASE)
+        read_entries(document, BASE)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def test_a_document_without_models_is_malformed(document: object) -> None:
 def test_what_is_no_video_model_on_show_is_skipped_and_the_others_stay(bad: object) -> None:
     document = [bad, entry(model="good/one"), bad, entry(model="good/two")]
 
-    assert [offer.id for offer in read_offers(document, BASE)] == ["good/one", "good/two"]
+    assert [offer.id for offer in read_entries(document, BASE)] == ["good/one", "good/two"]
 
 
 def test_of_two_entries_with_one_id_the_first_counts() -> None:
-    offers = read_offers([entry(displayName="First"), entry(model="b"), entry(displayName="Second")], BASE)
+    offers = read_entries([entry(displayName="First"), entry(model="b"), entry(displayName="Second")], BASE)
 
     assert [(offer.id, offer.name) for offer in offers] == [("b", "Model"), ("maker/model", "First")]
 
@@ -142,7 +142,7 @@ def test_a_price_is_read_in_whatever_form_it_comes(price: object, expected: tupl
 
 
 def test_an_entry_may_lack_all_but_its_id() -> None:
-    [offer] = read_offers([{"id": "maker/model"}], BASE)
+    [offer] = read_entries([{"id": "maker/model"}], BASE)
 
     assert offer == CatalogEntry("maker/model", "maker/model", animates=None)
 
@@ -158,7 +158,7 @@ def test_a_name_is_one_line_and_not_long() -> None:
     assert len(only(displayName="x" * 1000).name) == 60
 
 
-OFFERS = read_offers(
+ENTRIES = read_entries(
     [
         entry(model="kwaivgi/kling-v2.1/i2v-pro", displayName="Kling v2.1 Pro"),
         entry(model="kwaivgi/kling-v2.1/i2v-standard", displayName="Kling v2.1 Standard", tags=["NEW", "cheap"]),
@@ -188,7 +188,7 @@ OFFERS = read_offers(
     ],
 )
 def test_a_query_finds_the_best_first(query: str, best: str | None, count: int, *, whole: bool) -> None:
-    found, all_words = matching(OFFERS, query)
+    found, all_words = matching(ENTRIES, query)
 
     assert (found[0].id if found else None) == best
     assert len(found) == count
@@ -205,4 +205,4 @@ def test_a_query_finds_the_best_first(query: str, best: str | None, count: int, 
     ],
 )
 def test_a_misspelled_id_gets_those_that_are_like_it(model_id: str, likely: list[str]) -> None:
-    assert closest(OFFERS, model_id)[: len(likely) or None] == likely
+    assert closest(ENTRIES, model_id)[: len(likely) or None] == likely

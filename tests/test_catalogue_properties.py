@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.models import Model
-from atlascloud_video_mcp.models.entries import matching, read_offers
+from atlascloud_video_mcp.models.entries import matching, read_entries
 from atlascloud_video_mcp.models.schema import Malformed, read_input
 from kit import REMOTE
 
@@ -98,7 +98,7 @@ def test_any_schema_and_any_parameters_make_a_request_or_a_refusal(
 @given(document=nested(ENTRIES), query=st.text(max_size=8))
 def test_any_document_is_a_list_of_models_or_malformed(document: object, query: str) -> None:
     try:
-        offers = read_offers(document, "https://api.atlascloud.ai/api/v1")
+        offers = read_entries(document, "https://api.atlascloud.ai/api/v1")
     except Malformed:
         return
     assert set(matching(offers, query)[0]) <= set(offers)

@@ -18,7 +18,7 @@ import pytest
 
 from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.cloud.reports import Status
-from atlascloud_video_mcp.cloud.request import Patience
+from atlascloud_video_mcp.cloud.request import ApiPatience
 from atlascloud_video_mcp.errors import (
     AtlasError,
     BalanceTooLow,
@@ -370,7 +370,7 @@ async def test_an_answer_too_large_to_be_one_is_not_kept(sandbox: Sandbox, base_
 
 async def test_an_answer_that_drips_for_ever_is_given_up(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="prediction", action="drip", chunks=200, pause=0.1, times=9))
-    patience = Patience(tries=1, silence=5, answer=0.3)
+    patience = ApiPatience(tries=1, silence=5, answer=0.3)
 
     async with cloud_at(base_url, patience=patience) as cloud:
         with pytest.raises(ServiceUnavailable, match="no answer in time"):
@@ -436,7 +436,7 @@ async def test_a_load_balancer_is_no_balance(sandbox: Sandbox, base_url: str) ->
 
 async def test_reads_take_no_longer_than_our_patience_in_all(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="prediction", action="delay", seconds=30, times=9))
-    patience = Patience(altogether=0.3)
+    patience = ApiPatience(altogether=0.3)
 
     with anyio.fail_after(10):
         async with cloud_at(base_url, patience=patience) as cloud:

@@ -11,8 +11,7 @@ import anyio
 import httpx
 from anyio.abc import SocketAttribute
 
-from atlascloud_video_mcp.cloud.recent import Connections
-from atlascloud_video_mcp.cloud.request import Patience
+from atlascloud_video_mcp.cloud.request import ApiPatience, ConnectionAges
 from kit import HASTY, REMOTE, STANDARD, cloud_at
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ async def api() -> AsyncGenerator[tuple[str, list[list[str]]]]:
 
 
 def test_a_connection_outlives_the_longest_pauses_between_two_looks() -> None:
-    assert Patience().kept == 15
-    assert Patience().recent == 5
+    assert ApiPatience().kept == 15
+    assert ApiPatience().recent == 5
 
 
 async def test_a_clip_needs_one_connection() -> None:
@@ -86,7 +85,7 @@ async def test_the_paid_request_goes_out_on_no_connection_that_may_have_been_idl
 
 async def test_what_has_left_the_pool_does_not_count() -> None:
     answer = httpx.Response(200, extensions={"network_stream": object()})
-    kept, gone = Connections(forgotten_after=60), Connections(forgotten_after=0)
+    kept, gone = ConnectionAges(forgotten_after=60), ConnectionAges(forgotten_after=0)
     await kept.note(answer)
     await gone.note(answer)
 

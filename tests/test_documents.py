@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from atlascloud_video_mcp.cloud.documents import Documents
-from atlascloud_video_mcp.network import Document, Unreadable
+from atlascloud_video_mcp.cloud.documents import Document, Documents, Unreadable
 from atlascloud_video_mcp.text import Mask
 from kit import CANARY, HASTY, cloud_at
 from scripted_sandbox import Fault, Sandbox

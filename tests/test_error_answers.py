@@ -67,22 +67,22 @@ CASES = {
     "1010 as text": Case(
         UPLOAD,
         Fault(endpoint="upload", action="status", status=403, body="error code: 1010", content_type="text/plain"),
-        ('turns this computer away (403, in its own words: "error code 1010")', "Use another network"),
+        ('blocks this computer (403, in its own words: "error code 1010")', "Use another network"),
     ),
     "1010 as a page": Case(
         UPLOAD,
         Fault(endpoint="upload", action="status", status=403, body="<html><h1>Error 1010</h1></html>"),
-        ("the API key has no part in it", "Use another network"),
+        ("the API key is not the cause", "Use another network"),
     ),
     "1010 as JSON": Case(
         UPLOAD,
         Fault(endpoint="upload", action="status", status=403, body='{"title": "Error 1010: Access denied"}'),
-        ("turns this computer away", "Use another network"),
+        ("blocks this computer", "Use another network"),
     ),
     "404": Case(
         LOOK,
         no("prediction", 404),
-        ("knows no prediction 'p1' for this key. Next: list_predictions shows the ids there are.",),
+        ("has no prediction 'p1' for this key. Next: list_predictions shows the ids there are.",),
     ),
     "413": Case(UPLOAD, no("upload", 413), ("too large for Atlas Cloud", "Give a smaller one")),
     "422": Case(ANIMATE, no("generate", 422), ("Change it before calling again. Nothing was paid.",)),
@@ -101,12 +101,8 @@ CASES = {
         LOOK, no("prediction", 503, headers={"Retry-After": "90"}), ("Call again in 90 seconds.", VALID)
     ),
     "503 before paying": Case(("animate_image", {"image": ROCKET}), no("upload", 503), ("later. Nothing was paid.",)),
-    "malformed": Case(
-        LOOK, Fault(endpoint="prediction", action="malformed", times=9), ("(an answer that makes no sense)", VALID)
-    ),
-    "a page": Case(
-        LOOK, Fault(endpoint="prediction", action="html", times=9), ("(an answer that makes no sense)", VALID)
-    ),
+    "malformed": Case(LOOK, Fault(endpoint="prediction", action="malformed", times=9), ("(a malformed answer)", VALID)),
+    "a page": Case(LOOK, Fault(endpoint="prediction", action="html", times=9), ("(a malformed answer)", VALID)),
     "broken off": Case(
         LOOK, Fault(endpoint="prediction", action="reset_before", times=9), ("(the connection broke off)", VALID)
     ),

@@ -15,17 +15,8 @@ import httpx
 import pytest
 import trustme
 
-from atlascloud_video_mcp.cloud.http import (
-    CLIP_HOSTS,
-    Elsewhere,
-    Hosts,
-    Patience,
-    clip_hosts,
-    follow,
-    open_client,
-    read_body,
-    same_origin,
-)
+from atlascloud_video_mcp.cloud.documents import CLIP_HOSTS, Hosts, clip_hosts, follow
+from atlascloud_video_mcp.cloud.http import Elsewhere, Patience, open_client, read_body
 from atlascloud_video_mcp.errors import RequestRefused, SettingsError
 from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
 from atlascloud_video_mcp.network import address_in, is_public
@@ -150,10 +141,15 @@ def test_the_apis_own_origin_is_a_place_for_clips_only_on_this_machine() -> None
         clip_hosts([], "https://gateway.example/api/v1").check(httpx.URL("https://gateway.example/a.mp4"))
 
 
-def test_one_origin_is_one_scheme_host_and_port() -> None:
-    assert same_origin(httpx.URL("https://a.example:443/x"), httpx.URL("https://a.example/y"))
-    assert not same_origin(httpx.URL("https://a.example/"), httpx.URL("https://b.example/"))
-    assert not same_origin(httpx.URL("http://a.example/"), httpx.URL("https://a.example/"))
+@pytest.mark.parametrize("url", ["https://a.example:443/x", "https://a.example/y"])
+def test_the_apis_origin_may_be_asked(url: str) -> None:
+    Hosts((), own=httpx.URL("https://a.example")).check(httpx.URL(url))
+
+
+@pytest.mark.parametrize("url", ["https://b.example/", "http://a.example/", "https://a.example:8443/"])
+def test_another_scheme_host_or_port_is_another_origin(url: str) -> None:
+    with pytest.raises(Elsewhere):
+        Hosts((), own=httpx.URL("https://a.example")).check(httpx.URL(url))
 
 
 # --- connections ---

@@ -175,7 +175,7 @@ async def test_the_default_model_works_with_a_broken_catalogue_and_says_what_was
     ("fault", "said"),
     [
         (Fault(endpoint="schema", action="status", status=404, times=9), "its schema is answered with status 404"),
-        (Fault(endpoint="schema", action="malformed", times=9), "its schema makes no sense"),
+        (Fault(endpoint="schema", action="malformed", times=9), "its schema is malformed"),
         (
             Fault(endpoint="schema", action="status", status=200, body='{"x": "' + "x" * 1_100_000 + '"}', times=9),
             "its schema cannot be read: the answer is larger than 0.25 MB",
@@ -214,7 +214,7 @@ async def test_a_schema_that_does_not_come_is_waited_for_within_bounds(
             "nothing-like-it",
             r"no image-to-video model 'nothing-like-it' here\. list_models shows all",
         ),
-        ("meridian/frames-1/text-to-video", "animates no picture"),
+        ("meridian/frames-1/text-to-video", "does not animate pictures"),
         ("lantern/paint-1/edit", "There is no image-to-video model"),
         ("tidal/tidal-4-preview/image-to-video", "There is no image-to-video model"),
     ],
@@ -246,7 +246,7 @@ async def test_a_model_is_known_in_whatever_case_it_is_written(sandbox: Sandbox,
 @pytest.mark.parametrize(
     ("model", "wish", "said"),
     [
-        (LANTERN, {"duration": 6}, ["duration is 6, which is not on offer: .* takes 5 or 10 sec", "prompt is missing"]),
+        (LANTERN, {"duration": 6}, ["duration is 6, which is not allowed: .* takes 5 or 10 sec", "prompt is missing"]),
         (LANTERN, {"prompt": "x" * 2501}, ["prompt has 2501 characters, above the limit of 2500"]),
         (FRAMES, {"duration": 13}, ["duration is 13, above the maximum", r"a whole number \(4 to 12\)"]),
         (FRAMES, {"parameters": {"resolution": "8k", "sede": 1}}, ["480p, 720p or 1080p", "did you mean seed?"]),
@@ -328,12 +328,12 @@ async def test_a_list_without_the_default_model_is_told(sandbox: Sandbox, base_u
 
     async with catalogue_at(base_url) as catalogue:
         await catalogue.renew(STANDARD)
-        unlisted = await catalogue.doubt(STANDARD)
+        unlisted = await catalogue.staleness_note(STANDARD)
         await catalogue.renew(PRO)
-        without_schema = await catalogue.doubt(PRO)
+        without_schema = await catalogue.staleness_note(PRO)
         with pytest.raises(ServiceUnavailable, match="the list of models names no schema for it"):
             await catalogue.model(LANTERN)
-        assert await catalogue.doubt(LANTERN) is None
+        assert await catalogue.staleness_note(LANTERN) is None
 
     assert unlisted
     assert "the list of models does not name it" in unlisted

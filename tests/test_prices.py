@@ -73,7 +73,7 @@ async def test_a_price_that_makes_no_sense_is_none_with_the_reason(
     sandbox.script(answer("calculate", {"code": 200, "data": data}))
 
     async with cloud_at(base_url) as cloud:
-        assert await cloud.quote(BODY) == Quote(None, "Atlas Cloud names no usable price for it.")
+        assert await cloud.quote(BODY) == Quote(None, "Atlas Cloud gives no usable price for it.")
 
 
 async def test_a_refused_quote_is_none_with_the_reason(base_url: str) -> None:

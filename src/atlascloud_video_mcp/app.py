@@ -116,7 +116,7 @@ async def _service(
     """The studio at work on the live API, or on an emulator that is `speed` times faster."""
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
     from atlascloud_video_mcp.cloud.api import Cloud  # noqa: PLC0415
-    from atlascloud_video_mcp.cloud.http import clip_hosts  # noqa: PLC0415
+    from atlascloud_video_mcp.cloud.documents import clip_hosts  # noqa: PLC0415
     from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415
     from atlascloud_video_mcp.media.clips import ClipSaver  # noqa: PLC0415
     from atlascloud_video_mcp.models import Catalogue  # noqa: PLC0415

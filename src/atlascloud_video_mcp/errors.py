@@ -1,23 +1,23 @@
-"""Every error of this package, named for what the caller would do about it.
+"""Every error of this package, named for what the caller can do about it.
 
 AtlasError
-├── SettingsError         mend the environment and start again
+├── SettingsError         correct the environment and start again
 ├── InvalidInput          call again with other arguments: nothing was sent
 │   ├── InvalidPicture    ... with another picture
 │   └── InvalidRequest    ... with what the model takes
 ├── KeyRejected           set or renew ATLASCLOUD_API_KEY
 ├── BalanceTooLow         top up the account
 ├── OverBudget            wait, or raise ATLASCLOUD_BUDGET_USD: nothing was sent
-├── JournalUnusable       update this program, or mend its state directory: nothing was sent
+├── JournalUnusable       update this program, or repair its state directory: nothing was sent
 ├── NotAllowed            use another model, or another key
 ├── PredictionNotFound    check the id
 ├── RequestRefused        the API said no: change what is asked for
 ├── RateLimited           wait, then call again
-├── OutOfTime             call again with the same arguments: what was begun goes on
+├── OutOfTime             call again with the same arguments: the work goes on
 ├── ServiceUnavailable    call again later: nothing was lost
 └── SubmissionUnknown     look before paying again: the job may be running
 
-A message is one or two sentences: what is wrong, and what to do.
+A message is one or two sentences: what is wrong, and what to do about it.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ if TYPE_CHECKING:
 
 
 class AtlasError(Exception):
-    """Base of all errors a caller of this package can expect."""
+    """Base of all errors that callers of this package can expect."""
 
     def adding(self, sentence: str) -> Self:
-        """The same error with one sentence more."""
+        """The same error with another sentence."""
         other = copy(self)
         other.args = (f"{self} {sentence}",)
         return other
 
 
 class SettingsError(AtlasError):
-    """A setting in the environment that does not parse or makes no sense."""
+    """An invalid setting in the environment."""
 
 
 class InvalidInput(AtlasError):
-    """An argument that could be seen to be wrong before anything was sent."""
+    """An argument that was found invalid before anything was sent."""
 
 
 class InvalidPicture(InvalidInput):
-    """A picture the model would not take, or that must not be read."""
+    """A picture that the model would refuse, or that must not be read."""
 
 
 class InvalidRequest(InvalidInput):
-    """A request that its model would refuse; the message says itself that nothing was paid."""
+    """A request that the model would refuse; the message itself says that nothing was paid."""
 
 
 class KeyRejected(AtlasError):
@@ -65,11 +65,11 @@ class BalanceTooLow(AtlasError):
 
 
 class OverBudget(AtlasError):
-    """The budget leaves no room for the request, or it cannot be known whether it does."""
+    """The request exceeds the budget, or nobody can tell whether it does."""
 
 
 class JournalUnusable(AtlasError):
-    """What is paid for could not be remembered, so that it might be paid twice, or past the budget."""
+    """A payment could not be recorded, so that it might be made twice, or beyond the budget."""
 
 
 class NotAllowed(AtlasError):
@@ -81,7 +81,7 @@ class PredictionNotFound(AtlasError):
 
 
 class RequestRefused(AtlasError):
-    """The API understood the request and refused it, with an HTTP `status` where it gave one."""
+    """The API refused the request, with an HTTP `status` if it gave one."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -89,7 +89,7 @@ class RequestRefused(AtlasError):
 
 
 class RateLimited(AtlasError):
-    """Too many requests; `retry_after` is in seconds where the API named a time."""
+    """Too many requests; `retry_after` is in seconds, if the API named a time."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -97,11 +97,11 @@ class RateLimited(AtlasError):
 
 
 class OutOfTime(AtlasError):
-    """The call may not wait any longer, and there is nothing to hand over yet."""
+    """The call reached its time limit, and there is no result yet."""
 
 
 class ServiceUnavailable(AtlasError):
-    """The API could not be reached, or answered with nonsense; `retry_after` is in seconds where it named a time."""
+    """The API could not be reached, or gave a malformed answer; `retry_after` is in seconds, if it named a time."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -113,15 +113,15 @@ class SubmissionUnknown(AtlasError):
 
 
 class Exit(IntEnum):
-    """How a command ends, for scripts."""
+    """The exit status of a command, for scripts."""
 
     DONE = 0
-    """What was asked for is there."""
+    """The command succeeded."""
     FAILED = 1
-    """It was refused, or the generation failed, or the clip could not be saved."""
+    """The request was refused, the generation failed, or the clip could not be saved."""
     USAGE = 2
-    """The command line or a setting makes no sense, the key among them; nothing was begun."""
+    """The command line or a setting, the key included, is invalid; nothing was started."""
     UNFINISHED = 3
-    """The clip is not finished yet; `get` goes on from there."""
+    """The clip is not finished yet; `get` continues from here."""
     INTERRUPTED = 130
     """Ctrl-C, as shells count it: 128 and the signal's number."""

@@ -1,4 +1,4 @@
-"""Small facts of the network that more than one part of the program needs."""
+"""Addresses, headers and JSON, as more than one part of the program reads them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ipaddress
 import json
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -51,7 +50,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def address_in(host: str) -> str | None:
-    """The IP address that a URL's host spells, in any of the ways that systems understand; None for a name."""
+    """The IP address that a URL's host spells, in any notation that systems accept; None for a name."""
     with suppress(ValueError):
         return str(ipaddress.ip_address(host))
     with suppress(OSError):
@@ -60,7 +59,7 @@ def address_in(host: str) -> str | None:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public network, and not of this machine, its links or its house.
+    """Whether an IP address is public, and not one of this machine or a private network.
 
     Source: IANA's special-purpose address registries, as `ipaddress` has them, and RFC 6052 for NAT64.
     """
@@ -74,7 +73,7 @@ def is_public(address: str) -> bool:
 
 
 def canonical(address: str) -> str:
-    """An address in the one spelling that stands for all that mean the same place, with a slash at its end."""
+    """The canonical spelling of a web address, with a slash at its end."""
     url = urlsplit(address)
     host = (url.hostname or "").rstrip(".")
     host = _THIS_MACHINE if host in _NAMES_OF_THIS_MACHINE else host
@@ -85,15 +84,17 @@ def canonical(address: str) -> str:
 def retry_after(value: str) -> float | None:
     """Seconds to wait by a `Retry-After` header, which holds seconds or a date (RFC 9110, section 10.2.3).
 
-    None where it is neither, or names more than a day, as no server does that means it.
+    None if it is neither, or more than a day, which no server means.
     """
+    if not value:
+        return None
     if value.isdecimal():
         return _sensible(float(value))
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    # The parser gives a date of zone -0000 without any.
+    # The parser returns a date of zone -0000 without any zone.
     return _sensible(max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()))
 
 
@@ -102,9 +103,9 @@ def _sensible(seconds: float) -> float | None:
 
 
 def is_public_host(host: str) -> bool:
-    """Whether a URL's host is in the public network, as far as its words tell: an address, or a name that may be there.
+    """Whether a URL's host is public, as far as its spelling tells: a public address, or a name that may lead to one.
 
-    Source: RFC 6761, RFC 6762, RFC 8375 and ICANN's reservation of 2024 for the names that never are.
+    Source: RFC 6761, RFC 6762, RFC 8375 and ICANN's reservation of 2024 for the names that never do.
     """
     host = host.lower().removesuffix(".")
     if address := address_in(host):
@@ -114,10 +115,10 @@ def is_public_host(host: str) -> bool:
 
 
 def read_json(text: str) -> Any:  # noqa: ANN401 - JSON is of any type
-    """The value of JSON, in which a text may hold line breaks; without lone surrogates, which no answer could carry.
+    """The value of JSON, whose strings may hold line breaks; without lone surrogates, which our answers cannot carry.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is no JSON.
     """
     found = json.loads(text, strict=False)
     if "\\u" not in text:  # nothing else spells a surrogate
@@ -125,14 +126,11 @@ def read_json(text: str) -> Any:  # noqa: ANN401 - JSON is of any type
     return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-@dataclass(frozen=True)
-class Document:
-    """A document of the web as it came."""
-
-    content: bytes
-    validator: str | None
-    """What the server calls this version of it, for asking whether there is a newer one; None when it says nothing."""
-
-
-class Unreadable(Exception):
-    """A document cannot be had; the message says why, in a few words that follow after "it"."""
+def opened(value: object) -> object:
+    """The value itself, or what it holds if it is JSON text."""
+    if isinstance(value, str) and value.lstrip()[:1] in {"{", "[", '"'}:
+        try:
+            return read_json(value)
+        except (ValueError, RecursionError):
+            return value
+    return value

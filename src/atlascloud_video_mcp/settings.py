@@ -1,6 +1,6 @@
-"""What the environment asks of the program. This module is the only one that knows the variables' names.
+"""The settings, read from environment variables; only this module knows their names.
 
-It is read before anything is answered, so nothing here is slow to load.
+It is imported before anything is answered, so nothing here is slow to load.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ KEYS_PAGE = "https://www.atlascloud.ai/console/api-keys"
 
 
 def bare(key: str) -> str:
-    """A key without the quotation marks and blanks that come with it when it is copied."""
+    """A key without the quotation marks and blanks that were copied with it."""
     return key.strip(_AROUND_A_KEY)
 
 
 def without_secrets(value: str, key: str = "") -> str:
-    """A value to be shown, without the password of an address and without what is, or looks like, a key."""
+    """A value fit to show: without the password of an address and without anything that is or looks like a key."""
     shown = value.replace(key, "***") if key else value
     for secret, instead in _SECRETS:
         shown = re.sub(secret, instead, shown)
@@ -49,7 +49,7 @@ def without_secrets(value: str, key: str = "") -> str:
 
 
 class Settings(NamedTuple):
-    """All settings, read once at the edge of the program; `VARIABLES` says what each takes."""
+    """All settings, read once at the edge of the program; `VARIABLES` says what each one takes."""
 
     key: str | None = None
     base_url: str = "https://api.atlascloud.ai/api/v1"
@@ -66,8 +66,8 @@ class Settings(NamedTuple):
 
     @property
     def api_key(self) -> SecretStr | None:
-        """The bearer token, in a wrapper that shows it nowhere."""
-        from pydantic import SecretStr  # noqa: PLC0415 - a server that is not called needs no pydantic
+        """The bearer token, in a wrapper that never shows it."""
+        from pydantic import SecretStr  # noqa: PLC0415 - an idle server needs no pydantic
 
         return SecretStr(self.key) if self.key else None
 
@@ -76,7 +76,7 @@ class Settings(NamedTuple):
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.differing().items())})"
 
     def differing(self) -> dict[str, object]:
-        """What is not as by default, by name; of the key nothing."""
+        """The settings that differ from their defaults, by name, without the key."""
         usual = Settings()
         return {
             name: value for name, value in self._asdict().items() if name != "key" and value != getattr(usual, name)
@@ -84,14 +84,14 @@ class Settings(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """One variable of the environment."""
+    """One environment variable."""
 
     setting: str
-    """The name of what it sets."""
+    """The setting's name."""
     takes: str
-    """What may stand in it."""
+    """What it takes, in words."""
     read: Callable[[str], object]
-    """Reads it; raises ValueError for what it does not take."""
+    """Parses it; raises ValueError for what it does not take."""
 
 
 def _key(text: str) -> str:
@@ -112,7 +112,7 @@ def _web_address(text: str) -> str:
 
 
 def _is_loopback(host: str | None) -> bool:
-    from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415 - hardly anybody sets one
+    from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415 - few set an address
 
     return is_loopback(host)
 
@@ -128,7 +128,7 @@ def _number(least: float, most: float = math.inf) -> Callable[[str], float]:
 
 
 def _directory(text: str) -> Path:
-    if _WINDOWS and _windows_fault(text):
+    if _WINDOWS and _windows_problem(text):
         raise ValueError(text)
     try:
         path = Path(text).expanduser()
@@ -141,18 +141,18 @@ def _directory(text: str) -> Path:
 
 def _directories(text: str) -> tuple[Path, ...]:
     if not (items := [item for item in text.split(os.pathsep) if item.strip()]):
-        raise ValueError(text)  # somebody meant to allow something, and nothing would allow everything
+        raise ValueError(text)  # somebody meant to restrict something, and an empty list would allow everything
     return tuple(map(_directory, items))
 
 
-def _windows_fault(text: str) -> str | None:
-    from atlascloud_video_mcp.paths import windows_fault  # noqa: PLC0415 - only Windows has such paths
+def _windows_problem(text: str) -> str | None:
+    from atlascloud_video_mcp.paths import windows_fault  # noqa: PLC0415 - only needed on Windows
 
     return windows_fault(text)
 
 
 def _host_names(text: str) -> tuple[str, ...]:
-    """Names with commas between them, in the spelling that is compared: `*.Example.com.` is `example.com`."""
+    """Comma-separated names, in the spelling that is compared: `*.Example.com.` is `example.com`."""
     names = [item.strip().lower().removeprefix("*.").strip(".") for item in text.split(",") if item.strip()]
     names = [name if name == "*" else name.encode("idna").decode("ascii") for name in names]
     if not names or not all(name == "*" or re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", name) for name in names):
@@ -162,7 +162,7 @@ def _host_names(text: str) -> tuple[str, ...]:
 
 def _budget(text: str) -> Decimal:
     amount = Decimal(text)
-    if not (amount.is_finite() and 0 <= amount <= 1_000_000):  # noqa: PLR2004 - as its line says
+    if not (amount.is_finite() and 0 <= amount <= 1_000_000):  # noqa: PLR2004 - as VARIABLES says
         raise ValueError(text)
     return amount
 
@@ -208,10 +208,10 @@ VARIABLES: Mapping[str, Variable] = {
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings; a variable that is empty counts as not set, and blanks around a value do not count.
+    """Read the settings; an empty variable counts as not set, blanks around a value are ignored.
 
     Raises:
-        SettingsError: One line that names each bad variable, what it held (never for the key) and what it takes.
+        SettingsError: One line that names each bad variable, its value (never the key) and what it takes.
     """
     settings, fault = usable_settings(environ)
     if fault:

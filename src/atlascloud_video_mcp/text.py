@@ -1,12 +1,13 @@
-"""What comes from outside, made safe to tell a model, which it may be meant to mislead: words, ids, links, and no key.
+"""Untrusted text, made safe to show to people and models: words, ids and links, never the key.
 
-Each kind is a type with its grammar. A field of that type cannot hold plain text from outside: words are made harmless,
+Each kind is a type with its own grammar. A field of that type cannot hold raw text from outside: words are sanitized,
 and what is no id or no link is refused.
 """
 
 from __future__ import annotations
 
 import html
+import json
 import logging
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -20,19 +21,19 @@ from pydantic import BaseModel
 from pydantic_core import core_schema
 from typing_extensions import override
 
-from atlascloud_video_mcp.network import is_loopback, read_json
+from atlascloud_video_mcp.network import is_loopback, opened, read_json
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
 
-_READ = 20  # times as many characters are looked at, for markup and links among them
+_READ = 20  # times as many characters are read, since markup and links are among them
 _MARKUP_OR_LINK = re.compile(
     r"<[/!?a-z][^>]*(>|$)|\b\w{1,20}://\S+|(?<![\w:/])//[\w.-]+\.\S+|\bwww\.\S+"
     r"|\b(?:javascript|vbscript|data|mailto|file):\S+|`+|(?<!\*)\*\*(?!\*)",
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(r"(?!.*www\.)[\w,()'+-]+(?:[ ./][\w,()'+-]+)*\.?", re.ASCII | re.IGNORECASE)
-# Printable by Unicode's account and seen by no reader: fillers, and selectors that can spell whole texts.
+# Printable for Unicode but invisible: fillers, and selectors that can spell whole texts.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -57,7 +58,7 @@ _T = TypeVar("_T")
 
 
 def printable(words: str) -> str:
-    """The words on one line, without what is invisible or would be obeyed by a terminal."""
+    """The words on one line, without invisible and control characters."""
     if not words.isascii():
         words = _UNSEEN.sub(" ", words)
     if not words.isprintable():
@@ -65,10 +66,10 @@ def printable(words: str) -> str:
     return " ".join(words.split())
 
 
-def harmless(words: str, most: int) -> str:
-    """The words on one line, at most so many characters, without markup, links, double quotes and what is invisible."""
-    if len(words) <= most and _HARMLESS.fullmatch(words):
-        return words  # as most are, many times over
+def sanitize_untrusted(words: str, most: int) -> str:
+    """The words on one line of at most `most` characters, without markup, links, double quotes and invisible ones."""
+    if not words or (len(words) <= most and _HARMLESS.fullmatch(words)):
+        return words  # as most are, and often
     words = printable(html.unescape(words[: _READ * most]))
     words = _MARKUP_OR_LINK.sub(" ", words).replace('"', "'").replace("](", "] (")
     words = " ".join(words.split())
@@ -76,12 +77,12 @@ def harmless(words: str, most: int) -> str:
 
 
 def in_marks(words: str, most: int) -> str:
-    """Words from outside as they stand in a text of ours: in quotation marks, unless they are a single plain one."""
-    return words if _PLAIN.fullmatch(words) and len(words) <= most else f'"{harmless(words, most)}"'
+    """Untrusted words inside a text of ours: sanitized and quoted, unless they are a single plain word."""
+    return words if _PLAIN.fullmatch(words) and len(words) <= most else f'"{sanitize_untrusted(words, most)}"'
 
 
-class _Told(str):
-    """Text of one kind; pydantic makes it of plain text, or refuses that."""
+class _SafeText(str):
+    """Text of one kind, which pydantic makes from plain text or refuses."""
 
     __slots__ = ()
 
@@ -93,26 +94,26 @@ class _Told(str):
         return core_schema.no_info_wrap_validator_function(made, core_schema.str_schema())
 
 
-class Quoted(_Told):
-    """Words from outside, harmless and at most `most` characters long."""
+class Quoted(_SafeText):
+    """Untrusted words, sanitized and at most `most` characters long."""
 
     __slots__ = ()
 
     def __new__(cls, words: str, most: int = _MOST) -> Self:
-        """Make the words harmless."""
-        return super().__new__(cls, harmless(words, most))
+        """Sanitize the words."""
+        return super().__new__(cls, sanitize_untrusted(words, most))
 
 
 def is_of_a_sandbox(prediction_id: str) -> bool:
-    """Whether a sandbox gave an id, which is gone with its process; Atlas Cloud's own begin otherwise."""
+    """Whether an id is a sandbox's, gone with its process; Atlas Cloud's own begin differently."""
     return prediction_id.startswith("sandbox-")
 
 
-class PredictionId(_Told):
-    """An id of the API's: letters, digits and `._:-`, at most 128, not dots alone.
+class PredictionId(_SafeText):
+    """An id of the API: at most 128 letters, digits and `._:-`, not dots alone.
 
     Raises:
-        ValueError: The text is none.
+        ValueError: The text is no id.
     """
 
     __slots__ = ()
@@ -127,16 +128,16 @@ class PredictionId(_Told):
     def of(cls, value: object) -> Self | None:
         """The id in a value, which may be a number; None where there is none."""
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        return cls(text) if isinstance(text, str) and _AN_ID.fullmatch(text) else None
+        return super().__new__(cls, text) if isinstance(text, str) and _AN_ID.fullmatch(text) else None
 
 
-class Link(_Told):
-    """An absolute https URL of ASCII without user info; on this machine http will do, for an API that runs here.
+class Link(_SafeText):
+    """An absolute ASCII https URL without user info; http only on this machine, for an API that runs here.
 
-    White space around it is dropped, what no URL may hold is percent-encoded, and `//host` gets its scheme.
+    Surrounding white space is dropped, characters that no URL may hold are percent-encoded, `//host` gets its scheme.
 
     Raises:
-        ValueError: The text is none.
+        ValueError: The text is no such URL.
     """
 
     __slots__ = ()
@@ -159,7 +160,7 @@ class Link(_Told):
 
     @classmethod
     def of(cls, value: object, *, local: bool = True) -> Self | None:
-        """The link in a value; None where there is none, or one to this machine and that is not `local`."""
+        """The link in a value; None if there is none, or if it is http and the API is not `local`."""
         try:
             link = cls(value) if isinstance(value, str) else None
         except ValueError:
@@ -167,7 +168,7 @@ class Link(_Told):
         return link if link and (local or link.startswith("https:")) else None
 
     def ends_at(self, made: datetime | None) -> datetime | None:
-        """Until when its signature is good, counted from when it was `made` where it does not say; None: unsigned.
+        """When its signature expires, counted from when it was `made` if it does not say; None: unsigned.
 
         Source: signed URLs of TOS, S3, Google Cloud Storage and OSS, with `Expires` for their older forms.
         """
@@ -183,7 +184,7 @@ class Link(_Told):
 
 
 def _is_safe(scheme: str, place: str) -> bool:
-    """Whether a URL's scheme and its host and port are such as we tell of and send to."""
+    """Whether a URL's scheme, host and port are fit to show and to send to."""
     found = _PLACE.fullmatch(place)
     if not found or int(found[2] or 0) > _LAST_PORT:
         return False
@@ -198,17 +199,17 @@ def _compact_time(text: str) -> datetime | None:
 
 
 class Mask:
-    """Hides a secret, also as it stands in URLs, in HTML and in base64; without a secret it hides nothing."""
+    """Hides a secret, also as spelled in URLs, HTML, JSON text and base64; without a secret it hides nothing."""
 
     def __init__(self, secret: str | None) -> None:
-        # What is short or a mere word is no secret, and stands where it is none.
+        # A short or alphabetic text is no key, and occurs elsewhere.
         secret = secret if secret and len(secret) >= _SHORTEST_SECRET and not secret.isalpha() else ""
         coded = (encode(secret.encode()).decode().rstrip("=") for encode in (b64encode, urlsafe_b64encode))
         self._spellings = (secret, quote(secret, safe=""), *coded) if secret else ()
         self._shortest = min(map(len, self._spellings), default=0)
 
     def hides(self, content: bytes) -> bool:
-        """Whether the secret stands in a document."""
+        """Whether a document holds the secret."""
         return any(spelling.encode() in content for spelling in self._spellings)
 
     def text(self, words: str) -> str:
@@ -227,22 +228,24 @@ class Mask:
         return words
 
     def json(self, text: str) -> Any:  # noqa: ANN401 - JSON is of any type
-        """The value of JSON without the secret.
+        """The value of JSON without the secret, which may also stand in JSON text inside.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is no JSON.
         """
         found = read_json(text)
-        # Without an escape what is in a string stands in the text as it is.
-        escaped = any(sign in text for sign in ("\\", "%", "&"))
-        return self(found) if escaped or self.text(text) != text else found
+        # Without a backslash every string, also in JSON text inside, is spelled in the text as it is.
+        return self(found) if "\\" in text or self.text(text) != text else found
 
     def __call__(self, value: _T) -> _T:
-        """The same value without the secret, whatever it is made of."""
+        """The same value without the secret, whatever its type."""
         return self._whole(value) if self._spellings else value
 
     def _whole(self, value: Any) -> Any:  # noqa: ANN401 - JSON, models and dataclasses
         if isinstance(value, str):
+            inner = opened(value)
+            if inner is not value and (changed := self._whole(inner)) != inner:
+                return json.dumps(changed, ensure_ascii=False)
             masked = self.text(value)
             return value if masked == value else masked
         if isinstance(value, dict):
@@ -258,20 +261,20 @@ class Mask:
         return value
 
     def _changed(self, named: dict[str, Any]) -> dict[str, Any]:
-        """Those of the values that held the secret."""
+        """The values that held the secret, masked."""
         masked = ((name, each, self._whole(each)) for name, each in named.items() if each)
         return {name: new for name, old, new in masked if new is not old and new != old}
 
 
 def in_dollars(amount: Decimal | float) -> str:
-    """As people write it: two decimals, and more only where they say something."""
+    """An amount as people write it: two decimals, more only if they are not zero."""
     amount = Decimal(str(amount))
     whole, _, part = f"{abs(amount):f}".partition(".")
     return f"{'-' if amount < 0 else ''}${whole}.{part.rstrip('0'):0<2}"
 
 
 class PlainLines(logging.Formatter):
-    """A line a record but for tracebacks, without the key: some of what is logged comes from outside."""
+    """One line per record, tracebacks apart, without the key: some of what is logged is untrusted."""
 
     def __init__(self, key: str | None) -> None:
         super().__init__("%(name)s: %(message)s")

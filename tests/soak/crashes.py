@@ -20,7 +20,7 @@ import anyio
 from pydantic import SecretStr
 
 from atlascloud_video_mcp.cloud.api import Cloud
-from atlascloud_video_mcp.cloud.http import clip_hosts
+from atlascloud_video_mcp.cloud.documents import clip_hosts
 from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.media.clips import ClipSaver

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.cloud.reports import Report
-from atlascloud_video_mcp.cloud.request import Patience
+from atlascloud_video_mcp.cloud.request import ApiPatience
 from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.media.pictures import PictureRules, open_picture
 from atlascloud_video_mcp.service.jobs import Job, News
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
-ONE_TRY = Patience(tries=1, altogether=20, first_pause=0.001, longest_pause=0.001, connect=5, silence=5, answer=10)
+ONE_TRY = ApiPatience(tries=1, altogether=20, first_pause=0.001, longest_pause=0.001, connect=5, silence=5, answer=10)
 NAMES = (
     *("code", "status", "data", "message", "msg", "error", "id", "ID", "prediction_id", "request_id", "outputs"),
     *("output", "url", "download_url", "video_url", "urls", "model", "created_at", "createdAt", "completed_at"),

@@ -25,8 +25,8 @@ import anyio
 from pydantic import SecretStr
 
 from atlascloud_video_mcp.cloud.api import Cloud
-from atlascloud_video_mcp.cloud.http import clip_hosts
-from atlascloud_video_mcp.cloud.request import Patience
+from atlascloud_video_mcp.cloud.documents import clip_hosts
+from atlascloud_video_mcp.cloud.request import ApiPatience
 from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.media.clips import ClipSaver
@@ -43,7 +43,7 @@ PRICE = Decimal("0.30")
 BUDGET = Decimal("3.00")
 LAG = 15.0  # seconds after a journal was begun anew in which nothing is paid with a budget
 PROMPTS = 40  # of which the budget pays for a quarter
-QUICK = Patience(altogether=5, first_pause=0.01, longest_pause=0.1, connect=5, silence=5, answer=5)
+QUICK = ApiPatience(altogether=5, first_pause=0.01, longest_pause=0.1, connect=5, silence=5, answer=5)
 _FREE = ("upload", "prediction", "history", "calculate")
 ACTIONS = (
     # Only such as leave no doubt for ever: those are the storm's part.

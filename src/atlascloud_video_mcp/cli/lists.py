@@ -31,7 +31,7 @@ def models(options: argparse.Namespace, settings: Settings) -> Exit:
 async def _models(options: argparse.Namespace, settings: Settings) -> Exit:
     listing = cast("Listing", await answer(options, settings, lambda service: service.list_models(options.query)))
     notes = (*listing.notes, f"The default model is {listing.default}.")
-    known = [(offer, listing.models.get(offer.id)) for offer in listing.offers]
+    known = [(offer, listing.models.get(offer.id)) for offer in listing.entries]
     if options.json:
         found = [as_data(offer, model, longest=_LONGEST) for offer, model in known]
         console.result_json({"models": found, "notes": list(notes)})
@@ -41,7 +41,7 @@ async def _models(options: argparse.Namespace, settings: Settings) -> Exit:
                 console.result(line)
     for note in notes:
         console.say(note)
-    return Exit.DONE if listing.offers else Exit.FAILED
+    return Exit.DONE if listing.entries else Exit.FAILED
 
 
 def predictions(options: argparse.Namespace, settings: Settings) -> Exit:

@@ -1,7 +1,7 @@
-"""The Atlas Cloud media API over HTTP: upload a picture, submit a generation, look at a prediction, ask for prices.
+"""The Atlas Cloud media API: upload a picture, submit a generation, look at a prediction, ask for prices.
 
 Source of the wire format: Atlas Cloud docs, pages predictions, upload-files and errors. Answers vary (with and without
-an envelope, codes as numbers or text), so what is read is read leniently; what is sent is exact.
+an envelope, codes as numbers or text), so they are read leniently; what is sent is exact.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from atlascloud_video_mcp.cloud.envelope import ASK_FIRST, Answer, Nonsense, Refusal, in_words, meaning, status_of
+from atlascloud_video_mcp.cloud.envelope import ASK_FIRST, Answer, Nonsense, Refusal, describe, meaning, status_of
 from atlascloud_video_mcp.cloud.reports import Record, Report, Status
-from atlascloud_video_mcp.cloud.request import LOST, Connection
+from atlascloud_video_mcp.cloud.request import LOST, ApiClient
 from atlascloud_video_mcp.cloud.wire import Quote, dollars, says_yes
 from atlascloud_video_mcp.errors import (
     AtlasError,
@@ -24,7 +24,6 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
 )
-from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.text import Link, PredictionId, is_of_a_sandbox
 
 if TYPE_CHECKING:
@@ -33,40 +32,34 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
-# Of ours: what people call their files is no part of the picture.
+# Our own: the names of people's files are nobody's business.
 _FILENAMES = {"image/jpeg": "picture.jpg", "image/png": "picture.png"}
 _PAGE = 50  # rows of the history, the most that the API gives at once
 _NOT_YET_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # Right after submission an id can be answered with 400 as well as 404; an id that is gone, with 404 or 410.
 _ABSENT = frozenset({400, 404, 410})
-# After these a submission may be running all the same: a time-out, a code that means success elsewhere, and "see what
-# became of it over there".
+# After these a submission may be running all the same: a time-out, a code that means success elsewhere, "see other".
 _NO_VERDICT = frozenset({1, 303, 408})
 _ASK = "Ask the user first."
 
 
-class Cloud(Connection):
-    """The endpoints that we use; see Connection."""
+class Cloud(ApiClient):
+    """The endpoints that we use; see ApiClient."""
 
     async def upload(self, file: BinaryIO, content_type: str) -> Link:
-        """Store a picture where the models can read it, streamed from an open file; returns its URL.
+        """Upload a picture from an open file to where the models can read it; returns its URL.
 
         Raises:
-            ServiceUnavailable: Among others: there was no link in the answer, so nothing may be made of it.
+            ServiceUnavailable: Among other reasons: the answer held no link.
 
         Source: Atlas Cloud docs, upload-files: multipart field `file`.
         """
-
-        async def once() -> Answer:
-            file.seek(0)
-            files = {"file": (_FILENAMES[content_type], file, content_type)}
-            return await self._request("POST", "/model/uploadMedia", files=files, limit=self._patience.upload)
-
-        reply = (await self._tried(once, limit=self._patience.upload)).payload
+        part = (_FILENAMES[content_type], file, content_type)
+        reply = (await self._tried("POST", "/model/uploadMedia", file=part, limit=self._patience.upload)).payload
         links = (Link.of(reply.get(name), local=self._is_local) for name in ("download_url", "url"))
         link = next((each for each in links if each), None)
         if link is None:
-            raise ServiceUnavailable("Atlas Cloud took the picture but gave no address for it. Call again later.")
+            raise ServiceUnavailable("Atlas Cloud accepted the picture but returned no URL for it. Call again later.")
         return link
 
     async def generate(self, body: Mapping[str, Any]) -> Report:
@@ -83,12 +76,12 @@ class Cloud(Connection):
                     answer = await self._request("POST", "/model/generateVideo", json=body, paid=True)
         except _NOT_YET_SENT as error:
             raise ServiceUnavailable(
-                f"Atlas Cloud cannot be reached ({in_words(error)}). Nothing was submitted or paid: "
+                f"Atlas Cloud cannot be reached ({describe(error)}). Nothing was submitted or paid: "
                 "check the network, then call again."
             ) from error
         except LOST as error:
             request_id = error.request_id if isinstance(error, Nonsense) else None
-            raise _unknown(f"no usable answer came ({in_words(error)})", request_id) from error
+            raise _unknown(f"no usable answer came ({describe(error)})", request_id) from error
         except Refusal as refusal:
             answer = refusal.answer
             if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _NO_VERDICT:
@@ -96,7 +89,7 @@ class Cloud(Connection):
             if not answer.names_prediction:
                 raise _unknown(f"it answered {answer.said}", answer.request_id) from refusal
         if not isinstance(answer.payload.get("status") or "", str):
-            raise _unknown("its answer makes no sense", answer.request_id)
+            raise _unknown("its answer is malformed", answer.request_id)
         try:
             return self._report(answer)
         except ValidationError as error:
@@ -115,27 +108,26 @@ class Cloud(Connection):
             raise PredictionNotFound(f"{_of_an_ended_sandbox(prediction_id)}; on Atlas Cloud it costs money. {_ASK}")
         path = f"/model/prediction/{quote(prediction_id, safe='')}"
         try:
-            answer = await self._tried(lambda: self._request("GET", path))
+            answer = await self._tried("GET", path)
         except RequestRefused as error:
             if error.status not in _ABSENT:
                 raise
             if of_a_sandbox:
                 raise PredictionNotFound(f"{_of_an_ended_sandbox(prediction_id)}, free of charge.") from error
             raise PredictionNotFound(
-                f"Atlas Cloud knows no prediction {prediction_id!r} for this key. Next: list_predictions shows the ids "
+                f"Atlas Cloud has no prediction {prediction_id!r} for this key. Next: list_predictions shows the ids "
                 "there are."
             ) from error
         return self._report(answer, id=prediction_id)
 
     async def history(self, page: int = 1) -> list[Record]:
-        """The account's submissions, newest first, a page at a time; rows that make no sense are left out."""
-        reply = (await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size={_PAGE}"))).payload
+        """A page of the account's submissions, newest first, without malformed rows."""
+        reply = (await self._tried("GET", f"/model/history?no={page}&size={_PAGE}")).payload
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
-        # What was JSON text inside the answer may hold the key, too.
-        return [self.mask(record) for row in rows[:_PAGE] for record in self._records(row)]
+        return [record for row in rows[:_PAGE] for record in self._records(row)]
 
     def report_in(self, record: Record) -> Report | None:
-        """What a row of the history says of a prediction; None when that is too little."""
+        """The report in a row of the history; None when the row says too little."""
         return record.report({"local": self._is_local})
 
     def _records(self, row: object) -> list[Record]:
@@ -145,20 +137,20 @@ class Cloud(Connection):
             return []
 
     async def quote(self, body: Mapping[str, Any]) -> Quote:
-        """What a generation with this body would cost; asking is free, and no answer is an answer, too.
+        """What a generation with this body would cost; asking is free, and failure is a `Quote` without a price.
 
         Source: AtlasCloudAI/mcp-server on GitHub: `{price, origin_price, estimated, estimate_partial}`.
         """
         try:
-            reply = (await self._tried(lambda: self._request("POST", "/model/calculate", json=body))).payload
+            reply = (await self._tried("POST", "/model/calculate", json=body)).payload
         except AtlasError as error:
             return Quote(None, str(error))
-        # the estimate of a part is no price: the whole may cost any amount more
+        # a partial estimate is no price: the whole may cost any amount more
         is_partial = says_yes(reply.get("estimate_partial"))
         amount = {"value": reply.get("price"), "currency": reply.get("currency")}
         price = None if is_partial else dollars(amount)
         if price is None:
-            return Quote(None, "Atlas Cloud names no usable price for it.")
+            return Quote(None, "Atlas Cloud gives no usable price for it.")
         return Quote(price, estimated=says_yes(reply.get("estimated")))
 
     async def balance(self) -> Decimal:
@@ -166,19 +158,16 @@ class Cloud(Connection):
 
         Source: npm atlascloud-mcp 1.7.0, type BalanceResponse: amounts as `{value, currency}`.
         """
-        reply = (await self._tried(lambda: self._request("GET", self._beside("/public/v1/balance")))).payload
+        url = f"{self.base_url.removesuffix('/api/v1')}/public/v1/balance"  # it is beside /api/v1, not below it
+        reply = (await self._tried("GET", url)).payload
         available = dollars(reply.get("available"), debt=True)
         if available is None:
             raise ServiceUnavailable("Atlas Cloud answered without a balance. Call again later.")
         return available
 
-    @property
-    def _is_local(self) -> bool:
-        return is_loopback(self.host)
-
     def _report(self, answer: Answer, **known: object) -> Report:
         wire = {"envelope": answer.words, "local": self._is_local}
-        return self.mask(Report.model_validate({**answer.payload, **known}, context=wire))
+        return Report.model_validate({**answer.payload, **known}, context=wire)
 
 
 def _of_an_ended_sandbox(prediction_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What an answer of the API means: its envelope, its verdict, and our error for each way of saying no."""
+"""What an answer of the API means: its envelope, its verdict, and our error for each refusal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 
 from atlascloud_video_mcp.cloud.http import Refused
 from atlascloud_video_mcp.cloud.reports import Report, Status
-from atlascloud_video_mcp.cloud.wire import opened, reason
+from atlascloud_video_mcp.cloud.wire import reason
 from atlascloud_video_mcp.errors import (
     AtlasError,
     BalanceTooLow,
@@ -24,7 +24,7 @@ from atlascloud_video_mcp.errors import (
     RequestRefused,
     ServiceUnavailable,
 )
-from atlascloud_video_mcp.network import retry_after
+from atlascloud_video_mcp.network import opened, retry_after
 from atlascloud_video_mcp.settings import KEYS_PAGE
 from atlascloud_video_mcp.text import PredictionId, Quoted
 
@@ -46,13 +46,13 @@ _TROUBLE: tuple[tuple[type[Exception], str], ...] = (
     (httpx.PoolTimeout, "too many requests of our own at once"),
     (httpx.TimeoutException, "no answer in time"),
     (TimeoutError, "no answer in time"),
-    (ValueError, "an answer that makes no sense"),
+    (ValueError, "a malformed answer"),
 )
 
 
 _NO_MONEY = re.compile(r"\bbalance\b|\binsufficient (funds|credits?)\b|\btop[ -]?up\b", re.IGNORECASE)
 _TURNED_AWAY = "1010"
-"""Cloudflare's code for a browser signature it does not like."""
+"""Cloudflare's code for a browser signature that it rejects."""
 
 
 _IDS = ("id", "prediction_id", "predictionId", "task_id", "taskId")
@@ -70,19 +70,19 @@ class Answer:
     """The HTTP status, or the `code` inside where that says otherwise."""
     payload: dict[str, Any]
     enveloped: bool = False
-    """Whether the payload came inside `data`, and so is about a prediction and not about the request."""
+    """Whether the payload was inside `data`, and so describes a prediction and not the request."""
     words: Quoted = field(default_factory=partial(Quoted, ""))
     """What the API says about a failure."""
     retry_after: float | None = None
     """Seconds."""
     request_id: PredictionId | None = None
-    """By which the API's people find the request."""
-    of_the_guard: bool = False
-    """Whether not the API gave it, but what stands guard in front of it."""
+    """With which the vendor's support finds the request."""
+    from_guard: bool = False
+    """Whether it came from the guard in front of the API and not from the API."""
 
     @property
     def names_prediction(self) -> bool:
-        """Whether a prediction's id is in it, whatever else it says."""
+        """Whether it holds a prediction's id, whatever else it says."""
         return self.enveloped and _names_one(self.payload)
 
     @property
@@ -92,7 +92,7 @@ class Answer:
 
 
 class Refusal(Refused):
-    """An answer other than the one asked for, before it is decided what that means for the caller."""
+    """An answer that says no, before it is decided what that means for the caller."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status, answer.retry_after)
@@ -108,7 +108,7 @@ class Nonsense(ValueError):
 
 
 def read_answer(response: httpx.Response, content: bytes, mask: Mask) -> Answer:
-    """Take an answer out of its envelope: `{code, message, data: {...}}`, or the bare object.
+    """Unwrap an answer: `{code, message, data: {...}}`, or the bare object.
 
     Args:
         response: Its status and headers.
@@ -116,44 +116,52 @@ def read_answer(response: httpx.Response, content: bytes, mask: Mask) -> Answer:
         mask: Hides the key, wherever the answer repeats it.
 
     Raises:
+        Refusal: The answer is no, by its HTTP status or by the `code` inside.
         Nonsense: A success whose body is not the JSON object it should be.
     """
+    answer = _unwrap(response, content, mask)
+    if _is_success(answer.status) or _is_verdict(answer):
+        return answer
+    raise Refusal(answer)
+
+
+def _unwrap(response: httpx.Response, content: bytes, mask: Mask) -> Answer:
     status, headers = response.status_code, response.headers
     wait = retry_after(headers.get("Retry-After", ""))
     request_id = PredictionId.of(mask(headers.get("X-Request-ID")))
     try:
-        # A byte that is no UTF-8 or a line break inside a string is no reason to throw an id away.
+        # An invalid byte or a line break inside a string is no reason to lose an id.
         text = content.decode(json.detect_encoding(content), "replace")
         body = mask.json(text)
         body = {"data": body} if isinstance(body, list) else body
         payload = _payload(body)
         code = _code(body.get("code"), status, payload)
     except (ValueError, AttributeError, RecursionError) as error:
-        if is_success(status):
+        if _is_success(status):
             raise Nonsense(request_id) from error
         page = content.lstrip()[:1] == b"<" or "html" in headers.get("Content-Type", "")
         guarded = (page and status in _GUARDED) or "cf-mitigated" in headers
         return Answer(
             status,
             {},
-            words=_words_of_no_json(content),
+            words=_guard_code(content),
             retry_after=wait,
             request_id=request_id,
-            of_the_guard=guarded,
+            from_guard=guarded,
         )
     return Answer(
-        code if is_success(status) else status,
+        code if _is_success(status) else status,
         payload,
         enveloped="data" in body,
         words=reason(body) or Quoted(""),
         retry_after=wait,
         request_id=request_id or PredictionId.of(body.get("request_id")),
-        of_the_guard="cf-mitigated" in headers,
+        from_guard="cf-mitigated" in headers,
     )
 
 
 def _payload(body: dict[str, Any]) -> dict[str, Any]:
-    """What the answer is about; of a list its one item, and all of them as `items`."""
+    """What the answer is about; for a list its only item, and all of them as `items`."""
     data = opened(body.get("data", body))
     if isinstance(data, list):
         one = data[0] if len(data) == 1 and isinstance(data[0], dict) else {}
@@ -165,12 +173,12 @@ def _payload(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _names_one(payload: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a prediction's id is in it."""
+    """Whether it holds a prediction's id."""
     return isinstance(payload, dict) and any(PredictionId.of(payload.get(name)) for name in _IDS)
 
 
 def _code(code: object, status: int, payload: dict[str, Any]) -> int:
-    """The status that a `code` spells, which may be text, or none that HTTP knows; with an id in hand that is no no.
+    """The HTTP status that a `code` stands for; it may be text, and an unknown one does not outweigh an id.
 
     Raises:
         ValueError: It says neither yes nor no.
@@ -188,25 +196,24 @@ def _code(code: object, status: int, payload: dict[str, Any]) -> int:
     raise ValueError("neither yes nor no")
 
 
-def is_success(status: int) -> bool:
-    """Whether an HTTP status says yes."""
+def _is_success(status: int) -> bool:
     return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
-def is_verdict(answer: Answer) -> bool:
-    """Whether an outage is none: a server error whose body is a prediction that has ended."""
+def _is_verdict(answer: Answer) -> bool:
+    """Whether a server error is none, since its body is a prediction that has ended."""
     if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or not (answer.enveloped or "id" in answer.payload):
         return False
     return status_of(answer.payload) is not Status.PROCESSING
 
 
 def status_of(payload: Mapping[str, Any]) -> Status:
-    """Where a prediction stands by a payload that need not name it."""
+    """The status of a prediction by a payload that need not name it."""
     return Report.model_validate({**payload, "id": "any"}, context={"local": False}).status
 
 
-def in_words(error: Exception) -> str:
-    """What befell a request whose answer did not come."""
+def describe(error: Exception) -> str:
+    """Why no usable answer came, in a few words."""
     return next((words for kind, words in _TROUBLE if isinstance(error, kind)), "the connection broke off")
 
 
@@ -218,7 +225,7 @@ def unavailable(reason: str, retry_after: float | None = None) -> ServiceUnavail
 
 
 def meaning(refusal: Refusal) -> AtlasError:
-    """Our error for an answer that says no.
+    """Our error for a refusal.
 
     Source: Atlas Cloud docs, errors page.
     """
@@ -226,13 +233,13 @@ def meaning(refusal: Refusal) -> AtlasError:
     said, seconds = answer.said, answer.retry_after
     wait = f"{seconds:.0f} seconds" if seconds is not None else "a minute"
     match answer.status:
-        case status if answer.of_the_guard or _TURNED_AWAY in answer.words or _is_redirect(status):
-            return _of_what_stands_before_it(answer, wait)
+        case status if answer.from_guard or _TURNED_AWAY in answer.words or _is_redirect(status):
+            return _meaning_of_intermediary(answer, wait)
         case 401:
             return KeyRejected(
                 f"Atlas Cloud does not accept the API key ({said}). Renew it at {KEYS_PAGE} and set ATLASCLOUD_API_KEY."
             )
-        case status if status == HTTPStatus.PAYMENT_REQUIRED or _speaks_of_the_balance(answer):
+        case status if status == HTTPStatus.PAYMENT_REQUIRED or _mentions_balance(answer):
             return BalanceTooLow(f"The balance is too low ({said}). Top up at {BILLING_PAGE}, then call again.")
         case 403:
             return NotAllowed(f"This API key may not do that ({said}). Use another model or another key.")
@@ -256,34 +263,34 @@ def _is_redirect(status: int) -> bool:
     return HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
 
 
-def _of_what_stands_before_it(answer: Answer, wait: str) -> AtlasError:
-    """Our error for an answer that is not the API's own, but a guard's, a proxy's or a login page's."""
+def _meaning_of_intermediary(answer: Answer, wait: str) -> AtlasError:
+    """Our error for an answer of a guard, a proxy or a login page instead of the API."""
     if _is_redirect(answer.status):
         return RequestRefused(
-            f"What answers in the place of Atlas Cloud sends the request elsewhere (status {answer.status}), as a "
+            f"Something in place of Atlas Cloud redirects the request (status {answer.status}), as a "
             "moved address, a proxy or a login page does; it was not followed. Check ATLASCLOUD_BASE_URL and the "
             "network.",
             status=answer.status,
         )
-    guard = f"({answer.said}); the API key has no part in it."
+    guard = f"({answer.said}); the API key is not the cause."
     if _TURNED_AWAY in answer.words:
         return NotAllowed(
-            f"The guard in front of Atlas Cloud turns this computer away {guard} "
+            f"The guard in front of Atlas Cloud blocks this computer {guard} "
             "Use another network, without VPN or proxy, or a newer version of this server."
         )
     return RateLimited(
-        f"The guard in front of Atlas Cloud turned the request away {guard} "
-        f"Wait {wait}, then call again; if it stays so, use another network, without VPN or proxy.",
+        f"The guard in front of Atlas Cloud blocked the request {guard} "
+        f"Wait {wait}, then call again; if that does not help, use another network, without VPN or proxy.",
         retry_after=answer.retry_after,
     )
 
 
-def _speaks_of_the_balance(answer: Answer) -> bool:
+def _mentions_balance(answer: Answer) -> bool:
     client_error = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     return client_error and _NO_MONEY.search(answer.words) is not None
 
 
-def _words_of_no_json(content: bytes) -> Quoted:
-    """The error code of a guard in front of the API, which answers with a page or a line of text; else nothing."""
+def _guard_code(content: bytes) -> Quoted:
+    """The error code of the guard in front of the API, which answers with a page or a line of text; else nothing."""
     code = re.search(rb"error(?: code)?:? (1\d{3})\b", content, re.IGNORECASE)
     return Quoted(f"error code {code[1].decode()}" if code else "")

@@ -21,7 +21,8 @@ from pydantic import (
 )
 
 from atlascloud_video_mcp.cloud.body_fields import without_links_to_this_machine
-from atlascloud_video_mcp.cloud.wire import dollars, links, moment, number, opened, reason
+from atlascloud_video_mcp.cloud.wire import dollars, links, moment, number, reason
+from atlascloud_video_mcp.network import opened
 from atlascloud_video_mcp.text import Link, PredictionId, Quoted
 
 KEPT_FOR = timedelta(days=14)

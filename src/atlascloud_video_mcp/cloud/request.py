@@ -1,4 +1,8 @@
-"""The one way of every request to the API: key, limits, envelope, failure, and the tries of what costs nothing."""
+"""How every request to the API is sent: key, limits, envelope, failure, and the retries of what costs nothing.
+
+The paid request must not go out on a connection that may be old: a server may close an idle connection at the moment
+in which a request leaves on it. A read is sent again then; of a paid request nobody knows whether it arrived.
+"""
 
 from __future__ import annotations
 
@@ -13,37 +17,27 @@ from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp.cloud import http
 from atlascloud_video_mcp.cloud.documents import Documents
-from atlascloud_video_mcp.cloud.envelope import (
-    Answer,
-    Refusal,
-    in_words,
-    is_success,
-    is_verdict,
-    meaning,
-    read_answer,
-    unavailable,
-)
-from atlascloud_video_mcp.cloud.recent import Connections
+from atlascloud_video_mcp.cloud.envelope import Answer, Refusal, describe, meaning, read_answer, unavailable
 from atlascloud_video_mcp.errors import KeyRejected
-from atlascloud_video_mcp.network import canonical
+from atlascloud_video_mcp.network import canonical, is_loopback
 from atlascloud_video_mcp.settings import KEYS_PAGE
 from atlascloud_video_mcp.text import Mask
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Any
 
     from pydantic import SecretStr
 
 LOST = (httpx.HTTPError, TimeoutError, ValueError)
-"""What is raised when no usable answer came."""
-_SOON_READ = 50_000  # bytes that are made sense of at once, and not in a thread
+"""Raised when no usable answer came."""
+_READ_AT_ONCE = 50_000  # bytes; a larger answer is read in a thread
 
 
 @dataclass(frozen=True)
-class Patience(http.Patience):
-    """How long requests may take and how often reads and uploads are tried. All times in seconds."""
+class ApiPatience(http.Patience):
+    """The time and retry budget of requests to the API. All times in seconds."""
 
     answer: float = 120.0
     """The longest time one request may take, all in all."""
@@ -52,40 +46,45 @@ class Patience(http.Patience):
     kept: float = 15.0
     """How long an idle connection is kept: the first pauses between two looks are longer than httpx's 5 s."""
     recent: float = 5.0
-    """How long ago a connection may have been used that the paid request goes out on."""
+    """How long ago the paid request's connection may have been used."""
 
 
-class Connection:
+class ApiClient:
     """A connection pool to the API; an async context manager.
 
     Args:
         base_url: Where the API lives, without a trailing slash.
         key: The bearer token; without it every call raises KeyRejected.
         patience: Time-outs and tries.
-        sandbox: Whether it is the built-in emulator that is asked, as whoever started it knows.
+        sandbox: Whether the API is the built-in sandbox.
 
     Raises:
         SettingsError: The environment's proxies or certificates cannot be used.
     """
 
     def __init__(
-        self, base_url: str, key: SecretStr | None, *, patience: Patience | None = None, sandbox: bool = False
+        self, base_url: str, key: SecretStr | None, *, patience: ApiPatience | None = None, sandbox: bool = False
     ) -> None:
         self._key = key
         self.mask = Mask(key.get_secret_value() if key else None)
         """Hides the key."""
-        self._patience = patience = patience or Patience()
+        self._patience = patience = patience or ApiPatience()
         api = httpx.URL(base_url)
+        self.base_url = str(api).rstrip("/")
+        """Where the API lives, without a trailing slash."""
+        self.host = api.host
+        """The API's host."""
+        self._is_local = is_loopback(api.host)
         self.trust = http.read_certificates()
-        """Whose certificates are believed; read once for all who ask anything, which takes as long as a request."""
-        self._connections = Connections(forgotten_after=patience.kept + patience.answer)
+        """The trusted certificates; read once for everybody, since that takes as long as a request."""
+        self._ages = ConnectionAges(forgotten_after=patience.kept + patience.answer)
         self._http = http.open_client(api, patience, accept="application/json", trust=self.trust, kept=patience.kept)
-        self._http.event_hooks = {"response": [self._connections.note]}
+        self._http.event_hooks = {"response": [self._ages.note]}
         self._paying = http.open_client(api, patience, accept="application/json", trust=self.trust, kept=0)
         self.documents = Documents(self._http, patience, self.mask)
-        """What can be read without a key."""
+        """What can be fetched without a key."""
         self.sandbox = sandbox
-        """Whether the answers come from the built-in emulator."""
+        """Whether the API is the built-in sandbox."""
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -99,7 +98,7 @@ class Connection:
         await self._http.__aexit__(kind, value, traceback)
 
     def require_key(self) -> SecretStr:
-        """The key, for whoever is about to spend time on a call that needs one.
+        """The key, for a call that needs one and is about to take time.
 
         Raises:
             KeyRejected: There is none.
@@ -111,16 +110,6 @@ class Connection:
         return self._key
 
     @property
-    def host(self) -> str:
-        """The API's host."""
-        return self._http.base_url.host
-
-    @property
-    def base_url(self) -> str:
-        """Where the API lives, without a trailing slash."""
-        return str(self._http.base_url).rstrip("/")
-
-    @property
     def origin(self) -> str:
         """Scheme, host and port of the API."""
         mine = self._http.base_url
@@ -128,37 +117,41 @@ class Connection:
 
     @property
     def account(self) -> str:
-        """Names the account without telling the key: what is remembered for one must not be used for another."""
+        """Identifies the account without revealing the key: one account's journal must not serve another."""
         key = self.require_key().get_secret_value()
         return hashlib.sha256(f"{self.address} {key}".encode()).hexdigest()[:16]
 
     @property
     def address(self) -> str:
-        """Where the API lives, in the one spelling that all ways to write it have in common."""
+        """Where the API lives, in its canonical spelling."""
         return canonical(self.base_url)
 
     def serves(self, url: str) -> bool:
-        """Whether a URL is on the API's own host, so that the API can read it whatever its scheme."""
+        """Whether a URL is at the API's own origin, so that the API can read it whatever its scheme."""
         return url.startswith(f"{self.origin}/")
 
-    def _beside(self, path: str) -> str:
-        """The URL of what the API has not below its own path but beside it: /public/v1 beside /api/v1."""
-        return f"{self.base_url.removesuffix('/api/v1')}{path}"
-
-    async def _tried(self, send: Callable[[], Awaitable[Answer]], *, limit: float | None = None) -> Answer:
-        """A request that costs nothing, tried again on everything that may pass, within the limit in seconds."""
-        reply = Answer(0, {})
+    async def _tried(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        file: tuple[str, BinaryIO, str] | None = None,
+        limit: float | None = None,
+    ) -> Answer:
+        """Send what costs nothing; tries again after everything that may pass, within the limit in seconds."""
+        answer = Answer(0, {})
         passing = self._patience.passing(httpx.TransportError, TimeoutError, ValueError)
         try:
             with anyio.fail_after(limit or self._patience.altogether):
                 async for attempt in self._patience.attempts(passing):
                     with attempt:
-                        reply = await send()
+                        answer = await self._request(method, path, json=json, file=file, limit=limit)
         except LOST as error:
-            raise unavailable(in_words(error)) from error
+            raise unavailable(describe(error)) from error
         except Refusal as refusal:
             raise meaning(refusal) from refusal
-        return reply
+        return answer
 
     async def _request(
         self,
@@ -166,29 +159,50 @@ class Connection:
         path: str,
         *,
         json: Mapping[str, Any] | None = None,
-        files: Mapping[str, tuple[str, BinaryIO, str]] | None = None,
+        file: tuple[str, BinaryIO, str] | None = None,
         limit: float | None = None,
         paid: bool = False,
     ) -> Answer:
-        """Every request to the API goes through here: key, time limit, size limit, envelope, failure.
+        """Send one request: every request to the API goes through here, for key, time limit, size limit and envelope.
 
         Raises:
-            Refusal: An answer that says no, by its HTTP status or by the `code` inside.
-            ValueError: An answer that is not the JSON object it should be, or is too large.
+            Refusal: The answer is no, by its HTTP status or by the `code` inside.
+            ValueError: The answer is not the JSON object it should be, or is too large.
         """
-        key = self.require_key().get_secret_value()
-        request = self._http.build_request(
-            method, path, json=json, files=files, headers={"Authorization": f"Bearer {key}"}
-        )
+        headers = {"Authorization": f"Bearer {self.require_key().get_secret_value()}"}
+        if file:
+            file[1].seek(0)
+        files = {"file": file} if file else None
+        url = f"{self.base_url}{path}" if path.startswith("/") else path
+        request = self._http.build_request(method, url, json=json, files=files, headers=headers)
         with anyio.fail_after(limit or self._patience.answer):
-            recent = not paid or self._connections.all_answered_within(self._patience.recent)
+            recent = not paid or self._ages.all_answered_within(self._patience.recent)
             response = await (self._http if recent else self._paying).send(request, stream=True)
             async with aclosing(response):
                 body = await http.read_body(response)
-            if len(body) <= _SOON_READ:
-                answer = read_answer(response, body, self.mask)
-            else:
-                answer = await run_sync(read_answer, response, body, self.mask, abandon_on_cancel=True)
-        if is_success(answer.status) or is_verdict(answer):
-            return answer
-        raise Refusal(answer)
+            if len(body) <= _READ_AT_ONCE:
+                return read_answer(response, body, self.mask)
+            return await run_sync(read_answer, response, body, self.mask, abandon_on_cancel=True)
+
+
+class ConnectionAges:
+    """When each connection of a pool last brought an answer.
+
+    Args:
+        forgotten_after: Seconds after which a connection has left the pool, whatever it was doing.
+    """
+
+    def __init__(self, *, forgotten_after: float) -> None:
+        self._forgotten_after = forgotten_after
+        self._answered: dict[object, float] = {}
+
+    async def note(self, response: httpx.Response) -> None:
+        """Take note of an answer; a response hook of httpx, called when its headers are there."""
+        self._answered[response.extensions["network_stream"]] = anyio.current_time()
+
+    def all_answered_within(self, seconds: float) -> bool:
+        """Whether each one that may still be in the pool did: then whichever is taken did."""
+        now = anyio.current_time()
+        kept = {stream: at for stream, at in self._answered.items() if now - at < self._forgotten_after}
+        self._answered = kept
+        return all(now - at < seconds for at in kept.values())

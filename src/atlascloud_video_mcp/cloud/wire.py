@@ -1,4 +1,4 @@
-"""How values in the API's answers are read: leniently, into types that hold nothing but what they are for.
+"""How values in the API's answers are read: leniently, into types that hold nothing unsafe.
 
 Source: Atlas Cloud docs, predictions, errors and how-it-works pages, and the shapes that the vendor's own tools accept.
 """
@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.network import read_json
+from atlascloud_video_mcp.network import opened
 from atlascloud_video_mcp.text import Link, Quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MILLIONTH = Decimal("0.000001")
-_MOST_DOLLARS = Decimal(1_000_000_000)  # no price and no balance; a journal counts as much exactly
+_MOST_DOLLARS = Decimal(1_000_000_000)  # more is no price and no balance; the journal can count this much exactly
 _MOST_OUTPUTS = 20  # a model makes one, some a few
 _DEEPEST = 5  # levels of lists and objects around a link or a reason
 _LONGEST_REASON = 200  # characters
@@ -39,22 +39,12 @@ _INSIDE_REASONS = (
 _NO_REASONS = frozenset({"", "0", "success", "succeeded", "successful", "ok", "completed", "none", "null"})
 _MODERATION = "1039"
 _UNIX_TIME = re.compile(r"\d{9,20}(\.\d{1,9})?", re.ASCII)
-_LATE = 100_000_000_000  # in seconds the year 5138: a larger number counts in milliseconds, or in less
+_LATE = 100_000_000_000  # seconds until the year 5138: a larger number is in milliseconds, or smaller units
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
-def opened(value: object) -> object:
-    """What a value is that may be JSON text of one."""
-    if isinstance(value, str) and value.lstrip()[:1] in {"{", "[", '"'}:
-        try:
-            return read_json(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
-
-
 def links(payload: dict[str, object]) -> tuple[Link, ...]:
-    """The outputs: alone or in lists, as strings or in objects, as JSON text of either."""
+    """The links to the outputs, alone or in lists, as strings, objects or JSON text."""
     for name in _OUTPUTS:
         if payload.get(name) and (found := tuple(dict.fromkeys(_links(payload[name], _DEEPEST)))[:_MOST_OUTPUTS]):
             return found
@@ -74,7 +64,7 @@ def _links(value: object, levels: int) -> Iterator[Link]:
 
 
 def reason(payload: dict[str, object], envelope: str = "") -> Quoted | None:
-    """Why there is no clip, from wherever it stands: in the payload, else in what its `envelope` says."""
+    """Why there is no clip, from the payload, else from its `envelope`."""
     given = (payload[name] for name in _REASONS if payload.get(name))
     words = next((found for each in given if (found := _sentence(each, _DEEPEST))), None)
     told = Quoted(words or _sentence(envelope, 1) or "", _LONGEST_REASON)
@@ -98,7 +88,7 @@ def _sentence(value: object, levels: int) -> str | None:
 
 
 def number(value: object) -> float | None:
-    """Amounts come as numbers or as text; anything else is as good as absent."""
+    """A number, which may come as text; anything else counts as absent."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -109,9 +99,9 @@ def number(value: object) -> float | None:
 
 
 def moment(value: object) -> datetime | None:
-    """Times come as RFC 3339 text, or as seconds or milliseconds since 1970, which may be text; without a zone in UTC.
+    """A time: RFC 3339 text, or seconds or milliseconds since 1970, which may be text; UTC if there is no zone.
 
-    A time long before there was such an API is none, nor is one so late that no expiry can be reckoned from it.
+    A time before 2000 or after 9000 counts as absent.
     """
     try:
         if isinstance(value, str) and not _UNIX_TIME.fullmatch(value.strip()):
@@ -131,25 +121,25 @@ def moment(value: object) -> datetime | None:
 
 @dataclass(frozen=True)
 class Quote:
-    """What the API says a request would cost, before it is made."""
+    """What a request would cost, by the API, before it is made."""
 
     price: Decimal | None
-    """US dollars; None when no price could be had."""
+    """US dollars; None if the price is not known."""
     reason: str = ""
-    """Why there is no price, as a sentence."""
+    """Why the price is not known, as a sentence."""
     estimated: bool = False
     """Whether the API calls it an estimate."""
 
 
 def dollars(value: object, *, debt: bool = False) -> Decimal | None:
-    """The amount that was meant, rounded up to the millionth: a number, its text, or `{value, currency}` with either.
+    """An amount of US dollars, rounded up to the millionth: a number, its text, or `{value, currency}` with either.
 
     Args:
         value: What the API gave.
-        debt: Whether less than nothing is an amount, too.
+        debt: Whether a negative amount is allowed.
 
     Returns:
-        None for what is no usable amount: not a number, infinite, negative, in another currency.
+        None for an unusable amount: not a number, infinite, negative, in another currency.
     """
     if isinstance(value, dict):
         currency = value.get("currency")
@@ -158,7 +148,7 @@ def dollars(value: object, *, debt: bool = False) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:
-        # the shortest text of a float is what was written, its binary value is not
+        # the shortest text of a float is what was written; its binary value is not
         amount = Decimal(str(value) if isinstance(value, float) else value)
     except ArithmeticError:
         return None
@@ -168,5 +158,5 @@ def dollars(value: object, *, debt: bool = False) -> Decimal | None:
 
 
 def says_yes(value: object) -> bool:
-    """Whether a flag of the API is set, in whatever type it comes; what is not known to say no says yes."""
+    """Whether a flag of the API is set, of whatever type; anything not known as no is yes."""
     return str(value).strip().lower() not in {"none", "", "false", "no", "0", "0.0"}

@@ -1,11 +1,12 @@
 """The image-to-video models: which there are, and what each takes.
 
-catalogue  what is at hand, what the network adds      shelf      documents, in memory and on disk
-offers     the list of models, and searching it        schema     what a schema document says
-model      what one model takes, and its requests      parameter  what one parameter takes, in words
-family     the models known without the network        faults     what is wrong with a value
-limits     what descriptions say about pictures
-local_pictures  those that parameters name
+catalogue       the rules of each model, from the cache and the network
+document_cache  fetched documents, in memory and on disk
+entries         the list of models, searching it, and the built-in ones
+schema          a model's schema document, normalized
+model           one model and its request bodies
+parameter       one parameter, what it takes and how a value breaks its rule
+local_pictures  fields that take pictures
 """
 
 from __future__ import annotations

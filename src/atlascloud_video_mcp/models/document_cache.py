@@ -1,7 +1,7 @@
-"""Documents at hand: in memory and on disk, with their age; asked for anew where that is due.
+"""Cached documents, in memory and on disk, with their age; fetched again when they are due.
 
-The files may be written by any number of processes at once, and deleted or damaged by anybody: what cannot be read is
-not there.
+Any number of processes may write the files at once, and anybody may delete or damage them: a file that cannot be read
+counts as absent.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import anyio
 from anyio import to_thread
 
+from atlascloud_video_mcp.cloud.documents import Document, Unreadable
 from atlascloud_video_mcp.models.schema import Malformed
-from atlascloud_video_mcp.network import Document, Unreadable
 from atlascloud_video_mcp.paths import make_private
 
 if TYPE_CHECKING:
@@ -29,38 +29,38 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Fetch(Protocol):
-        """Reads documents from the network."""
+        """Fetches documents from the network."""
 
         def __call__(self, url: str, *, known: str | None, largest: int) -> Awaitable[Document | None]:
-            """Give a document of at most `largest` bytes; None when it is still the version that is `known`."""
+            """Return a document of at most `largest` bytes; None if the `known` version is still current."""
 
 
 FRESH_FOR = 6 * 3600.0
-"""Seconds in which a document is not asked for again."""
-_KEPT_FOR = 30 * 24 * 3600.0  # seconds after which it is as good as none
+"""Seconds before a document is asked for again."""
+_KEPT_FOR = 30 * 24 * 3600.0  # seconds after which a document is no longer used
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class CachedDocument(Generic[_T]):
-    """A document as it was read."""
+    """A parsed document."""
 
     value: _T
     validator: str | None
     at: float
-    """When it was last seen to be current, in seconds since 1970."""
+    """When it was last known to be current, in seconds since 1970."""
 
 
 class DocumentCache(Generic[_T]):
     """The documents of one kind.
 
     Args:
-        fetch: Reads one from the network.
-        read: Makes sense of one, or raises Malformed.
+        fetch: Fetches one from the network.
+        read: Parses one, or raises Malformed.
         directory: Where they are kept; None keeps them in memory only.
-        largest: The most one may have, in bytes.
-        clock: Tells the time, in seconds since 1970.
+        largest: Size limit of one, in bytes.
+        clock: The time, in seconds since 1970.
     """
 
     def __init__(
@@ -72,56 +72,56 @@ class DocumentCache(Generic[_T]):
         largest: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._fetch = fetch
+        self._download = fetch
         self._read = read
         self._directory = directory
         self._largest = largest
         self._clock = clock
-        self._kept: dict[str, CachedDocument[_T]] = {}
-        self._asking: dict[str, anyio.Lock] = {}
+        self._documents: dict[str, CachedDocument[_T]] = {}
+        self._locks: dict[str, anyio.Lock] = {}
         self._is_tidy = False
 
-    def is_fresh(self, kept: CachedDocument[_T]) -> bool:
-        """Whether a document need not be asked for again; one from the future is not trusted."""
-        return 0 <= self._clock() - kept.at < FRESH_FOR
+    def is_fresh(self, known: CachedDocument[_T]) -> bool:
+        """Whether a document need not be fetched again; one from the future is not trusted."""
+        return 0 <= self._clock() - known.at < FRESH_FOR
 
-    async def at_hand(self, url: str) -> CachedDocument[_T] | None:
+    async def cached(self, url: str) -> CachedDocument[_T] | None:
         """The document, fresh or not, without asking the network."""
-        kept = self._kept.get(url)
-        if self._directory and not (kept and self.is_fresh(kept)):
-            # Another process may have asked meanwhile.
-            kept = await to_thread.run_sync(self._from_disk, url, kept) or kept
-        if kept is None or self._clock() - kept.at > _KEPT_FOR:
+        known = self._documents.get(url)
+        if self._directory and not (known and self.is_fresh(known)):
+            # Another process may have fetched it meanwhile.
+            known = await to_thread.run_sync(self._from_disk, url, known) or known
+        if known is None or self._clock() - known.at > _KEPT_FOR:
             return None
-        self._kept[url] = kept
-        return kept
+        self._documents[url] = known
+        return known
 
-    async def current(self, url: str) -> CachedDocument[_T]:
-        """The document as it is now; the network is asked unless that was done of late.
+    async def fetch(self, url: str) -> CachedDocument[_T]:
+        """The current document; the network is asked unless the cached one is fresh.
 
         Raises:
-            Unreadable: It cannot be had, or makes no sense.
+            Unreadable: It cannot be fetched or parsed.
         """
-        async with self._asking.setdefault(url, anyio.Lock()):
-            kept = await self.at_hand(url)
-            if kept and self.is_fresh(kept):
-                return kept
-            document = await self._fetch(url, known=kept.validator if kept else None, largest=self._largest)
-            self._kept[url] = kept = await to_thread.run_sync(self._renewed, url, kept, document)
-            return kept
+        async with self._locks.setdefault(url, anyio.Lock()):
+            known = await self.cached(url)
+            if known and self.is_fresh(known):
+                return known
+            document = await self._download(url, known=known.validator if known else None, largest=self._largest)
+            self._documents[url] = known = await to_thread.run_sync(self._store, url, known, document)
+            return known
 
-    def _renewed(self, url: str, kept: CachedDocument[_T] | None, document: Document | None) -> CachedDocument[_T]:
+    def _store(self, url: str, known: CachedDocument[_T] | None, document: Document | None) -> CachedDocument[_T]:
         now = self._clock()
-        if document is None and kept:
+        if document is None and known:
             if self._directory:
                 with suppress(OSError):
                     os.utime(self._path(url), (now, now))
-            return CachedDocument(kept.value, kept.validator, now)
+            return CachedDocument(known.value, known.validator, now)
         content = document.content if document else b""
         try:
             value = self._read(_parsed(content))
         except Malformed as error:
-            raise Unreadable(f"makes no sense ({error})") from error
+            raise Unreadable(f"is malformed ({error})") from error
         validator = document.validator if document else None
         with suppress(OSError):
             self._to_disk(url, validator, content)
@@ -130,12 +130,12 @@ class DocumentCache(Generic[_T]):
     def _path(self, url: str) -> Path:
         return (self._directory or Path()) / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
 
-    def _from_disk(self, url: str, kept: CachedDocument[_T] | None) -> CachedDocument[_T] | None:
-        """What lies there, if it is newer than what is kept."""
+    def _from_disk(self, url: str, known: CachedDocument[_T] | None) -> CachedDocument[_T] | None:
+        """What lies there, if it is newer than the known one."""
         try:
             with self._path(url).open("rb") as file:
                 at = os.fstat(file.fileno()).st_mtime
-                if kept and at <= kept.at:
+                if known and at <= known.at:
                     return None
                 head = json.loads(file.readline(10_000))
                 content = file.read(self._largest + 1)
@@ -146,7 +146,7 @@ class DocumentCache(Generic[_T]):
             return None
 
     def _to_disk(self, url: str, validator: str | None, content: bytes) -> None:
-        """Put a document where others find it, all at once; the age is the file's."""
+        """Write a document for all processes, atomically; its age is the file's."""
         if not self._directory:
             return
         make_private(self._directory)
@@ -161,7 +161,7 @@ class DocumentCache(Generic[_T]):
             new.unlink()
 
     def _tidy(self, directory: Path) -> None:
-        """Delete, once, what is as good as none, half-written files of killed processes among it."""
+        """Delete, once, what is too old to be used, half-written files of killed processes included."""
         if self._is_tidy:
             return
         self._is_tidy = True
@@ -172,7 +172,7 @@ class DocumentCache(Generic[_T]):
 
 
 def _parsed(content: bytes) -> object:
-    """The JSON in a document, of numbers and texts that an answer of ours can carry.
+    """The JSON in a document, with numbers and texts that our answers can carry.
 
     Raises:
         Malformed: It is none.
@@ -180,7 +180,7 @@ def _parsed(content: bytes) -> object:
     try:
         text = content.decode("utf-8", "replace")
         found: object = json.loads(text, parse_constant=_refuse, parse_float=_finite)
-        # Escapes can spell halves of characters, which no answer of ours could carry.
+        # Escapes can spell lone surrogates, which our answers cannot carry.
         return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")) if "\\u" in text else found
     except (ValueError, RecursionError) as error:
         raise Malformed("it is no JSON") from error

@@ -1,4 +1,4 @@
-"""A model: what it takes, and the request body made of what a call asks for."""
+"""A model: what it takes, and the request body for a call."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 from atlascloud_video_mcp.cloud.body_fields import DURATION_FIELDS, PROMPT_FIELDS, picture_rank
 from atlascloud_video_mcp.errors import InvalidRequest
 from atlascloud_video_mcp.media.pictures import PictureRules
-from atlascloud_video_mcp.models.limits import picture_rules
-from atlascloud_video_mcp.models.local_pictures import takes_pictures
-from atlascloud_video_mcp.models.parameter import Parameter, shown
+from atlascloud_video_mcp.models.local_pictures import picture_rules, takes_pictures
+from atlascloud_video_mcp.models.parameter import Parameter, shown, violations
 from atlascloud_video_mcp.models.schema import Malformed
-from atlascloud_video_mcp.models.violations import faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _EXPANSION = "enable_prompt_expansion"
-_MOST_STRANGERS = 10  # told of one by one
+_MOST_UNKNOWN = 10  # explained one by one
 
 
 @dataclass(frozen=True)
@@ -29,14 +27,14 @@ class Model:
 
     id: str
     takes: Mapping[str, Parameter]
-    """All it takes, by name, in order of display."""
+    """Its parameters by name, in order of display."""
     picture: Parameter
-    """What takes the picture that the clip starts from."""
+    """The parameter for the picture that the clip starts from."""
     pictures: PictureRules = field(default_factory=PictureRules)
 
     @classmethod
     def of(cls, model_id: str, schema: Mapping[str, Any], base: Model | None = None) -> Self:
-        """Make a model of its plain schema; `base` holds what is known beside it.
+        """Build a model from its normalized schema; `base` adds what is known beyond it.
 
         Raises:
             Malformed: It takes no picture.
@@ -46,7 +44,7 @@ class Model:
             if "maxLength" in known.rule and name in rules:
                 rules[name] = {"maxLength": known.rule["maxLength"], **rules[name]}
         takes = {name: Parameter(name, rule, name in schema["required"]) for name, rule in rules.items()}
-        pictures = [parameter for parameter in takes.values() if _takes_the_picture(parameter)]
+        pictures = [parameter for parameter in takes.values() if _takes_first_frame(parameter)]
         if not pictures:
             raise Malformed("it takes no picture")
         picture = min(pictures, key=lambda parameter: (not parameter.is_required, picture_rank(parameter.name)))
@@ -54,7 +52,7 @@ class Model:
 
     @property
     def defaults(self) -> dict[str, object]:
-        """All it takes by name, and what each is when it is left out; None where the schema names nothing."""
+        """Its parameters and their defaults; None where the schema names no default."""
         return {name: parameter.default for name, parameter in self.takes.items()}
 
     @property
@@ -63,8 +61,8 @@ class Model:
         return [each for each in self.takes.values() if each.is_offered and each is not self.picture]
 
     def with_picture(self, request: Mapping[str, Any], url: str) -> dict[str, Any]:
-        """A request with the picture where the model takes it."""
-        return {**request, self.picture.name: self._as_picture(url)}
+        """The request with the picture's URL in the model's field."""
+        return {**request, self.picture.name: self._picture_value(url)}
 
     def request(
         self,
@@ -75,24 +73,26 @@ class Model:
         parameters: Mapping[str, object] | None = None,
         serves: Callable[[str], bool] = lambda _: False,
     ) -> dict[str, Any]:
-        """The body of a submission, all but the picture: what is asked for and nothing else, whatever a schema says.
+        """The body of a submission without the picture: what was asked for, and no default of a schema.
 
         Args:
             prompt: The motion to add.
             duration: Seconds of video.
             enable_prompt_expansion: Whether the model may rewrite the prompt.
-            parameters: Further parameters by their names; None counts as left out.
-            serves: Whether an address that is not https can be read by the API.
+            parameters: Further parameters by name; None counts as left out.
+            serves: Whether the API can read an address that is not https.
 
         Raises:
-            InvalidRequest: Something the model would refuse; every fault is named in the one message.
+            InvalidRequest: The model would refuse it; the message names every violation.
         """
         arguments = {"prompt": prompt or None, "duration": duration, _EXPANSION: enable_prompt_expansion}
         further = {name: value for name, value in (parameters or {}).items() if value is not None}
-        if not _can_be_sent([arguments, further]):
-            raise InvalidRequest("Nothing was sent or paid. It holds what JSON cannot: NaN, infinity, broken text.")
+        if not _is_json([arguments, further]):
+            raise InvalidRequest(
+                "Nothing was sent or paid. It holds what JSON cannot represent: NaN, infinity, broken text."
+            )
         body, found = self._named(arguments, further)
-        found += [fault for name, value in body.items() for fault in self._faults(name, value, serves)]
+        found += [violation for name, value in body.items() for violation in self._violations(name, value, serves)]
         found += [f"{each.name} is missing: {self.id} takes {self._in_words(each)}" for each in self._missing(body)]
         if found:
             raise InvalidRequest(f"Nothing was sent or paid. {'; '.join(found)}.")
@@ -101,7 +101,7 @@ class Model:
     def _named(
         self, arguments: Mapping[str, object], further: Mapping[str, object]
     ) -> tuple[dict[str, Any], list[str]]:
-        """What is asked for, by the model's own names and in its spelling, and what has no place in the body."""
+        """What was asked for, in the model's names and spelling, and the violations among the names."""
         body: dict[str, Any] = {}
         found = []
         for argument, value in arguments.items():
@@ -114,11 +114,13 @@ class Model:
                 found.append(f"{parameter.name} is given twice, as an argument and in parameters: keep one")
             else:
                 body[parameter.name] = parameter.read([value] if parameter.kinds == ["array"] else value)
-        strangers = [name for name in further if name not in {each.name for each in self.offered}]
-        found += [self._about_stranger(name) for name in strangers[:_MOST_STRANGERS]]
-        if any(not self._is_ours(name) for name in strangers):
+        unknown_parameters = [name for name in further if name not in {each.name for each in self.offered}]
+        found += [self._explain_unknown(name) for name in unknown_parameters[:_MOST_UNKNOWN]]
+        if any(not self._is_ours(name) for name in unknown_parameters):
             found.append(f"{self.id} takes {', '.join(each.name for each in self.offered)}")
-        body |= {name: self.takes[name].read(value) for name, value in further.items() if name not in strangers}
+        body |= {
+            name: self.takes[name].read(value) for name, value in further.items() if name not in unknown_parameters
+        }
         return body, found
 
     def _parameter_for(self, argument: str) -> Parameter | None:
@@ -129,18 +131,18 @@ class Model:
     def _is_ours(self, name: str) -> bool:
         return name in {"model", "image", self.picture.name}
 
-    def _about_stranger(self, name: str) -> str:
+    def _explain_unknown(self, name: str) -> str:
         if self._is_ours(name):
             argument = "model" if name == "model" else "image"
-            return f"{name} stands in parameters: give it as the argument {argument}"
+            return f"{name} is among the parameters: give it as the argument {argument}"
         meant = get_close_matches(name, [each.name for each in self.offered], n=1)
         guess = f" (did you mean {meant[0]}?)" if meant else ""
         return f"{name if name.isidentifier() else shown(name)} is unknown to {self.id}{guess}"
 
-    def _faults(self, name: str, value: object, serves: Callable[[str], bool]) -> Iterator[str]:
+    def _violations(self, name: str, value: object, serves: Callable[[str], bool]) -> Iterator[str]:
         parameter = self.takes[name]
-        for fault in faults(parameter, value):
-            yield f"{fault}: {self.id} takes {self._in_words(parameter)}"
+        for violation in violations(parameter, value):
+            yield f"{violation}: {self.id} takes {self._in_words(parameter)}"
         if takes_pictures(parameter) or parameter.rule.get("format") == "uri":
             for address in value if isinstance(value, list) else [value]:
                 if isinstance(address, str) and not (address.startswith("https://") or serves(address)):
@@ -150,21 +152,21 @@ class Model:
         return f"{parameter.takes}{' seconds' if parameter.values and parameter.name in DURATION_FIELDS else ''}"
 
     def _missing(self, body: Mapping[str, object]) -> list[Parameter]:
-        """What the model requires and has no value of its own for, and nobody gave."""
+        """Required parameters without a default that were not given."""
         return [each for each in self.offered if each.must_be_given and each.name not in body]
 
-    def _as_picture(self, url: str) -> str | list[str]:
+    def _picture_value(self, url: str) -> str | list[str]:
         kinds = self.picture.kinds
         return [url] if "array" in kinds and "string" not in kinds else url
 
 
-def _takes_the_picture(parameter: Parameter) -> bool:
+def _takes_first_frame(parameter: Parameter) -> bool:
     kinds = parameter.kinds
     of_its_type = not kinds or "string" in kinds or ("array" in kinds and parameter.rule.get("minItems", 0) <= 1)
     return of_its_type and not parameter.values and picture_rank(parameter.name) is not None
 
 
-def _can_be_sent(value: object) -> bool:
+def _is_json(value: object) -> bool:
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):

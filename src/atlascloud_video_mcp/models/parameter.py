@@ -1,4 +1,4 @@
-"""One parameter of a model: what it takes, in words and as a rule that values are checked against."""
+"""One parameter of a model: what it takes, in words and as a rule, and how a value breaks that rule."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atlascloud_video_mcp.cloud.body_fields import seconds_in
-from atlascloud_video_mcp.text import harmless, in_marks, printable
+from atlascloud_video_mcp.text import in_marks, printable, sanitize_untrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jsonschema.exceptions import ValidationError
 
 _MOST_VALUES = 20
+_MOST_VIOLATIONS = 5  # of one value
 _LONGEST = 60  # characters of a value or a name in a sentence of ours
 _LONGEST_DESCRIPTION = 400  # characters
 _KIND_WORDS = {
@@ -33,7 +39,7 @@ class Parameter:
     name: str
     rule: Rule
     is_required: bool
-    """By the schema; with a default, the caller need not give it."""
+    """By the schema; one with a default may still be left out."""
 
     @property
     def is_offered(self) -> bool:
@@ -47,21 +53,21 @@ class Parameter:
 
     @property
     def default(self) -> object:
-        """What the model takes when it is left out; None when the schema names nothing."""
+        """What the model uses when it is left out; None if the schema does not say."""
         return self.rule.get("default")
 
     @property
-    def told_default(self) -> object:
-        """The same as it is told, where it is short: its words harmless."""
+    def shown_default(self) -> object:
+        """The default as shown to people and models, sanitized; None when it is long."""
         default = self.default
         if default is None or len(json.dumps(default)) > _LONGEST:
             return None
-        return _told(default)
+        return _shown_safely(default)
 
     @property
     def description(self) -> str:
         """What it is for, in the vendor's words, on one line."""
-        return harmless(str(self.rule.get("description", "")), _LONGEST_DESCRIPTION)
+        return sanitize_untrusted(str(self.rule.get("description", "")), _LONGEST_DESCRIPTION)
 
     @property
     def kinds(self) -> list[str]:
@@ -95,7 +101,7 @@ class Parameter:
         return f"{kinds} ({self.allowed})" if self.allowed else kinds
 
     def read(self, value: object) -> object:
-        """A value as the model spells it: text that spells a number is one, and a number text, where only that fits."""
+        """A value as the model spells it: text becomes a number and a number text where only that fits."""
         kinds = self.kinds
         if isinstance(value, str) and kinds and "string" not in kinds:
             with suppress(ValueError, RecursionError):
@@ -117,20 +123,66 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _told(value: object) -> object:
+def violations(parameter: Parameter, value: object) -> Iterator[str]:
+    """Each way in which a value breaks its parameter's rule: where, and what was found."""
+    # Imported at the first check: the import takes a tenth of a second, too long for listing the tools.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+    found = Draft202012Validator(parameter.rule).iter_errors(value)
+    for error, _ in zip(map(_most_specific, found), range(_MOST_VIOLATIONS), strict=False):
+        where = parameter.name + "".join(
+            f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path
+        )
+        yield f"{where} {_explain(error)}"
+
+
+def _most_specific(error: ValidationError) -> ValidationError:
+    """Of the errors of a union's branches the most useful one: not that a value has another branch's type."""
+    while error.context:
+        error = next((inner for inner in error.context if inner.validator != "type" or inner.path), error.context[0])
+    return error
+
+
+def _explain(error: ValidationError) -> str:
+    value: Any = error.instance  # of the type the rule applies to
+    rule = error.validator_value
+    match error.validator:
+        case "enum":
+            return f"is {shown(value)}, which is not allowed"
+        case "maxLength":
+            return f"has {len(value)} characters, above the limit of {rule}"
+        case "minLength":
+            return f"has {len(value)} characters, at least {rule} are needed"
+        case "maxItems":
+            return f"has {len(value)} items, above the limit of {rule}"
+        case "minItems":
+            return f"has {len(value)} items, at least {rule} are needed"
+        case "minimum" | "exclusiveMinimum":
+            return f"is {shown(value)}, below the minimum"
+        case "maximum" | "exclusiveMaximum":
+            return f"is {shown(value)}, above the maximum"
+        case "multipleOf":
+            return f"is {shown(value)}, which is not a multiple of {rule}"
+        case "required":
+            return f"lacks {error.message.split(' is ', maxsplit=1)[0]}"
+        case _:
+            return f"is {shown(value)}, which is of the wrong type"
+
+
+def _shown_safely(value: object) -> object:
     match value:
         case str():
-            return harmless(value, _LONGEST)
+            return sanitize_untrusted(value, _LONGEST)
         case list():
-            return [_told(each) for each in value]
+            return [_shown_safely(each) for each in value]
         case dict():
-            return {harmless(name, _LONGEST): _told(each) for name, each in value.items()}
+            return {sanitize_untrusted(name, _LONGEST): _shown_safely(each) for name, each in value.items()}
         case _:
             return value
 
 
 def _branches(rule: Rule) -> list[Rule]:
-    """The rule itself, or each of those one of which is to be fulfilled."""
+    """The rule itself, or the alternatives of which one must hold."""
     found = [each for branch in rule.get("anyOf", ()) for each in _branches(branch)]
     return [rule, *found] if found and ("enum" in rule or "type" in rule) else found or [rule]
 
@@ -159,7 +211,7 @@ def _kind_of(value: object) -> str:
 
 
 def _choice(values: list[object]) -> str:
-    words = [in_marks(value, _LONGEST) if isinstance(value, str) else shown(_told(value)) for value in values]
+    words = [in_marks(value, _LONGEST) if isinstance(value, str) else shown(_shown_safely(value)) for value in values]
     more = len(words) - _MOST_VALUES
     if more > 0:
         return f"{', '.join(words[:_MOST_VALUES])} and {more} more"

@@ -1,7 +1,7 @@
-"""The schema document of a model, read as far as it makes sense and brought to the few keywords that are applied.
+"""The schema document of a model, read leniently and normalized to the few keywords that we apply.
 
 Source: Atlas Cloud's model schemas are OpenAPI 3.0 documents whose `components.schemas.Input` describes the request
-body. They were written by several hands: references, unions with null, and flags of the vendor's own occur.
+body. They have several authors: references, unions with null and the vendor's own flags occur.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _DEEPEST = 8
 _MOST_RULES = 3000
 _MOST_PARAMETERS = 200
-_LARGEST = 1e15  # of numbers and counts: no limit that anybody means is larger
+_LARGEST = 1e15  # of numbers and counts: no real limit is larger
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,63}", re.ASCII)
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -31,11 +31,11 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 class Malformed(ValueError):
-    """A document that is not what it should be, and why in a few words."""
+    """A document is not what it should be; the message says why in a few words."""
 
 
 def read_input(document: object) -> dict[str, Any]:
-    """The schema of the request body: `properties` in order of display, each plain, and the names of the `required`.
+    """The schema of the request body: `properties` in order of display, normalized, and the names of the `required`.
 
     Raises:
         Malformed: There is none.
@@ -45,48 +45,48 @@ def read_input(document: object) -> dict[str, Any]:
     properties = _at(found, "properties")
     if not properties:
         raise Malformed("it describes no parameters")
-    reader = _Reader(schemas)
+    normalizer = _Normalizer(schemas)
     order = dict.fromkeys([*_list(found, "x-order-properties"), *properties])
     names = [name for name in order if name in properties and _NAME.fullmatch(name)]
     return {
-        "properties": {name: reader.plain(properties[name]) for name in names[:_MOST_PARAMETERS]},
+        "properties": {name: normalizer.rule(properties[name]) for name in names[:_MOST_PARAMETERS]},
         "required": [name for name in _list(found, "required") if name in properties],
     }
 
 
-class _Reader:
-    """Makes rules plain: references are put in, of the keywords those stay that we apply, the malformed are absent."""
+class _Normalizer:
+    """Normalizes rules: resolves references, keeps the keywords that we apply, drops malformed ones."""
 
     def __init__(self, shared: Mapping[str, object]) -> None:
         self._shared = shared
         self._left = _MOST_RULES
 
-    def plain(self, rule: object, depth: int = 0) -> dict[str, Any]:
+    def rule(self, rule: object, depth: int = 0) -> dict[str, Any]:
         self._left -= 1
         if not isinstance(rule, dict) or depth > _DEEPEST or self._left < 0:
             return {}
         found: dict[str, Any] = {}
         for part in self._parts(rule):
-            found |= self.plain(part, depth + 1)
+            found |= self.rule(part, depth + 1)
         found |= {name: rule[name] for name, fits in _KEYWORDS.items() if name in rule and fits(rule[name])}
         found |= _old_bounds(rule)
         if types := _types(rule):
             found["type"] = types
         if isinstance(rule.get("items"), dict):
-            found["items"] = self.plain(rule["items"], depth + 1)
+            found["items"] = self.rule(rule["items"], depth + 1)
         if isinstance(rule.get("properties"), dict):
-            found["properties"] = {name: self.plain(each, depth + 1) for name, each in rule["properties"].items()}
+            found["properties"] = {name: self.rule(each, depth + 1) for name, each in rule["properties"].items()}
             found["required"] = _list(rule, "required")
         unions = [each for name in ("anyOf", "oneOf") for each in _list(rule, name, of=dict)]
         if unions:
-            found["anyOf"] = [self.plain(each, depth + 1) for each in unions]
+            found["anyOf"] = [self.rule(each, depth + 1) for each in unions]
         for flag in ("hidden", "disabled"):
             if rule.get(flag) is True or rule.get(f"x-{flag}") is True:
                 found[flag] = True
         return found
 
     def _parts(self, rule: Mapping[str, Any]) -> Iterator[object]:
-        """What a rule is made up of: the rule it refers to, and those it joins."""
+        """The rules that a rule refers to or combines."""
         if isinstance(rule.get("$ref"), str):
             yield self._shared.get(rule["$ref"].rpartition("/")[2])
         yield from _list(rule, "allOf", of=dict)
@@ -98,7 +98,7 @@ def _types(rule: Mapping[str, Any]) -> list[str]:
     types = [kind for kind in types if kind in _KINDS]
     if types and rule.get("nullable") is True:
         types.append("null")
-    # Where the values on offer are of another type than they should be, they are what the API compares with.
+    # Where the allowed values have another type than the declared one, the API compares with the values.
     values = rule.get("enum")
     if isinstance(values, list) and values and not any(_is_of(value, types) for value in values):
         return []
@@ -106,7 +106,7 @@ def _types(rule: Mapping[str, Any]) -> list[str]:
 
 
 def _is_of(value: object, types: list[str]) -> bool:
-    # An exact type: to Python a bool is an integer.
+    # The exact type: in Python a bool is an int.
     return any(type(value) in _KINDS[kind] for kind in types)
 
 
@@ -131,7 +131,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-# Patterns are left to the API: those of the web differ from Python's, and a bad one takes for ever.
+# Patterns are left to the API: JavaScript's differ from Python's, and a bad one takes for ever.
 _KEYWORDS: dict[str, Callable[[object], bool]] = {
     "description": _is_text,
     "format": _is_text,

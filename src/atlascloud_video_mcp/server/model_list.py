@@ -44,11 +44,11 @@ def model_list_answer(listing: Listing) -> CallToolResult:
 
 
 def _answer(listing: Listing, most: int, with_parameters: int, longest: int) -> CallToolResult:
-    offers = listing.offers[:most]
+    offers = listing.entries[:most]
     models = {offer.id: listing.models[offer.id] for offer in offers[:with_parameters] if offer.id in listing.models}
     notes = list(_notes(listing, len(offers), len(models)))
     data = ModelList(models=[as_data(offer, models.get(offer.id), longest=longest) for offer in offers], notes=notes)
-    count = len(listing.offers)
+    count = len(listing.entries)
     found = f"{count} image-to-video model{'s'[: count != 1]}{f' for {listing.query[:80]!r}' if listing.query else ''}."
     lines = [
         *([found] if count else []),  # a note says that there is none
@@ -65,11 +65,11 @@ def _answer(listing: Listing, most: int, with_parameters: int, longest: int) -> 
 def _notes(listing: Listing, shown: int, described: int) -> Iterator[str]:
     yield from listing.notes
     yield f"The default model is {listing.default}."
-    if any(offer.price_usd is not None for offer in listing.offers[:shown]):
+    if any(offer.price_usd is not None for offer in listing.entries[:shown]):
         yield "price_usd is the catalogue's list price; dry_run of animate_image gives what a request costs."
     if described:
         yield "prompt, duration and enable_prompt_expansion are arguments; give the others in parameters."
-    if shown < len(listing.offers):
+    if shown < len(listing.entries):
         yield f"Only the first {shown} are shown: narrow the query."
     if described < len(listing.models):
         yield "Ask with one model's id for all of its parameters."

@@ -14,7 +14,7 @@ from atlascloud_video_mcp.media.pictures.source import web_address
 from atlascloud_video_mcp.models import local_pictures
 from atlascloud_video_mcp.paths import scheme_of, unquoted
 from atlascloud_video_mcp.service.jobs import Job, News
-from atlascloud_video_mcp.text import harmless, in_marks
+from atlascloud_video_mcp.text import in_marks, sanitize_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -98,7 +98,7 @@ class Orders:
         name = (wish.model or self._model).strip()
         if wish.unlisted:
             wish = await self._sorted(job, wish, wish.unlisted)
-        known = await self._catalogue.at_hand(name)
+        known = await self._catalogue.cached(name)
         request = await self._fitting(known, wish) if known else None
         if known is None or request is None:
             job.tell(News(f"Reading what {in_marks(name, 60)} takes", 0.005))
@@ -107,7 +107,7 @@ class Orders:
             request = await self._request(known.model, wish)
         facts = job.facts
         facts.request, facts.defaults = request, known.model.defaults
-        facts.doubt = await self._catalogue.doubt(name)
+        facts.doubt = await self._catalogue.staleness_note(name)
         if not known.is_fresh:
             self._running.start(Job(), partial(self._renew, name=name, facts=facts))
         return Order(
@@ -131,7 +131,7 @@ class Orders:
         job.tell(News("Reading the catalogue", 0.1))
         self._running.start(Job(), self._read_on(self._model))
         listing = await self._catalogue.listing(query, default=self._model)
-        job.tell(News(f"{len(listing.offers)} models", 0.99, result=listing))
+        job.tell(News(f"{len(listing.entries)} models", 0.99, result=listing))
 
     async def _sorted(self, job: Job, wish: Wish, unlisted: Mapping[str, object]) -> Wish:
         """The same with each parameter where it belongs, so that it is checked and not dropped; the rest is told.
@@ -157,7 +157,7 @@ class Orders:
     async def _renew(self, _: Job, *, name: str, facts: Facts) -> None:
         """Read the catalogue for the next call, and for what this one is told."""
         await self._catalogue.renew(name)
-        facts.doubt = await self._catalogue.doubt(name)
+        facts.doubt = await self._catalogue.staleness_note(name)
 
     async def _fitting(self, known: ModelRules, wish: Wish) -> dict[str, Any] | None:
         """The request by the rules at hand; None when it does not fit them and they may have changed."""
@@ -188,10 +188,10 @@ class Orders:
         try:
             return await to_thread.run_sync(check)  # the first check takes a tenth of a second
         except InvalidInput as error:
-            if doubt := await self._catalogue.doubt(model.id):
+            if doubt := await self._catalogue.staleness_note(model.id):
                 raise error.adding(doubt) from error
             raise
 
 
 def _shown(name: str) -> str:
-    return f'"{harmless(name, _LONGEST_NAME)}"'
+    return f'"{sanitize_untrusted(name, _LONGEST_NAME)}"'

@@ -48,7 +48,7 @@ def _parameter(parameter: Parameter, longest: int) -> dict[str, Any]:
         "name": parameter.name,
         "type": parameter.type,
         "required": parameter.must_be_given,
-        "default": parameter.told_default,
+        "default": parameter.shown_default,
         "allowed": parameter.allowed,
         "description": _cut(parameter.description, longest),
     }

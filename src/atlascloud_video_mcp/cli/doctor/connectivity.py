@@ -13,9 +13,9 @@ import httpx
 
 from atlascloud_video_mcp.cli.doctor import Finding, State, fail, ok, skip, warn
 from atlascloud_video_mcp.cloud.api import Cloud
-from atlascloud_video_mcp.cloud.envelope import BILLING_PAGE, in_words
+from atlascloud_video_mcp.cloud.envelope import BILLING_PAGE, describe
 from atlascloud_video_mcp.cloud.http import LARGEST_LIST, open_client, read_body
-from atlascloud_video_mcp.cloud.request import Patience
+from atlascloud_video_mcp.cloud.request import ApiPatience
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, KeyRejected, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.models import Catalogue
 from atlascloud_video_mcp.network import is_loopback
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 _DEFAULT_URL = Settings().base_url
-_PATIENCE = Patience(tries=2, altogether=8, connect=5, silence=8, answer=8)
+_PATIENCE = ApiPatience(tries=2, altogether=8, connect=5, silence=8, answer=8)
 _NOT_REACHED = (skip("TLS", "the API was not reached"), skip("API", "the API was not reached"))
 
 
-async def network(settings: Settings, *, patience: Patience = _PATIENCE) -> list[Finding]:
+async def network(settings: Settings, *, patience: ApiPatience = _PATIENCE) -> list[Finding]:
     """Whether the API can be reached, and what it says of the account and the model."""
     found = await reach(settings)
     if any(finding.state is State.FAIL for finding in found):
@@ -76,7 +76,7 @@ def unreachable(error: Exception, url: httpx.URL) -> list[Finding]:
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             return [ok("network", f"{where} can be reached"), _insecure(cause)]
-    said = f"{where} cannot be reached: {in_words(error)}"
+    said = f"{where} cannot be reached: {describe(error)}"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         said = f"the name {url.host} cannot be resolved"
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
@@ -160,6 +160,6 @@ async def _catalogue(cloud: Cloud, model: str) -> Finding:
         return fail("catalogue", str(error), "Set ATLASCLOUD_MODEL to a model that is available, or unset it.")
     except ServiceUnavailable as error:
         return warn("catalogue", str(error), "Try again later.")
-    if doubt := await catalogue.doubt(model):
-        return warn("catalogue", doubt, "Nothing to do: the API checks every request itself.")
+    if note := await catalogue.staleness_note(model):
+        return warn("catalogue", note, "Nothing to do: the API checks every request itself.")
     return ok("catalogue", f"{known.model.id} is available, and its parameters are known")

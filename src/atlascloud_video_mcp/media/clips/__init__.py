@@ -19,7 +19,8 @@ from urllib.parse import unquote
 import anyio
 from anyio.to_thread import run_sync
 
-from atlascloud_video_mcp.cloud.http import CLIP_HOSTS, Hosts, open_client
+from atlascloud_video_mcp.cloud.documents import CLIP_HOSTS, Hosts
+from atlascloud_video_mcp.cloud.http import open_client
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.media.clips.download import Download, DownloadPatience
 from atlascloud_video_mcp.media.clips.partial_file import CannotSave, PartialFile, explained

@@ -17,7 +17,8 @@ import httpx
 from anyio.to_thread import run_sync
 
 from atlascloud_video_mcp.cloud import http
-from atlascloud_video_mcp.cloud.http import Elsewhere, Refused, follow
+from atlascloud_video_mcp.cloud.documents import Hosts, follow
+from atlascloud_video_mcp.cloud.http import Elsewhere, Refused
 from atlascloud_video_mcp.media.clips.partial_file import CannotSave
 from atlascloud_video_mcp.media.clips.video import DamagedVideo, UnplayableVideo
 from atlascloud_video_mcp.network import retry_after
@@ -55,7 +56,7 @@ class Download:
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, hosts: http.Hosts, url: str, part: PartialFile, *, patience: DownloadPatience
+        self, client: httpx.AsyncClient, hosts: Hosts, url: str, part: PartialFile, *, patience: DownloadPatience
     ) -> None:
         self._client = client
         self._hosts = hosts

@@ -19,7 +19,7 @@ from atlascloud_video_mcp.cloud.documents import CLIP_HOSTS, Hosts, clip_hosts, 
 from atlascloud_video_mcp.cloud.http import Elsewhere, Patience, open_client, read_body
 from atlascloud_video_mcp.errors import RequestRefused, SettingsError
 from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
-from atlascloud_video_mcp.network import address_in, is_public
+from atlascloud_video_mcp.network import is_public, is_public_host
 from clips_kit import HASTY, Files, answer, everything, files, film, saver
 from kit import CANARY, cloud_at
 
@@ -59,8 +59,13 @@ def test_no_other_address_is_asked_however_it_is_wrapped(address: str) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0x7f.1"])
-def test_an_address_is_known_in_every_spelling(spelling: str) -> None:
-    assert address_in(spelling) == "127.0.0.1"
+def test_an_address_of_this_machine_is_not_public_in_any_spelling(spelling: str) -> None:
+    assert not is_public_host(spelling)
+
+
+@pytest.mark.parametrize("spelling", ["8.8.8.8", "134744072", "0x08080808", "010.8.8.8", "8.8.2056"])
+def test_a_public_address_is_public_in_every_spelling(spelling: str) -> None:
+    assert is_public_host(spelling)
 
 
 # --- hosts ---

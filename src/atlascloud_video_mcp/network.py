@@ -9,11 +9,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
-
-_PORTS = {"http": 80, "https": 443}
-_THIS_MACHINE = "127.0.0.1"
-_NAMES_OF_THIS_MACHINE = frozenset({"localhost", "::1", _THIS_MACHINE})
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _PRIVATE_NAMES = frozenset(
@@ -49,7 +44,7 @@ def is_loopback(host: str | None) -> bool:
         return host == "localhost"
 
 
-def address_in(host: str) -> str | None:
+def _address_in(host: str) -> str | None:
     """The IP address that a URL's host spells, in any notation that systems accept; None for a name."""
     with suppress(ValueError):
         return str(ipaddress.ip_address(host))
@@ -70,15 +65,6 @@ def is_public(address: str) -> bool:
             return ip.is_global and ip in _GLOBAL_UNICAST and ip not in _6TO4
         ip = inner
     return ip.is_global and not ip.is_multicast and ip not in _6TO4_RELAYS
-
-
-def canonical(address: str) -> str:
-    """The canonical spelling of a web address, with a slash at its end."""
-    url = urlsplit(address)
-    host = (url.hostname or "").rstrip(".")
-    host = _THIS_MACHINE if host in _NAMES_OF_THIS_MACHINE else host
-    port = "" if url.port in {None, _PORTS.get(url.scheme)} else f":{url.port}"
-    return f"{url.scheme}://{f'[{host}]' if ':' in host else host}{port}{url.path.rstrip('/')}/"
 
 
 def retry_after(value: str) -> float | None:
@@ -108,7 +94,7 @@ def is_public_host(host: str) -> bool:
     Source: RFC 6761, RFC 6762, RFC 8375 and ICANN's reservation of 2024 for the names that never do.
     """
     host = host.lower().removesuffix(".")
-    if address := address_in(host):
+    if address := _address_in(host):
         return is_public(address)
     name, _, last = host.rpartition(".")
     return bool(name) and last not in _PRIVATE_NAMES and not last.isdecimal() and not host.endswith(".home.arpa")

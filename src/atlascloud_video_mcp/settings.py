@@ -83,7 +83,7 @@ class Settings(NamedTuple):
         }
 
 
-class Variable(NamedTuple):
+class _Variable(NamedTuple):
     """One environment variable."""
 
     setting: str
@@ -180,29 +180,29 @@ def _level(text: str) -> str:
     return text.upper()
 
 
-VARIABLES: Mapping[str, Variable] = {
-    KEY_VARIABLE: Variable("key", "an API key: printable ASCII without spaces", _key),
-    "ATLASCLOUD_BASE_URL": Variable(
+VARIABLES: Mapping[str, _Variable] = {
+    KEY_VARIABLE: _Variable("key", "an API key: printable ASCII without spaces", _key),
+    "ATLASCLOUD_BASE_URL": _Variable(
         "base_url", "an https address without user name or query (plain http only to this machine)", _web_address
     ),
-    "ATLASCLOUD_MODEL": Variable("model", "a model id", str),
-    "ATLASCLOUD_MAX_WAIT": Variable("max_wait", "a number of seconds, 0 or more (0: never wait)", _number(0)),
-    "ATLASCLOUD_POLL_INTERVAL": Variable("poll_interval", "a number of seconds from 0.01 to 60", _number(0.01, 60)),
-    "ATLASCLOUD_STATE_DIR": Variable("state_dir", "an absolute directory", _directory),
-    "ATLASCLOUD_DOWNLOAD_DIR": Variable(
+    "ATLASCLOUD_MODEL": _Variable("model", "a model id", str),
+    "ATLASCLOUD_MAX_WAIT": _Variable("max_wait", "a number of seconds, 0 or more (0: never wait)", _number(0)),
+    "ATLASCLOUD_POLL_INTERVAL": _Variable("poll_interval", "a number of seconds from 0.01 to 60", _number(0.01, 60)),
+    "ATLASCLOUD_STATE_DIR": _Variable("state_dir", "an absolute directory", _directory),
+    "ATLASCLOUD_DOWNLOAD_DIR": _Variable(
         "download_dir", "an absolute directory inside ATLASCLOUD_ALLOWED_DIRS", _directory
     ),
-    "ATLASCLOUD_ALLOWED_DIRS": Variable(
+    "ATLASCLOUD_ALLOWED_DIRS": _Variable(
         "allowed_dirs", f"absolute directories with {os.pathsep!r} between them", _directories
     ),
-    "ATLASCLOUD_CLIP_HOSTS": Variable(
+    "ATLASCLOUD_CLIP_HOSTS": _Variable(
         "clip_hosts", "host names with commas between them, without scheme and port (*: any public host)", _host_names
     ),
-    "ATLASCLOUD_BUDGET_USD": Variable(
+    "ATLASCLOUD_BUDGET_USD": _Variable(
         "budget_usd", "US dollars that may be spent in 24 hours, a number from 0 to 1000000", _budget
     ),
-    "ATLASCLOUD_SANDBOX": Variable("sandbox", "1 or 0", _switch),
-    "ATLASCLOUD_LOG_LEVEL": Variable("log_level", "DEBUG, INFO, WARNING, ERROR or CRITICAL", _level),
+    "ATLASCLOUD_SANDBOX": _Variable("sandbox", "1 or 0", _switch),
+    "ATLASCLOUD_LOG_LEVEL": _Variable("log_level", "DEBUG, INFO, WARNING, ERROR or CRITICAL", _level),
 }
 """Each variable, and what it takes."""
 

@@ -13,10 +13,10 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from atlascloud_video_mcp.cloud.envelope import ASK_FIRST, Answer, Nonsense, Refusal, describe, meaning, status_of
+from atlascloud_video_mcp.cloud.envelope import ASK_FIRST, Answer, MalformedAnswer, Refusal, describe, meaning
 from atlascloud_video_mcp.cloud.reports import Record, Report, Status
 from atlascloud_video_mcp.cloud.request import LOST, ApiClient
-from atlascloud_video_mcp.cloud.wire import Quote, dollars, says_yes
+from atlascloud_video_mcp.cloud.wire import Quote, dollars
 from atlascloud_video_mcp.errors import (
     AtlasError,
     PredictionNotFound,
@@ -80,7 +80,7 @@ class Cloud(ApiClient):
                 "check the network, then call again."
             ) from error
         except LOST as error:
-            request_id = error.request_id if isinstance(error, Nonsense) else None
+            request_id = error.request_id if isinstance(error, MalformedAnswer) else None
             raise _unknown(f"no usable answer came ({describe(error)})", request_id) from error
         except Refusal as refusal:
             answer = refusal.answer
@@ -93,7 +93,7 @@ class Cloud(ApiClient):
         try:
             return self._report(answer)
         except ValidationError as error:
-            if status_of(answer.payload) is Status.FAILED:
+            if answer.prediction_status is Status.FAILED:
                 raise RequestRefused("Atlas Cloud refused the generation at once. Nothing was paid.") from error
             raise _unknown("its answer names no prediction", answer.request_id) from error
 
@@ -146,12 +146,12 @@ class Cloud(ApiClient):
         except AtlasError as error:
             return Quote(None, str(error))
         # a partial estimate is no price: the whole may cost any amount more
-        is_partial = says_yes(reply.get("estimate_partial"))
+        is_partial = _is_set(reply.get("estimate_partial"))
         amount = {"value": reply.get("price"), "currency": reply.get("currency")}
         price = None if is_partial else dollars(amount)
         if price is None:
             return Quote(None, "Atlas Cloud gives no usable price for it.")
-        return Quote(price, estimated=says_yes(reply.get("estimated")))
+        return Quote(price, estimated=_is_set(reply.get("estimated")))
 
     async def balance(self) -> Decimal:
         """The money left on the account, in US dollars; below zero where it is overdrawn.
@@ -168,6 +168,11 @@ class Cloud(ApiClient):
     def _report(self, answer: Answer, **known: object) -> Report:
         wire = {"envelope": answer.words, "local": self._is_local}
         return Report.model_validate({**answer.payload, **known}, context=wire)
+
+
+def _is_set(value: object) -> bool:
+    """Whether a flag of the API is set, of whatever type; anything not known as no is yes."""
+    return str(value).strip().lower() not in {"none", "", "false", "no", "0", "0.0"}
 
 
 def _of_an_ended_sandbox(prediction_id: str) -> str:

@@ -29,8 +29,6 @@ from atlascloud_video_mcp.settings import KEYS_PAGE
 from atlascloud_video_mcp.text import PredictionId, Quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from atlascloud_video_mcp.text import Mask
 
 BILLING_PAGE = "https://www.atlascloud.ai/console/billing"
@@ -86,6 +84,11 @@ class Answer:
         return self.enveloped and _names_one(self.payload)
 
     @property
+    def prediction_status(self) -> Status:
+        """The status of the prediction that it describes, which it need not name."""
+        return Report.model_validate({**self.payload, "id": "any"}, context={"local": False}).status
+
+    @property
     def said(self) -> str:
         """The answer as our messages quote it."""
         return f'{self.status}, in its own words: "{self.words}"' if self.words else f"status {self.status}"
@@ -99,7 +102,7 @@ class Refusal(Refused):
         self.answer = answer
 
 
-class Nonsense(ValueError):
+class MalformedAnswer(ValueError):
     """A success whose body is not the JSON object it should be."""
 
     def __init__(self, request_id: PredictionId | None) -> None:
@@ -117,7 +120,7 @@ def read_answer(response: httpx.Response, content: bytes, mask: Mask) -> Answer:
 
     Raises:
         Refusal: The answer is no, by its HTTP status or by the `code` inside.
-        Nonsense: A success whose body is not the JSON object it should be.
+        MalformedAnswer: A success whose body is not the JSON object it should be.
     """
     answer = _unwrap(response, content, mask)
     if _is_success(answer.status) or _is_verdict(answer):
@@ -138,7 +141,7 @@ def _unwrap(response: httpx.Response, content: bytes, mask: Mask) -> Answer:
         code = _code(body.get("code"), status, payload)
     except (ValueError, AttributeError, RecursionError) as error:
         if _is_success(status):
-            raise Nonsense(request_id) from error
+            raise MalformedAnswer(request_id) from error
         page = content.lstrip()[:1] == b"<" or "html" in headers.get("Content-Type", "")
         guarded = (page and status in _GUARDED) or "cf-mitigated" in headers
         return Answer(
@@ -204,12 +207,7 @@ def _is_verdict(answer: Answer) -> bool:
     """Whether a server error is none, since its body is a prediction that has ended."""
     if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR or not (answer.enveloped or "id" in answer.payload):
         return False
-    return status_of(answer.payload) is not Status.PROCESSING
-
-
-def status_of(payload: Mapping[str, Any]) -> Status:
-    """The status of a prediction by a payload that need not name it."""
-    return Report.model_validate({**payload, "id": "any"}, context={"local": False}).status
+    return answer.prediction_status is not Status.PROCESSING
 
 
 def describe(error: Exception) -> str:

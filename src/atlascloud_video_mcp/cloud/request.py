@@ -10,6 +10,7 @@ import hashlib
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Self
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -19,7 +20,7 @@ from atlascloud_video_mcp.cloud import http
 from atlascloud_video_mcp.cloud.documents import Documents
 from atlascloud_video_mcp.cloud.envelope import Answer, Refusal, describe, meaning, read_answer, unavailable
 from atlascloud_video_mcp.errors import KeyRejected
-from atlascloud_video_mcp.network import canonical, is_loopback
+from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.settings import KEYS_PAGE
 from atlascloud_video_mcp.text import Mask
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 LOST = (httpx.HTTPError, TimeoutError, ValueError)
 """Raised when no usable answer came."""
+_PORTS = {"http": 80, "https": 443}
+_THIS_MACHINE = "127.0.0.1"
+_NAMES_OF_THIS_MACHINE = frozenset({"localhost", "::1", _THIS_MACHINE})
 _READ_AT_ONCE = 50_000  # bytes; a larger answer is read in a thread
 
 
@@ -124,7 +128,7 @@ class ApiClient:
     @property
     def address(self) -> str:
         """Where the API lives, in its canonical spelling."""
-        return canonical(self.base_url)
+        return _canonical(self.base_url)
 
     def serves(self, url: str) -> bool:
         """Whether a URL is at the API's own origin, so that the API can read it whatever its scheme."""
@@ -206,3 +210,12 @@ class ConnectionAges:
         kept = {stream: at for stream, at in self._answered.items() if now - at < self._forgotten_after}
         self._answered = kept
         return all(now - at < seconds for at in kept.values())
+
+
+def _canonical(address: str) -> str:
+    """The canonical spelling of a web address, with a slash at its end."""
+    url = urlsplit(address)
+    host = (url.hostname or "").rstrip(".")
+    host = _THIS_MACHINE if host in _NAMES_OF_THIS_MACHINE else host
+    port = "" if url.port in {None, _PORTS.get(url.scheme)} else f":{url.port}"
+    return f"{url.scheme}://{f'[{host}]' if ':' in host else host}{port}{url.path.rstrip('/')}/"

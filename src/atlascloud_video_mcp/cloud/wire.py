@@ -155,8 +155,3 @@ def dollars(value: object, *, debt: bool = False) -> Decimal | None:
     if not amount.is_finite() or not (-_MOST_DOLLARS if debt else 0) <= amount <= _MOST_DOLLARS:
         return None
     return amount.quantize(_MILLIONTH, ROUND_CEILING)
-
-
-def says_yes(value: object) -> bool:
-    """Whether a flag of the API is set, of whatever type; anything not known as no is yes."""
-    return str(value).strip().lower() not in {"none", "", "false", "no", "0", "0.0"}

@@ -11,7 +11,7 @@ from atlascloud_video_mcp.cloud.body_fields import DURATION_FIELDS, PROMPT_FIELD
 from atlascloud_video_mcp.errors import InvalidRequest
 from atlascloud_video_mcp.media.pictures import PictureRules
 from atlascloud_video_mcp.models.local_pictures import picture_rules, takes_pictures
-from atlascloud_video_mcp.models.parameter import Parameter, shown, violations
+from atlascloud_video_mcp.models.parameter import Parameter, shown
 from atlascloud_video_mcp.models.schema import Malformed
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Model:
 
     def _violations(self, name: str, value: object, serves: Callable[[str], bool]) -> Iterator[str]:
         parameter = self.takes[name]
-        for violation in violations(parameter, value):
+        for violation in parameter.violations(value):
             yield f"{violation}: {self.id} takes {self._in_words(parameter)}"
         if takes_pictures(parameter) or parameter.rule.get("format") == "uri":
             for address in value if isinstance(value, list) else [value]:

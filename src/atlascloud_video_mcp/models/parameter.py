@@ -116,24 +116,23 @@ class Parameter:
         whole = isinstance(value, float) and value.is_integer() and "integer" in self.kinds
         return int(value) if whole else value  # type: ignore[call-overload]
 
+    def violations(self, value: object) -> Iterator[str]:
+        """Each way in which a value breaks the rule: where, and what was found."""
+        # Imported at the first check: the import takes a tenth of a second, too long for listing the tools.
+        from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+        found = Draft202012Validator(self.rule).iter_errors(value)
+        for error, _ in zip(map(_most_specific, found), range(_MOST_VIOLATIONS), strict=False):
+            where = self.name + "".join(
+                f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path
+            )
+            yield f"{where} {_explain(error)}"
+
 
 def shown(value: object) -> str:
     """A value as our sentences show it: on one line, and not long."""
     text = printable(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-
-
-def violations(parameter: Parameter, value: object) -> Iterator[str]:
-    """Each way in which a value breaks its parameter's rule: where, and what was found."""
-    # Imported at the first check: the import takes a tenth of a second, too long for listing the tools.
-    from jsonschema import Draft202012Validator  # noqa: PLC0415
-
-    found = Draft202012Validator(parameter.rule).iter_errors(value)
-    for error, _ in zip(map(_most_specific, found), range(_MOST_VIOLATIONS), strict=False):
-        where = parameter.name + "".join(
-            f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path
-        )
-        yield f"{where} {_explain(error)}"
 
 
 def _most_specific(error: ValidationError) -> ValidationError:

@@ -1,4 +1,4 @@
-"""The server and its tools, which say what they take and hand over to the studio."""
+"""The server and its tools, which say what they take and hand over to the service."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from pydantic import BeforeValidator, Field
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.cloud.reports import Status
-from atlascloud_video_mcp.server.account import Predictions, balance_answer, list_answer
-from atlascloud_video_mcp.server.answers import prediction_answer, saved_answer, upload_answer
 from atlascloud_video_mcp.server.guide import GUIDE_URI, add_guide
 from atlascloud_video_mcp.server.host_limits import AT_LEAST
-from atlascloud_video_mcp.server.model_list import ModelList, model_list_answer
+from atlascloud_video_mcp.server.list_results import ModelList, Predictions, list_answer, model_list_answer
 from atlascloud_video_mcp.server.player import player_app, shown_in
-from atlascloud_video_mcp.server.rehearsed import dry_run_answer
-from atlascloud_video_mcp.server.resources import add_predictions
 from atlascloud_video_mcp.server.tasks import Tasks
 from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall
+from atlascloud_video_mcp.server.tool_results import (
+    balance_answer,
+    dry_run_answer,
+    prediction_answer,
+    saved_answer,
+    upload_answer,
+)
 from atlascloud_video_mcp.server.tools import Tool
 from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, SavedVideo, Upload
 
@@ -232,9 +235,9 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[ServerState]) -> AsyncGenerator[ServerState, None]:
         async with anyio.create_task_group() as tasks:
-            desk = ServerState(open_service, tasks, max_wait, at_least)
-            page.load_from(clip_hosts, desk.origin if local else None)
-            yield desk
+            state = ServerState(open_service, tasks, max_wait, at_least)
+            page.load_from(clip_hosts, state.origin if local else None)
+            yield state
             tasks.cancel_scope.cancel()
 
     server = MCPServer(
@@ -248,5 +251,4 @@ def build_server(
         log_level="WARNING",
     )
     add_guide(server)
-    add_predictions(server)
     return server

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.mcpserver import tools
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from typing_extensions import override
 
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected
+from atlascloud_video_mcp.server.tool_results import tool_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mcp.server.mcpserver import Context
-    from mcp.types import ToolAnnotations
+    from mcp.types import CallToolResult, ToolAnnotations
     from pydantic_core import core_schema
 
 _log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Tool(tools.Tool):
                 case _:
                     _log.exception("The tool %s crashed", self.name)
                     message = _CRASHED
-            return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)
+            return tool_result([message], is_error=True)
 
     def _faults(self, error: ValidationError, given: dict[str, Any]) -> str:
         """What is wrong with the arguments: each fault with its rule and what was found, in our own words."""

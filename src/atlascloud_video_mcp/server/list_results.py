@@ -1,20 +1,27 @@
-"""What the answers about an account say: what was made with it, and its money."""
+"""The results of the tools that list: in the greatest detail that fits into one answer."""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
-from atlascloud_video_mcp.service.render import balance_lines
+from atlascloud_video_mcp.server.tool_results import tool_result
+from atlascloud_video_mcp.service.render import as_data, as_lines
 from atlascloud_video_mcp.text import Quoted, in_dollars, in_marks
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.service.results import Balance, Prediction, PredictionList
+    from collections.abc import Iterable, Iterator
+
+    from mcp.types import CallToolResult
+
+    from atlascloud_video_mcp.models import Listing
+    from atlascloud_video_mcp.service.results import Prediction, PredictionList
+
+_MOST_OF_PREDICTIONS, _MOST_OF_MODELS = 20_000, 9_500  # bytes of a whole answer, text and data
 
 _LONGEST_MODEL = 120  # characters
-_LARGEST = 20_000  # bytes of text and data together
 _LESS = frozenset(
     {"image_url", "expires_at", "completed_at", "predict_time_seconds", "expected_seconds", "duration", "notes"}
 )
@@ -32,6 +39,18 @@ _NEXT_OF_NONE = (
 )
 _NEXT = "Next: get_prediction with the prediction_id of the one that is wanted; it tells what to do about it."
 _BRIEF = "So that the answer stays short, only the most important is told of each. get_prediction tells all of one."
+
+_EVERY = 1_000_000
+_DETAILS = (
+    (_EVERY, 5, 160),
+    (_EVERY, 5, 60),
+    (_EVERY, 5, 0),
+    (_EVERY, 3, 0),
+    (_EVERY, 1, 160),
+    (_EVERY, 1, 0),
+    *((most, 0, 0) for most in (_EVERY, 100, 80, 70, 60, 50, 40, 30, 20, 10)),
+)
+"""How many models, how many of them with parameters, how many characters of each description: tried in turn, too."""
 
 
 class Predictions(BaseModel):
@@ -52,9 +71,9 @@ def list_answer(listed: PredictionList, *, of_all: bool) -> CallToolResult:
     if listed.predictions or of_all:
         next_step = _NEXT if listed.predictions else _NEXT_OF_NONE
         listed = listed.model_copy(update={"notes": (*listed.notes, next_step)})
-    answers = (_list_answer(listed, *form) for form in _FORMS)
-    fewer = (_list_answer(_first(listed, count), *_FORMS[-1]) for count in range(len(listed.predictions) - 1, -1, -1))
-    return next(answer for each in (answers, fewer) for answer in each if _size(answer) <= _LARGEST)
+    answers = (_predictions(listed, *form) for form in _FORMS)
+    fewer = (_predictions(_first(listed, count), *_FORMS[-1]) for count in range(len(listed.predictions) - 1, -1, -1))
+    return _first_to_fit(chain(answers, fewer), _MOST_OF_PREDICTIONS)
 
 
 def _first(listed: PredictionList, count: int) -> PredictionList:
@@ -62,7 +81,7 @@ def _first(listed: PredictionList, count: int) -> PredictionList:
     return listed.model_copy(update={"predictions": listed.predictions[:count], "notes": (note, *listed.notes)})
 
 
-def _list_answer(listed: PredictionList, prompt_limit: int, left_out: frozenset[str]) -> CallToolResult:
+def _predictions(listed: PredictionList, prompt_limit: int, left_out: frozenset[str]) -> CallToolResult:
     told = [_shortened(each, prompt_limit, left_out) for each in listed.predictions]
     cut = any(each.prompt != whole.prompt for each, whole in zip(told, listed.predictions, strict=True))
     notes = (*listed.notes, *((_CUT,) if cut else ()), *((_BRIEF,) if left_out else ()))
@@ -72,7 +91,7 @@ def _list_answer(listed: PredictionList, prompt_limit: int, left_out: frozenset[
         *notes,
     ]
     data = tuple(each.model_dump(mode="json", exclude_none=True) for each in told)
-    return _answer("\n".join(lines), Predictions(predictions=data, notes=notes))
+    return tool_result(lines, Predictions(predictions=data, notes=notes))
 
 
 def _shortened(prediction: Prediction, prompt_limit: int, left_out: frozenset[str]) -> Prediction:
@@ -102,15 +121,49 @@ def _paragraph(prediction: Prediction) -> str:
     return "\n  ".join((first, *(line for line in more if line)))
 
 
-def balance_answer(balance: Balance) -> CallToolResult:
-    """The answer of get_balance."""
-    return _answer("\n".join(balance_lines(balance)), balance)
+class ModelList(BaseModel):
+    """The structured answer of list_models."""
+
+    models: list[dict[str, Any]]
+    """The best match first."""
+    notes: list[str]
 
 
-def _answer(text: str, data: BaseModel) -> CallToolResult:
-    structured = data.model_dump(mode="json", exclude_none=True)
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
+def model_list_answer(listing: Listing) -> CallToolResult:
+    """The answer of list_models: all that is known of few models, less of more."""
+    return _first_to_fit((_models(listing, *details) for details in _DETAILS), _MOST_OF_MODELS)
 
 
-def _size(answer: CallToolResult) -> int:
-    return len(answer.model_dump_json(by_alias=True, exclude_none=True).encode())
+def _models(listing: Listing, most: int, with_parameters: int, longest: int) -> CallToolResult:
+    offers = listing.offers[:most]
+    models = {offer.id: listing.models[offer.id] for offer in offers[:with_parameters] if offer.id in listing.models}
+    notes = list(_notes(listing, len(offers), len(models)))
+    count = len(listing.offers)
+    found = f"{count} image-to-video model{'s'[: count != 1]}{f' for {listing.query[:80]!r}' if listing.query else ''}."
+    lines = [
+        *([found] if count else []),  # a note says that there is none
+        *(line for offer in offers for line in as_lines(offer, models.get(offer.id), longest=longest)),
+        *notes,
+    ]
+    data = [as_data(offer, models.get(offer.id), longest=longest) for offer in offers]
+    return tool_result(lines, ModelList(models=data, notes=notes))
+
+
+def _notes(listing: Listing, shown: int, described: int) -> Iterator[str]:
+    yield from listing.notes
+    yield f"The default model is {listing.default}."
+    if any(offer.price_usd is not None for offer in listing.offers[:shown]):
+        yield "price_usd is the catalogue's list price; dry_run of animate_image gives what a request costs."
+    if described:
+        yield "prompt, duration and enable_prompt_expansion are arguments; give the others in parameters."
+    if shown < len(listing.offers):
+        yield f"Only the first {shown} are shown: narrow the query."
+    if described < len(listing.models):
+        yield "Ask with one model's id for all of its parameters."
+
+
+def _first_to_fit(answers: Iterable[CallToolResult], most: int) -> CallToolResult:
+    """The first answer of at most so many bytes."""
+    return next(
+        answer for answer in answers if len(answer.model_dump_json(by_alias=True, exclude_none=True).encode()) <= most
+    )

@@ -1,4 +1,4 @@
-"""The command: without arguments an MCP server on stdin and stdout, else one of the commands.
+"""The entry point: without a command an MCP server on stdin and stdout, else one of the commands.
 
 Hosts start the server in every session, called or not: what is slow to load is imported where it is used.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -26,13 +27,13 @@ from atlascloud_video_mcp.settings import KEY_VARIABLE, Settings, bare, read_set
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import Any
 
     from atlascloud_video_mcp.service.service import VideoService
 
-_SPEED = 4.0  # how many times faster than the live API the sandbox of a server generates
+_SPEED = 4.0  # how many times faster than the live API a server's sandbox generates
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,50 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has read enough
+    except BrokenPipeError:  # the reader of our output has read enough
         _leave_stdout()
         return Exit.DONE
     except AtlasError as error:
-        return _told(
+        return _report(
             options, str(error), Exit.USAGE if isinstance(error, (SettingsError, KeyRejected)) else Exit.FAILED
         )
-    except OSError as error:  # this machine's, and not ours: a folder that is gone, a disk that is full
+    except OSError as error:  # of this machine: a directory that is gone, a disk that is full
         said = (error.strerror or type(error).__name__, error.filename)
-        return _told(options, ": ".join(str(part) for part in said if part), Exit.FAILED)
+        return _report(options, ": ".join(str(part) for part in said if part), Exit.FAILED)
     return status
-
-
-def _told(options: argparse.Namespace, fault: str, status: Exit) -> Exit:
-    print(f"atlascloud-video-mcp: {fault}", file=sys.stderr)  # noqa: T201 - this is how a command reports
-    if getattr(options, "json", False):
-        from atlascloud_video_mcp.cli import console  # noqa: PLC0415 - a server does not need the commands
-
-        console.result_json({"error": fault})
-    return status
-
-
-def _open_streams() -> None:
-    """Make sure that stdin, stdout and stderr are there and take any text.
-
-    One that we were started without would be the first file that is opened, and be written to as if it were the stream.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _leave_stdout() -> None:
-    """Let nothing more be written to a stdout that nobody reads, not even when Python ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def _options(arguments: list[str]) -> Any:  # noqa: ANN401 - the options of any command
@@ -100,44 +68,38 @@ def _options(arguments: list[str]) -> Any:  # noqa: ANN401 - the options of any 
 
 
 def _run(options: argparse.Namespace) -> int:
-    match options.command:
-        case None:
-            return _serve(_settings(options), options.speed)
-        case "animate" | "get" | "list" | "models" | "balance":
-            return _run_for_people(options)
-        case "install" | "uninstall":
-            return _install(options)
-        case "doctor":
-            return _examine(options)
-        case _:
-            return _run_in_sandbox(options)
+    if options.command is None:
+        return _serve(_settings(options), options.speed)
+    module, function, prepare = _COMMANDS[options.command]
+    arguments = prepare(options)  # before the import: it says which library is missing
+    command = getattr(import_module(f"atlascloud_video_mcp.cli.{module}"), function)
+    return command(options, *arguments) or Exit.DONE
 
 
-def _examine(options: argparse.Namespace) -> int:
-    from atlascloud_video_mcp.cli.doctor.commands import run  # noqa: PLC0415 - a server does not need its doctor
+def _serve(settings: Settings, speed: float) -> int:
+    import signal  # noqa: PLC0415
 
-    return run(options, os.environ)
-
-
-def _run_in_sandbox(options: argparse.Namespace) -> int:
-    require_sandbox()
-    from atlascloud_video_mcp.cli import sandbox  # noqa: PLC0415 - a server does not need the commands
-
-    match options.command:
-        case "sandbox":
-            sandbox.run_sandbox(options)
-        case _:
-            sandbox.run_demo(options)
+    open_service = service_opener(settings, sandbox=settings.sandbox, speed=speed)
+    # Reading stdin waits in a thread that no KeyboardInterrupt ends.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    serve(lambda handover: _take_over(handover, settings, open_service))
     return Exit.DONE
 
 
-def _install(options: argparse.Namespace) -> int:
-    from atlascloud_video_mcp.cli.install.commands import run  # noqa: PLC0415 - a server does not need the commands
+def _take_over(
+    handover: Handover, settings: Settings, open_service: Callable[[], AbstractAsyncContextManager[VideoService]]
+) -> None:
+    """Serve with the SDK from here on: from the first message that needs more than recorded answers."""
+    log_to_stderr(settings)
+    with gc_frozen():
+        from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415
+        from atlascloud_video_mcp.server.server import build_server  # noqa: PLC0415
+        from atlascloud_video_mcp.server.sessions import take_over  # noqa: PLC0415
 
-    if options.sandbox:
-        require_sandbox()
-    run(options, os.environ)
-    return Exit.DONE
+        local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
+        server = build_server(open_service, max_wait=settings.max_wait, local=local, clip_hosts=settings.clip_hosts)
+    take_over(server, handover)
+    exit_without_waiting(Exit.DONE)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -147,22 +109,40 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings._replace(sandbox=True) if options.sandbox else settings
 
 
-def _run_for_people(options: argparse.Namespace) -> int:
+def _with_settings(options: argparse.Namespace) -> tuple[Settings]:
     settings = _settings(options)
     log_to_stderr(settings)
-    from atlascloud_video_mcp.cli import lists, predictions  # noqa: PLC0415 - a server does not need the commands
+    return (settings,)
 
-    match options.command:
-        case "animate":
-            return predictions.animate(options, settings)
-        case "get":
-            return predictions.get(options, settings)
-        case "list":
-            return lists.predictions(options, settings)
-        case "models":
-            return lists.models(options, settings)
-        case _:
-            return lists.balance(options, settings)
+
+def _with_environ(_: argparse.Namespace) -> tuple[Mapping[str, str]]:
+    return (os.environ,)
+
+
+def _for_a_client(options: argparse.Namespace) -> tuple[Mapping[str, str]]:
+    if options.sandbox:
+        require_sandbox()
+    return (os.environ,)
+
+
+def _in_sandbox(_: argparse.Namespace) -> tuple[()]:
+    require_sandbox()
+    return ()
+
+
+_COMMANDS: Mapping[str, tuple[str, str, Callable[[argparse.Namespace], tuple[object, ...]]]] = {
+    "animate": ("predictions", "animate", _with_settings),
+    "get": ("predictions", "get", _with_settings),
+    "list": ("lists", "predictions", _with_settings),
+    "models": ("lists", "models", _with_settings),
+    "balance": ("lists", "balance", _with_settings),
+    "install": ("install.commands", "run", _for_a_client),
+    "uninstall": ("install.commands", "run", _for_a_client),
+    "doctor": ("doctor.commands", "run", _with_environ),
+    "sandbox": ("sandbox", "run_sandbox", _in_sandbox),
+    "demo": ("sandbox", "run_demo", _in_sandbox),
+}
+"""Each command's module below `cli`, loaded when it is run, its function, and what that takes beside the options."""
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -210,30 +190,37 @@ def _positive(text: str) -> float:
     return number
 
 
-def _serve(settings: Settings, speed: float) -> int:
-    import signal  # noqa: PLC0415
+def _report(options: argparse.Namespace, fault: str, status: Exit) -> Exit:
+    print(f"atlascloud-video-mcp: {fault}", file=sys.stderr)  # noqa: T201 - this is how a command reports
+    if getattr(options, "json", False):
+        from atlascloud_video_mcp.cli import console  # noqa: PLC0415 - a server does not need the commands
 
-    open_service = service_opener(settings, sandbox=settings.sandbox, speed=speed)
-    # Reading stdin waits in a thread that no KeyboardInterrupt ends.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    serve(lambda handover: _take_over(handover, settings, open_service))
-    return Exit.DONE
+        console.result_json({"error": fault})
+    return status
 
 
-def _take_over(
-    handover: Handover, settings: Settings, open_service: Callable[[], AbstractAsyncContextManager[VideoService]]
-) -> None:
-    """Serve with the SDK from here on: at the first call of a tool, or what else needs more than was recorded."""
-    log_to_stderr(settings)
-    with gc_frozen():
-        from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415
-        from atlascloud_video_mcp.server.server import build_server  # noqa: PLC0415
-        from atlascloud_video_mcp.server.sessions import take_over  # noqa: PLC0415
+def _open_streams() -> None:
+    """Make sure that stdin, stdout and stderr are open and take any text.
 
-        local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
-        server = build_server(open_service, max_wait=settings.max_wait, local=local, clip_hosts=settings.clip_hosts)
-    take_over(server, handover)
-    exit_without_waiting(Exit.DONE)
+    The first file opened would take the place of a missing one, and be written to as if it were the stream.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _leave_stdout() -> None:
+    """Let nothing more be written to a stdout that nobody reads, not even when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -32,13 +32,13 @@ _FORMS: tuple[tuple[int, frozenset[str]], ...] = (
     (16, _LESS | {"model"}),
 )
 """How many characters a prompt may have, and what is left out of each: tried in turn until the answer fits."""
-_CUT = "Long prompts are cut. get_prediction tells all of one."
+_CUT = "Long prompts are cut; get_prediction shows the whole of one."
 _NEXT_OF_NONE = (
-    "A call whose answer was lost may not have got so far. Next: animate_image with the same arguments goes on from "
-    "there, and does not pay twice."
+    "A call whose answer was lost may not have got that far. Next: animate_image with the same arguments continues "
+    "from there and does not pay twice."
 )
-_NEXT = "Next: get_prediction with the prediction_id of the one that is wanted; it tells what to do about it."
-_BRIEF = "So that the answer stays short, only the most important is told of each. get_prediction tells all of one."
+_NEXT = "Next: get_prediction with the prediction_id of the one that is wanted; it says what to do next."
+_BRIEF = "To keep this answer short, less is shown of each; get_prediction shows all of one."
 
 _EVERY = 1_000_000
 _DETAILS = (
@@ -77,7 +77,7 @@ def list_answer(listed: PredictionList, *, of_all: bool) -> CallToolResult:
 
 
 def _first(listed: PredictionList, count: int) -> PredictionList:
-    note = f"Only the newest {count} of {len(listed.predictions)} fit into one answer; a status asks for some of them."
+    note = f"Only the newest {count} of {len(listed.predictions)} fit into one answer; status narrows the list."
     return listed.model_copy(update={"predictions": listed.predictions[:count], "notes": (note, *listed.notes)})
 
 
@@ -153,9 +153,9 @@ def _notes(listing: Listing, shown: int, described: int) -> Iterator[str]:
     yield from listing.notes
     yield f"The default model is {listing.default}."
     if any(offer.price_usd is not None for offer in listing.offers[:shown]):
-        yield "price_usd is the catalogue's list price; dry_run of animate_image gives what a request costs."
+        yield "price_usd is the catalogue's list price; animate_image with dry_run gives the price of a request."
     if described:
-        yield "prompt, duration and enable_prompt_expansion are arguments; give the others in parameters."
+        yield "prompt, duration and enable_prompt_expansion are arguments; pass the others in parameters."
     if shown < len(listing.offers):
         yield f"Only the first {shown} are shown: narrow the query."
     if described < len(listing.models):

@@ -41,9 +41,9 @@ _INSTRUCTIONS = (
     'asked for. When it answers "Still rendering", call get_prediction with the id it gave. If an answer was lost, '
     'call list_predictions: it has the id. Words like "continue" or "retry", a time-out or an error do not authorise '
     "another payment: do what the last answer says. All other tools are free: save_video keeps a clip on disk, "
-    "list_models finds other models, get_balance tells the money left, upload_image only uploads; dry_run shows what a "
+    "list_models finds other models, get_balance shows the balance, upload_image only uploads; dry_run shows what a "
     "clip would cost. A chat attachment is not a file on disk: ask the user for its path. "
-    f"The resource {GUIDE_URI} tells how to write a good prompt."
+    f"The resource {GUIDE_URI} explains how to write a good prompt."
 )
 
 _ALWAYS = {"anthropic/alwaysLoad": True}  # Claude Code hides a tool behind its tool search without it
@@ -62,7 +62,7 @@ Duration = Annotated[
 ]
 WaitSeconds = Annotated[
     float | None,
-    Field(ge=0, allow_inf_nan=False, description="0: do not wait; default, and most: what this client allows"),
+    Field(ge=0, allow_inf_nan=False, description="0: do not wait; default and maximum: what this client allows"),
     BeforeValidator(_without_unit),
 ]
 
@@ -101,7 +101,7 @@ async def animate_image(
             description="1 or more, to 10^12; default 1. Another number is another variation, which is paid",
         ),
     ] = 1,
-    dry_run: Annotated[bool, Field(description="Only check all, and show the request and its price; free")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, Field(description="Only check, and show the request and its price; free")] = False,  # noqa: FBT002
     unlisted: dict[str, Any] | None = None,
 ) -> Annotated[CallToolResult, DryRun]:
     """Make a video clip from a picture and wait for it. COSTS MONEY.

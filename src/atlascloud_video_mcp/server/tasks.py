@@ -99,7 +99,7 @@ async def _told(ctx: ServerRequestContext[ServerState], params: TaskParams) -> C
     require_client_extension(ctx, TASKS)
     task_id = PredictionId.of(params.task_id)
     if task_id is None:
-        raise MCPError(code=INVALID_PARAMS, message=f'"{Quoted(str(params.task_id), 40)}" is no taskId.')
+        raise MCPError(code=INVALID_PARAMS, message=f'"{Quoted(str(params.task_id), 40)}" is not a taskId.')
     service = await ctx.lifespan_context.service()
     try:
         prediction = await _look(service, task_id)

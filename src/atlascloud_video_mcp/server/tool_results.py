@@ -79,7 +79,7 @@ def balance_answer(balance: Balance) -> CallToolResult:
 def dry_run_answer(dry_run: DryRun) -> CallToolResult:
     """The answer of animate_image with dry_run."""
     is_free = dry_run.reused or dry_run.sandbox
-    how = "To have that clip, which costs nothing." if is_free else "To make it: ask the user, for it costs money."
+    how = "It costs nothing." if is_free else "It costs money: ask the user first."
     next_step = f"{how} Next: {_FOR_REAL}."
     notes = dry_run.notes or ()
     cost = "at a price not known" if dry_run.cost_usd is None else f"for {in_dollars(dry_run.cost_usd)}"
@@ -163,7 +163,7 @@ def _try_again(prediction: Prediction) -> str:
     costs = "It costs nothing here." if prediction.sandbox else "It is a new paid clip: ask the user first."
     picture = prediction.image_url
     same = f"image {picture} and the same prompt, model and duration" if picture else "the same arguments"
-    return f"Next: animate_image with {same} tries again; change what the reason names. {costs}"
+    return f"Next: animate_image with {same} tries again; change what the reason points to. {costs}"
 
 
 def _for_programs(prediction: Prediction) -> dict[str, Any] | None:

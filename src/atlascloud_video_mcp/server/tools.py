@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _CRASHED = (
-    "This server made a mistake; its log on stderr says which. A clip that was being made goes on: call again with the "
-    "same arguments, which joins it and does not pay twice."
+    "This server made a mistake; its log on stderr says which. A clip in progress goes on: repeating the same call "
+    "joins it and does not pay twice."
 )
 UNLISTED = "unlisted"
 """The argument by which a tool's function that has it is given what came under names that its schema does not list."""
@@ -99,7 +99,7 @@ class Tool(tools.Tool):
                 case ValidationError() as cause:
                     message = self._faults(cause, given)
                 case KeyRejected() as cause:
-                    message = f"{cause} The server reads it when it starts: restart it then."
+                    message = f"{cause} The server reads it at startup: restart it afterwards."
                 case AtlasError() as cause:
                     message = str(cause)
                 case _:

@@ -85,7 +85,7 @@ def player_app() -> tuple[PlayerPage, Apps]:
         uri=PLAYER_URI,
         name="player",
         title="Video player",
-        description="Shows how far a clip is, and plays it when it is there.",
+        description="Shows a clip's progress, and plays it when it is ready.",
         mime_type=APP_MIME_TYPE,
         meta=_meta(*_HOSTS),
     )

@@ -15,7 +15,7 @@ from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
 from atlascloud_video_mcp.server.stdio.opening import ANOTHER, DISCOVER, FILE, HANDSHAKES, LISTEN, LISTS, MODERN
 from atlascloud_video_mcp.server.stdio.pipe import Line
-from atlascloud_video_mcp.server.stdio.usual import CAPABILITIES, CLIENT, VERSION
+from atlascloud_video_mcp.server.stdio.validation import CAPABILITIES, CLIENT, VERSION
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

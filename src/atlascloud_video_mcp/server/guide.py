@@ -24,7 +24,7 @@ _TASK = (
 )
 
 
-def animate_photo(
+def _animate_photo(
     picture: Annotated[str, Field(description=_PICTURE)],
     mood: Annotated[str, Field(description="What should happen, and how it should feel")] = "",
     length: Annotated[str, Field(description="6 or 10 seconds; left out: what suits the movement")] = "",
@@ -48,7 +48,7 @@ def _read_guide() -> str:
 
 def add_guide(server: MCPServer[Any]) -> None:
     """Offer the guide as a resource, and applied to a picture as a prompt."""
-    server.add_prompt(_PhotoPrompt.from_function(animate_photo, title="Animate a photo"))
+    server.add_prompt(_PhotoPrompt.from_function(_animate_photo, name="animate_photo", title="Animate a photo"))
     server.resource(
         GUIDE_URI,
         name="animate-photo-guide",

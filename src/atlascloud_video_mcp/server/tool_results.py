@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, SavedVideo, Upload
 
 _LONGEST_NAME = 255  # characters
-FRACTION, POLL_INTERVAL = "atlascloud-video/fraction", "atlascloud-video/pollIntervalMs"
-"""In `_meta` of an answer: how much is probably done, 0 to 1, and when another look can tell more; else absent."""
+_FRACTION = "atlascloud-video/fraction"  # in `_meta` of an answer: how much is probably done, 0 to 1
+POLL_INTERVAL = "atlascloud-video/pollIntervalMs"
+"""In `_meta` of an answer: when another look can tell more; absent where none can."""
 _EMULATED = "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid."
 _WOULD_HAVE_COST = "cost_usd is what it would have cost."
 _FREE_OF_CHARGE = "Atlas Cloud does not charge for a failed generation."
@@ -168,7 +169,7 @@ def _try_again(prediction: Prediction) -> str:
 
 def _for_programs(prediction: Prediction) -> dict[str, Any] | None:
     look_again = prediction.look_again_in
-    told = {FRACTION: prediction.fraction, POLL_INTERVAL: look_again and round(look_again * 1000)}
+    told = {_FRACTION: prediction.fraction, POLL_INTERVAL: look_again and round(look_again * 1000)}
     return {name: value for name, value in told.items() if value is not None} or None
 
 

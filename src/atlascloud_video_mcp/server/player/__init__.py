@@ -39,7 +39,7 @@ def shown_in(*visibility: Visibility) -> dict[str, Any]:
     return {"ui": ui | {"visibility": list(visibility)} if visibility else ui, "ui/resourceUri": PLAYER_URI}
 
 
-class PlayerPage(Resource):
+class _PlayerPage(Resource):
     """The page, read from the package when a host asks for it."""
 
     _local_origin: Callable[[], Awaitable[str]] | None = PrivateAttr(None)
@@ -79,9 +79,9 @@ def _meta(*may_load: str) -> dict[str, Any]:
     }
 
 
-def player_app() -> tuple[PlayerPage, Apps]:
+def player_app() -> tuple[_PlayerPage, Apps]:
     """The page, and the extension by which the server offers it."""
-    page = PlayerPage(
+    page = _PlayerPage(
         uri=PLAYER_URI,
         name="player",
         title="Video player",

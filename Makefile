@@ -58,7 +58,7 @@ $(CHROMIUM):
 	apt-get install -qq -y --no-install-recommends chromium
 
 recorded-answers: .venv/dev.stamp  ## what the SDK answers before anything is called, anew
-	$(BIN)/python -m atlascloud_video_mcp.server.recording
+	$(BIN)/python tests/recording.py
 
 player: ui/node_modules/.package-lock.json  ## make the player's page anew from ui/
 	cd ui && npx --no-install tsc && node build.mjs

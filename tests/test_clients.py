@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from atlascloud_video_mcp.server.host_limits import client_called
+from atlascloud_video_mcp.server.host_limits import limits_of
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from atlascloud_video_mcp.server.host_limits import client_called
 def test_each_client_gets_the_seconds_of_the_contract(
     name: str, *, shows_progress: bool, seconds: float, resource_link: bool
 ) -> None:
-    client = client_called(name, shows_progress=shows_progress)
+    client = limits_of(name, shows_progress=shows_progress)
 
     assert (client.wait_seconds, client.resource_link) == (seconds, resource_link)
 
@@ -59,7 +59,7 @@ def test_each_client_gets_the_seconds_of_the_contract(
     ],
 )
 def test_codex_is_waited_for_by_its_version_number_by_number(version: str, seconds: float) -> None:
-    assert client_called("codex-mcp-client", version, shows_progress=True).wait_seconds == seconds
+    assert limits_of("codex-mcp-client", version, shows_progress=True).wait_seconds == seconds
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_codex_is_waited_for_by_its_version_number_by_number(version: str, secon
 def test_no_call_waits_longer_than_its_client_allows_or_the_person_who_set_it(
     name: str, max_wait: float | None, asked: float | None, waits: float
 ) -> None:
-    assert client_called(name).waits(asked, max_wait=max_wait) == waits
+    assert limits_of(name).waits(asked, max_wait=max_wait) == waits
 
 
 def test_only_the_client_that_would_hand_an_image_to_its_model_as_text_gets_none() -> None:
-    assert not client_called("@cline/core").image
-    assert client_called("Cline").image
+    assert not limits_of("@cline/core").image
+    assert limits_of("Cline").image
 
 
 def test_the_page_about_clients_says_how_long_a_call_waits() -> None:
@@ -108,8 +108,7 @@ def test_the_page_about_clients_says_how_long_a_call_waits() -> None:
     }
 
     waits = {
-        title: client_called(name, "0.169", shows_progress=name == "opencode").wait_seconds
-        for title, name in names.items()
+        title: limits_of(name, "0.169", shows_progress=name == "opencode").wait_seconds for title, name in names.items()
     }
     assert written == {
         title: f"{seconds} s" if seconds < 1200 else "until finished" for title, seconds in waits.items()

@@ -16,7 +16,7 @@ import pytest
 
 from atlascloud_video_mcp.cli.options import command_line
 from atlascloud_video_mcp.errors import Exit
-from atlascloud_video_mcp.server.host_limits import client_called
+from atlascloud_video_mcp.server.host_limits import limits_of
 from atlascloud_video_mcp.service.results import DryRun
 
 ROOT = Path(__file__).parent.parent
@@ -131,7 +131,7 @@ def test_what_each_client_waits_stands_in_the_contract() -> None:
     for named, seconds in table(page("docs/contract.md"), "Waiting"):
         client = re.match(r"`(.+?)`", named)
         version = "0.169" if "from 0.169" in named else "0.168"
-        row = client_called(client[1] if client else "somebody", version, shows_progress="without one" not in named)
+        row = limits_of(client[1] if client else "somebody", version, shows_progress="without one" not in named)
         assert f"{row.wait_seconds:g}" == seconds
 
 

@@ -8,6 +8,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, TextContent, TextResourceContents
 
+from atlascloud_video_mcp.server.player import PLAYER_URI
 from atlascloud_video_mcp.server.server import build_server
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ async def test_everything_is_listed_without_key_and_network(era: Literal["auto",
     async with client_in(era) as client:
         prompts = (await client.list_prompts()).prompts
         resources = (await client.list_resources()).resources
+        templates = (await client.list_resource_templates()).resource_templates
 
     [prompt] = prompts
     assert [(argument.name, argument.required) for argument in prompt.arguments or ()] == [
@@ -71,7 +73,8 @@ async def test_everything_is_listed_without_key_and_network(era: Literal["auto",
         ("length", False),
     ]
     assert "Costs money" in (prompt.description or "")
-    assert GUIDE in [resource.uri for resource in resources]
+    assert [resource.uri for resource in resources] == [PLAYER_URI, GUIDE]
+    assert templates == []
 
 
 async def test_the_instructions_are_short_and_protect_the_money() -> None:

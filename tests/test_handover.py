@@ -18,12 +18,12 @@ import anyio
 import pytest
 from mcp.types import version
 
-from atlascloud_video_mcp.server.recording import main, record, shared
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
 from atlascloud_video_mcp.server.stdio.opening import FILE, HANDSHAKES, MODERN, Opening, call_arrived, recorded
 from atlascloud_video_mcp.server.stdio.pipe import Line
 from kit import CANARY, REMOTE, handed_on, until
+from recording import main, record, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable

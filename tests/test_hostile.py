@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 from anyio import to_thread
-from mcp import Client, MCPError
+from mcp import Client
 
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.server.server import build_server
@@ -136,15 +136,6 @@ async def told(base_url: str, directory: Path) -> Iterator[tuple[str, int]]:
             dumped = result.model_dump(mode="json", exclude={"meta"})
             found += [(leaf, 2000) for leaf in leaves(dumped.get("structured_content"))]
             found += [(block["text"], 10_000) for block in dumped["content"] if block["type"] == "text"]
-        for known in ("p1", "p2"):
-            try:
-                resource = await client.read_resource(f"prediction://{known}")
-            except MCPError as error:
-                found.append((str(error), 300))
-            else:
-                found += [
-                    (leaf, 2000) for part in resource.contents for leaf in leaves(json.loads(part.model_dump()["text"]))
-                ]
     return iter(found)
 
 

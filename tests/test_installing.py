@@ -22,7 +22,7 @@ from atlascloud_video_mcp.cli.install.clients import CLIENTS, client_named
 from atlascloud_video_mcp.cli.install.config_file import CannotInstall
 from atlascloud_video_mcp.cli.install.server_entry import entry_in
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, SettingsError
-from atlascloud_video_mcp.server.host_limits import client_called
+from atlascloud_video_mcp.server.host_limits import limits_of
 from installing_kit import Somebody, config_of, platform_at, prepared, run
 from kit import CANARY
 
@@ -243,7 +243,7 @@ def test_no_limit_is_shorter_than_the_wait_the_server_allows_itself() -> None:
     in_milliseconds = ("claude-code", "copilot-cli", "gemini-cli", "kiro", "opencode", "qwen-code")
     per_second = dict.fromkeys(in_milliseconds, 1000)
     for client in CLIENTS:
-        wait = client_called(client.name, shows_progress=True).wait_seconds
+        wait = limits_of(client.name, shows_progress=True).wait_seconds
         limits = [limit for name, limit in client.limits.items() if not name.startswith("startup")]
         assert all(limit / per_second.get(client.name, 1) > wait for limit in limits)
 

@@ -28,8 +28,8 @@ from atlascloud_video_mcp.errors import (
     SubmissionUnknown,
 )
 from atlascloud_video_mcp.journal import Journal, Stage
-from atlascloud_video_mcp.server.answers import prediction_answer
-from atlascloud_video_mcp.server.host_limits import client_called
+from atlascloud_video_mcp.server.host_limits import limits_of
+from atlascloud_video_mcp.server.tool_results import prediction_answer
 from atlascloud_video_mcp.service.results import Prediction, SavedVideo
 from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
@@ -396,7 +396,7 @@ async def test_a_call_whose_time_is_up_while_the_clip_is_saved_gets_its_url(
 
     assert seen.saved_path is None
     assert seen.saving is True
-    told = prediction_answer(seen, client_called("goose"))
+    told = prediction_answer(seen, limits_of("goose"))
     assert (told.structured_content or {})["saving"] is True
     assert seen.video_url
     assert seen.video_url in text_of(told)

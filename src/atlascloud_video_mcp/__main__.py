@@ -1,4 +1,4 @@
-"""The command: without arguments an MCP server on stdin and stdout, else one of the commands.
+"""The entry point: without a command an MCP server on stdin and stdout, else one of the commands.
 
 Hosts start the server in every session, called or not: what is slow to load is imported where it is used.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,13 +26,13 @@ from atlascloud_video_mcp.settings import KEY_VARIABLE, Settings, bare, read_set
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import Any
 
     from atlascloud_video_mcp.service.service import VideoService
 
-_SPEED = 4.0  # how many times faster than the live API the sandbox of a server generates
+_SPEED = 4.0  # how many times faster than the live API a server's sandbox generates
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,20 +44,109 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has read enough
+    except BrokenPipeError:  # the reader of our output has read enough
         _leave_stdout()
         return Exit.DONE
     except AtlasError as error:
-        return _told(
+        return _report(
             options, str(error), Exit.USAGE if isinstance(error, (SettingsError, KeyRejected)) else Exit.FAILED
         )
-    except OSError as error:  # this machine's, and not ours: a folder that is gone, a disk that is full
+    except OSError as error:  # of this machine: a directory that is gone, a disk that is full
         said = (error.strerror or type(error).__name__, error.filename)
-        return _told(options, ": ".join(str(part) for part in said if part), Exit.FAILED)
+        return _report(options, ": ".join(str(part) for part in said if part), Exit.FAILED)
     return status
 
 
-def _told(options: argparse.Namespace, fault: str, status: Exit) -> Exit:
+def _options(arguments: list[str]) -> Any:  # noqa: ANN401 - the options of any command
+    if arguments in ([], ["--sandbox"]):  # as hosts start it: a parser would be loaded for nothing
+        return SimpleNamespace(command=None, sandbox=bool(arguments), speed=_SPEED)
+    import logging  # noqa: PLC0415
+
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by us, where it matters
+    from atlascloud_video_mcp.cli.options import command_line  # noqa: PLC0415 - a server does not need the commands
+
+    return command_line(_SPEED).parse_args(arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command is None:
+        return _serve(_settings(options), options.speed)
+    module, function, prepare = _COMMANDS[options.command]
+    arguments = prepare(options)  # before the import: it says which library is missing
+    command = getattr(import_module(f"atlascloud_video_mcp.cli.{module}"), function)
+    return command(options, *arguments) or Exit.DONE
+
+
+def _serve(settings: Settings, speed: float) -> int:
+    import signal  # noqa: PLC0415
+
+    open_service = service_opener(settings, sandbox=settings.sandbox, speed=speed)
+    # Reading stdin waits in a thread that no KeyboardInterrupt ends.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    serve(lambda handover: _take_over(handover, settings, open_service))
+    return Exit.DONE
+
+
+def _take_over(
+    handover: Handover, settings: Settings, open_service: Callable[[], AbstractAsyncContextManager[VideoService]]
+) -> None:
+    """Serve with the SDK from here on: from the first message that needs more than recorded answers."""
+    log_to_stderr(settings)
+    with gc_frozen():
+        from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415
+        from atlascloud_video_mcp.server.server import build_server  # noqa: PLC0415
+        from atlascloud_video_mcp.server.sessions import take_over  # noqa: PLC0415
+
+        local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
+        server = build_server(open_service, max_wait=settings.max_wait, local=local, clip_hosts=settings.clip_hosts)
+    take_over(server, handover)
+    exit_without_waiting(Exit.DONE)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    settings = read_settings(os.environ)
+    if (given := os.environ.get(KEY_VARIABLE, "")) != bare(given):
+        print(f"{KEY_VARIABLE}: the quotation marks and blanks around the key were taken off.", file=sys.stderr)  # noqa: T201
+    return settings._replace(sandbox=True) if options.sandbox else settings
+
+
+def _with_settings(options: argparse.Namespace) -> tuple[Settings]:
+    settings = _settings(options)
+    log_to_stderr(settings)
+    return (settings,)
+
+
+def _with_environ(_: argparse.Namespace) -> tuple[Mapping[str, str]]:
+    return (os.environ,)
+
+
+def _for_a_client(options: argparse.Namespace) -> tuple[Mapping[str, str]]:
+    if options.sandbox:
+        require_sandbox()
+    return (os.environ,)
+
+
+def _in_sandbox(_: argparse.Namespace) -> tuple[()]:
+    require_sandbox()
+    return ()
+
+
+_COMMANDS: Mapping[str, tuple[str, str, Callable[[argparse.Namespace], tuple[object, ...]]]] = {
+    "animate": ("predictions", "animate", _with_settings),
+    "get": ("predictions", "get", _with_settings),
+    "list": ("lists", "predictions", _with_settings),
+    "models": ("lists", "models", _with_settings),
+    "balance": ("lists", "balance", _with_settings),
+    "install": ("install.installer", "run", _for_a_client),
+    "uninstall": ("install.installer", "run", _for_a_client),
+    "doctor": ("doctor.checkup", "run", _with_environ),
+    "sandbox": ("sandbox", "run_sandbox", _in_sandbox),
+    "demo": ("sandbox", "run_demo", _in_sandbox),
+}
+"""Each command's module below `cli`, loaded when it is run, its function, and what that takes beside the options."""
+
+
+def _report(options: argparse.Namespace, fault: str, status: Exit) -> Exit:
     print(f"atlascloud-video-mcp: {fault}", file=sys.stderr)  # noqa: T201 - this is how a command reports
     if getattr(options, "json", False):
         from atlascloud_video_mcp.cli import console  # noqa: PLC0415 - a server does not need the commands
@@ -66,9 +156,9 @@ def _told(options: argparse.Namespace, fault: str, status: Exit) -> Exit:
 
 
 def _open_streams() -> None:
-    """Make sure that stdin, stdout and stderr are there and take any text.
+    """Make sure that stdin, stdout and stderr are open and take any text.
 
-    One that we were started without would be the first file that is opened, and be written to as if it were the stream.
+    The first file opened would take the place of a missing one, and be written to as if it were the stream.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -87,109 +177,6 @@ def _leave_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-
-
-def _options(arguments: list[str]) -> Any:  # noqa: ANN401 - the options of any command
-    if arguments in ([], ["--sandbox"]):  # as hosts start it: a parser would be loaded for nothing
-        return SimpleNamespace(command=None, sandbox=bool(arguments), speed=_SPEED)
-    import logging  # noqa: PLC0415
-
-    from atlascloud_video_mcp.cli.options import command_line  # noqa: PLC0415
-
-    logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by us, where it matters
-    return command_line(_SPEED).parse_args(arguments)
-
-
-def _run(options: argparse.Namespace) -> int:
-    match options.command:
-        case None:
-            return _serve(_settings(options), options.speed)
-        case "animate" | "get" | "list" | "models" | "balance":
-            return _run_for_people(options)
-        case "install" | "uninstall":
-            return _install(options)
-        case "doctor":
-            return _examine(options)
-        case _:
-            return _run_in_sandbox(options)
-
-
-def _examine(options: argparse.Namespace) -> int:
-    from atlascloud_video_mcp.cli.doctor.checkup import run  # noqa: PLC0415 - a server does not need its doctor
-
-    return run(options, os.environ)
-
-
-def _run_in_sandbox(options: argparse.Namespace) -> int:
-    require_sandbox()
-    from atlascloud_video_mcp.cli import sandbox  # noqa: PLC0415 - a server does not need the commands
-
-    match options.command:
-        case "sandbox":
-            sandbox.run_sandbox(options)
-        case _:
-            sandbox.run_demo(options)
-    return Exit.DONE
-
-
-def _install(options: argparse.Namespace) -> int:
-    from atlascloud_video_mcp.cli.install.installer import run  # noqa: PLC0415 - a server does not need the commands
-
-    if options.sandbox:
-        require_sandbox()
-    run(options, os.environ)
-    return Exit.DONE
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    settings = read_settings(os.environ)
-    if (given := os.environ.get(KEY_VARIABLE, "")) != bare(given):
-        print(f"{KEY_VARIABLE}: removed quotation marks or spaces around the key.", file=sys.stderr)  # noqa: T201
-    return settings._replace(sandbox=True) if options.sandbox else settings
-
-
-def _run_for_people(options: argparse.Namespace) -> int:
-    settings = _settings(options)
-    log_to_stderr(settings)
-    from atlascloud_video_mcp.cli import lists, predictions  # noqa: PLC0415 - a server does not need the commands
-
-    match options.command:
-        case "animate":
-            return predictions.animate(options, settings)
-        case "get":
-            return predictions.get(options, settings)
-        case "list":
-            return lists.predictions(options, settings)
-        case "models":
-            return lists.models(options, settings)
-        case _:
-            return lists.balance(options, settings)
-
-
-def _serve(settings: Settings, speed: float) -> int:
-    import signal  # noqa: PLC0415
-
-    open_service = service_opener(settings, sandbox=settings.sandbox, speed=speed)
-    # Reading stdin waits in a thread that no KeyboardInterrupt ends.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    serve(lambda handover: _take_over(handover, settings, open_service))
-    return Exit.DONE
-
-
-def _take_over(
-    handover: Handover, settings: Settings, open_service: Callable[[], AbstractAsyncContextManager[VideoService]]
-) -> None:
-    """Serve with the SDK from here on: at the first call of a tool, or what else needs more than was recorded."""
-    log_to_stderr(settings)
-    with gc_frozen():
-        from atlascloud_video_mcp.network import is_loopback  # noqa: PLC0415
-        from atlascloud_video_mcp.server.server import build_server  # noqa: PLC0415
-        from atlascloud_video_mcp.server.sessions import take_over  # noqa: PLC0415
-
-        local = settings.sandbox or is_loopback(urlsplit(settings.base_url).hostname)
-        server = build_server(open_service, max_wait=settings.max_wait, local=local, clip_hosts=settings.clip_hosts)
-    take_over(server, handover)
-    exit_without_waiting(Exit.DONE)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From settings to an open studio, on the live API or on the built-in sandbox."""
+"""From settings to an open service, on the live API or on the built-in sandbox."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ HEARTBEAT = 5.0
 def service_opener(
     settings: Settings, *, sandbox: bool, speed: float, heartbeat: float = HEARTBEAT
 ) -> Callable[[], AbstractAsyncContextManager[VideoService]]:
-    """What opens the studio that is asked for; nothing is opened or imported yet.
+    """What opens the service; nothing is opened or imported yet.
 
     Args:
         settings: What the environment asks for.
-        sandbox: Whether to work on an emulator that lives as long as the studio is open, instead of the live API.
+        sandbox: Whether to work on an emulator that lives as long as the service is open, instead of the live API.
         speed: How many times faster than the live API that emulator is.
         heartbeat: Longest silence between two steps of a call, seconds.
 
@@ -80,7 +80,7 @@ def log_to_stderr(settings: Settings) -> None:
 
 @contextmanager
 def gc_frozen() -> Generator[None]:
-    """Import and build without looking for garbage: all of it stays, and the search would take a tenth of the start."""
+    """Import and build without collecting garbage: all of it stays, and collecting would take a tenth of the start."""
     gc.disable()
     try:
         yield
@@ -90,7 +90,7 @@ def gc_frozen() -> Generator[None]:
 
 
 def exit_without_waiting(status: int) -> None:
-    """End the process with a status although a thread may still decode a preview, or wait for a disk, for nobody."""
+    """End the process although a thread may still decode a preview, or wait for a disk: nobody needs the outcome."""
     import logging  # noqa: PLC0415
     import threading  # noqa: PLC0415
 
@@ -113,7 +113,7 @@ def state_directory(settings: Settings) -> Path:
 async def _service(
     settings: Settings, *, heartbeat: float, speed: float = 1.0, in_sandbox: bool = False
 ) -> AsyncGenerator[VideoService, None]:
-    """The studio at work on the live API, or on an emulator that is `speed` times faster."""
+    """A service on the live API, or on an emulator that is `speed` times faster."""
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
     from atlascloud_video_mcp.cloud.api import Cloud  # noqa: PLC0415
     from atlascloud_video_mcp.cloud.documents import clip_hosts  # noqa: PLC0415

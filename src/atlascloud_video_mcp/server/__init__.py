@@ -1,1 +1,1 @@
-"""The MCP server: its tools and all that MCP asks of them. It imports nothing: `stdio` is needed before the rest."""
+"""The MCP server. It imports nothing: `stdio` answers before the rest is loaded."""

@@ -1,4 +1,4 @@
-"""What helps to ask for a good clip: a guide to read, and a prompt that has it applied to one picture."""
+"""The guide to good prompts, as a resource, and a prompt that applies it to one picture."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ if TYPE_CHECKING:
 GUIDE_URI = "guide://animate-photo"
 _PICTURE = "Full path or https URL of the picture"
 _TASK = (
-    "Look at the picture first if you can. Write the prompt by the guide below, call animate_image once, and tell me "
-    "the prompt you used, where the clip is and what it cost."
+    "Look at the picture first if you can. Write the prompt as the guide below says, call animate_image once, and tell "
+    "me the prompt you used, where the clip is and what it cost."
 )
 
 
-def animate_photo(
+def _animate_photo(
     picture: Annotated[str, Field(description=_PICTURE)],
     mood: Annotated[str, Field(description="What should happen, and how it should feel")] = "",
     length: Annotated[str, Field(description="6 or 10 seconds; left out: what suits the movement")] = "",
 ) -> str:
-    """Turn a wish into a good prompt for a clip, and make the clip. Costs money."""
+    """Turn an idea into a good prompt for a clip, and make the clip. Costs money."""
     lines = [
         f"Animate this picture with the animate_image tool: {picture}",
         f"What I have in mind: {mood or 'a small movement that suits what is in the picture'}",
-        f"Length: {length or 'what suits the movement, by the guide'}",
+        f"Length: {length or 'what suits the movement (see the guide)'}",
         _TASK,
         "",
-        read_guide(),
+        _read_guide(),
     ]
     return "\n".join(lines)
 
 
-def read_guide() -> str:
+def _read_guide() -> str:
     """The guide, as Markdown."""
     return (resources.files("atlascloud_video_mcp.server") / "guide.md").read_text(encoding="utf-8")
 
 
 def add_guide(server: MCPServer[Any]) -> None:
     """Offer the guide as a resource, and applied to a picture as a prompt."""
-    server.add_prompt(_PhotoPrompt.from_function(animate_photo, title="Animate a photo"))
+    server.add_prompt(_PhotoPrompt.from_function(_animate_photo, name="animate_photo", title="Animate a photo"))
     server.resource(
         GUIDE_URI,
         name="animate-photo-guide",
         title="How to animate a photo well",
         description="How to write prompts for image-to-video: motion, camera commands, length",
         mime_type="text/markdown",
-    )(read_guide)
+    )(_read_guide)
 
 
 class _PhotoPrompt(Prompt):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Client:
-    """What to do for one client."""
+class HostLimits:
+    """What one client allows and can show."""
 
     wait_seconds: float
     """How long a call may block at most."""
@@ -33,26 +33,26 @@ class Client:
 
 
 _ROWS = (
-    ("claude-code", Client(1200, resource_link=True)),
-    ("Visual Studio Code", Client(240, resource_link=True)),
-    ("goose", Client(240)),
-    ("fastmcp", Client(240, resource_link=True)),
-    ("copilot-cli", Client(240)),
-    ("gemini-cli", Client(500, resource_link=True)),
-    ("JetBrains", Client(25)),
-    ("@cline/core", Client(45, image=False)),
+    ("claude-code", HostLimits(1200, resource_link=True)),
+    ("Visual Studio Code", HostLimits(240, resource_link=True)),
+    ("goose", HostLimits(240)),
+    ("fastmcp", HostLimits(240, resource_link=True)),
+    ("copilot-cli", HostLimits(240)),
+    ("gemini-cli", HostLimits(500, resource_link=True)),
+    ("JetBrains", HostLimits(25)),
+    ("@cline/core", HostLimits(45, image=False)),
 )
-_ANY_OTHER = Client(45)
-_WHERE_PROGRESS_PROLONGS_THE_CALL = Client(240)
-_OF_UNKNOWN_PATIENCE = Client(0)
-_CODEX_BEFORE_0_169, _CODEX = Client(50), Client(240)
+_ANY_OTHER = HostLimits(45)
+_PROLONGED_BY_PROGRESS = HostLimits(240)
+_OF_ANY_PATIENCE = HostLimits(0)
+_CODEX_BEFORE_0_169, _CODEX = HostLimits(50), HostLimits(240)
 
 AT_LEAST = 4.0
 """Seconds any call may take, one that must not wait too: the least patient host known gives up after 5."""
 
 
-def client_called(name: str, version: str = "", *, shows_progress: bool = False) -> Client:
-    """The row for a client.
+def limits_of(name: str, version: str = "", *, shows_progress: bool = False) -> HostLimits:
+    """What a client allows and can show.
 
     Args:
         name: Its `clientInfo.name`.
@@ -60,12 +60,12 @@ def client_called(name: str, version: str = "", *, shows_progress: bool = False)
         shows_progress: Whether its call carried a progress token.
     """
     if name == "mcp":
-        return _WHERE_PROGRESS_PROLONGS_THE_CALL if shows_progress else _OF_UNKNOWN_PATIENCE
+        return _PROLONGED_BY_PROGRESS if shows_progress else _OF_ANY_PATIENCE
     if name.startswith("opencode") and shows_progress:
-        return _WHERE_PROGRESS_PROLONGS_THE_CALL
+        return _PROLONGED_BY_PROGRESS
     if name.startswith("codex"):
         return _CODEX if _numbers(version) >= (0, 169) else _CODEX_BEFORE_0_169
-    return next((client for prefix, client in _ROWS if name.startswith(prefix)), _ANY_OTHER)
+    return next((limits for prefix, limits in _ROWS if name.startswith(prefix)), _ANY_OTHER)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The server and its tools, which say what they take and hand over to the studio."""
+"""The server and its tools, which say what they take and hand over to the service."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from pydantic import BeforeValidator, Field
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.cloud.reports import Status
-from atlascloud_video_mcp.server.account import Predictions, balance_answer, list_answer
-from atlascloud_video_mcp.server.answers import prediction_answer, saved_answer, upload_answer
 from atlascloud_video_mcp.server.guide import GUIDE_URI, add_guide
 from atlascloud_video_mcp.server.host_limits import AT_LEAST
-from atlascloud_video_mcp.server.model_list import ModelList, model_list_answer
+from atlascloud_video_mcp.server.list_results import ModelList, Predictions, list_answer, model_list_answer
 from atlascloud_video_mcp.server.player import player_app, shown_in
-from atlascloud_video_mcp.server.rehearsed import dry_run_answer
-from atlascloud_video_mcp.server.resources import add_predictions
 from atlascloud_video_mcp.server.tasks import Tasks
 from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall
+from atlascloud_video_mcp.server.tool_results import (
+    balance_answer,
+    dry_run_answer,
+    prediction_answer,
+    saved_answer,
+    upload_answer,
+)
 from atlascloud_video_mcp.server.tools import Tool
 from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, SavedVideo, Upload
 
@@ -38,9 +41,9 @@ _INSTRUCTIONS = (
     'asked for. When it answers "Still rendering", call get_prediction with the id it gave. If an answer was lost, '
     'call list_predictions: it has the id. Words like "continue" or "retry", a time-out or an error do not authorise '
     "another payment: do what the last answer says. All other tools are free: save_video keeps a clip on disk, "
-    "list_models finds other models, get_balance tells the money left, upload_image only uploads; dry_run shows what a "
+    "list_models finds other models, get_balance shows the balance, upload_image only uploads; dry_run shows what a "
     "clip would cost. A chat attachment is not a file on disk: ask the user for its path. "
-    f"The resource {GUIDE_URI} tells how to write a good prompt."
+    f"The resource {GUIDE_URI} explains how to write a good prompt."
 )
 
 _ALWAYS = {"anthropic/alwaysLoad": True}  # Claude Code hides a tool behind its tool search without it
@@ -59,7 +62,7 @@ Duration = Annotated[
 ]
 WaitSeconds = Annotated[
     float | None,
-    Field(ge=0, allow_inf_nan=False, description="0: do not wait; default, and most: what this client allows"),
+    Field(ge=0, allow_inf_nan=False, description="0: do not wait; default and maximum: what this client allows"),
     BeforeValidator(_without_unit),
 ]
 
@@ -98,7 +101,7 @@ async def animate_image(
             description="1 or more, to 10^12; default 1. Another number is another variation, which is paid",
         ),
     ] = 1,
-    dry_run: Annotated[bool, Field(description="Only check all, and show the request and its price; free")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, Field(description="Only check, and show the request and its price; free")] = False,  # noqa: FBT002
     unlisted: dict[str, Any] | None = None,
 ) -> Annotated[CallToolResult, DryRun]:
     """Make a video clip from a picture and wait for it. COSTS MONEY.
@@ -232,9 +235,9 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[ServerState]) -> AsyncGenerator[ServerState, None]:
         async with anyio.create_task_group() as tasks:
-            desk = ServerState(open_service, tasks, max_wait, at_least)
-            page.load_from(clip_hosts, desk.origin if local else None)
-            yield desk
+            state = ServerState(open_service, tasks, max_wait, at_least)
+            page.load_from(clip_hosts, state.origin if local else None)
+            yield state
             tasks.cancel_scope.cancel()
 
     server = MCPServer(
@@ -248,5 +251,4 @@ def build_server(
         log_level="WARNING",
     )
     add_guide(server)
-    add_predictions(server)
     return server

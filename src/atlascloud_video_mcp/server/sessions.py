@@ -57,31 +57,31 @@ class _Conversation:
         async with anyio.create_task_group() as tasks:
             self._handover.taken_over.set()
             while line := await to_thread.run_sync(self._handover.lines.get, abandon_on_cancel=True):
-                await self._hand_on(line, tasks)
+                await self._dispatch(line, tasks)
             if self._session:
                 self._session.close()
             else:
-                await self._tell(self._opening.closing())
+                await self._write(self._opening.closing())
 
-    async def _hand_on(self, line: Line, tasks: TaskGroup) -> None:
+    async def _dispatch(self, line: Line, tasks: TaskGroup) -> None:
         if self._session is None:
             request = await self._unanswered(line)
             if request is None:
                 return
             if not self._opening.binds(request):
-                await self._answer_apart(line)
+                await self._answer_separately(line)
                 return
             self._session, lines = anyio.create_memory_object_stream[Line]()
-            tasks.start_soon(run_session, self._server, lines, self._tell)
-            for told in self._opening.replay(request):
-                await self._session.send(Line(told, line.read_at))
+            tasks.start_soon(run_session, self._server, lines, self._write)
+            for replayed in self._opening.replay(request):
+                await self._session.send(Line(replayed, line.read_at))
         await self._session.send(line)
 
     async def _unanswered(self, line: Line) -> Mapping[str, Any] | None:
         """The request in a line, unless the opening answers it, or it asks for nothing."""
         answer = self._opening.answer(line.text)
         if answer is not None:
-            await self._tell(answer)
+            await self._write(answer)
             return None
         try:
             message = jsonrpc_message_adapter.validate_json(line.text, by_name=False)
@@ -91,33 +91,33 @@ class _Conversation:
         request = message if isinstance(message, JSONRPCRequest) else None
         return None if request is None else {"method": request.method, "params": request.params or {}}
 
-    async def _answer_apart(self, line: Line) -> None:
+    async def _answer_separately(self, line: Line) -> None:
         send, lines = anyio.create_memory_object_stream[Line](1)
         await send.send(line)
 
-        async def tell_and_end(answer: str) -> None:
-            await self._tell(answer)
+        async def write_and_close(answer: str) -> None:
+            await self._write(answer)
             send.close()
 
-        await run_session(self._server, lines, tell_and_end)
+        await run_session(self._server, lines, write_and_close)
 
-    async def _tell(self, text: str) -> None:
+    async def _write(self, text: str) -> None:
         if not self._opening.hides(text):
             await to_thread.run_sync(self._handover.pipe.write, text)
 
 
 async def run_session(
-    server: MCPServer[Any], lines: MemoryObjectReceiveStream[Line], tell: Callable[[str], Awaitable[None]]
+    server: MCPServer[Any], lines: MemoryObjectReceiveStream[Line], write_line: Callable[[str], Awaitable[None]]
 ) -> None:
     """Run the SDK's own loop on lines until they end, as it would on stdin and stdout."""
     # An MCPServer runs on the process's own stdin and stdout; only what it is made of takes streams. The SDK's own
     # Client reaches for it by this name, too. Upstream: modelcontextprotocol/python-sdk, issue 1187.
     lowlevel = server._lowlevel_server  # noqa: SLF001
-    async with lines, stdio_server(stdin=_Lines(lines), stdout=_Told(tell)) as (read, write):
+    async with lines, stdio_server(stdin=_Input(lines), stdout=_Output(write_line)) as (read, write):
         await lowlevel.run(read, write, lowlevel.create_initialization_options())
 
 
-class _Lines(anyio.AsyncFile[str]):
+class _Input(anyio.AsyncFile[str]):
     """Lines as the file that the SDK reads."""
 
     def __init__(self, lines: MemoryObjectReceiveStream[Line]) -> None:
@@ -134,14 +134,14 @@ class _Lines(anyio.AsyncFile[str]):
         return line.text
 
 
-class _Told(anyio.AsyncFile[str]):
+class _Output(anyio.AsyncFile[str]):
     """The file that the SDK writes, line by line."""
 
-    def __init__(self, tell: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, write: Callable[[str], Awaitable[None]]) -> None:
         super().__init__(io.StringIO())
-        self._tell = tell
+        self._write = write
 
     @override
     async def write(self, b: str) -> int:
-        await self._tell(b)
+        await self._write(b)
         return len(b)

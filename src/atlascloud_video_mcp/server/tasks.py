@@ -23,8 +23,8 @@ from typing_extensions import override
 
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR
 from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound
-from atlascloud_video_mcp.server.answers import POLL_INTERVAL, prediction_answer
 from atlascloud_video_mcp.server.tool_call import caller
+from atlascloud_video_mcp.server.tool_results import POLL_INTERVAL, prediction_answer
 from atlascloud_video_mcp.text import PredictionId, Quoted
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def _told(ctx: ServerRequestContext[ServerState], params: TaskParams) -> C
     require_client_extension(ctx, TASKS)
     task_id = PredictionId.of(params.task_id)
     if task_id is None:
-        raise MCPError(code=INVALID_PARAMS, message=f'"{Quoted(str(params.task_id), 40)}" is no taskId.')
+        raise MCPError(code=INVALID_PARAMS, message=f'"{Quoted(str(params.task_id), 40)}" is not a taskId.')
     service = await ctx.lifespan_context.service()
     try:
         prediction = await _look(service, task_id)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import anyio
 from mcp.types.version import is_version_at_least
 
-from atlascloud_video_mcp.server.host_limits import Client, client_called
+from atlascloud_video_mcp.server.host_limits import HostLimits, limits_of
 from atlascloud_video_mcp.server.sessions import READ_AT
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ResultT = TypeVar("ResultT")
 
 
 class ServerState:
-    """What all calls share: the studio, opened at the first call that needs it and kept until the server ends."""
+    """What all calls share: the service, opened at the first call that needs it and kept until the server ends."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class ServerState:
     ) -> None:
         self.max_wait = max_wait
         self.at_least = at_least
-        self._open_studio = open_service
+        self._open_service = open_service
         self._tasks = tasks
         self._opening = anyio.Lock()
         self._service: VideoService | None = None
 
     async def service(self) -> VideoService:
-        """The studio."""
+        """The service."""
         async with self._opening:
             if self._service is None:
                 self._service = await self._tasks.start(self._keep_open)
@@ -61,7 +61,7 @@ class ServerState:
 
     async def _keep_open(self, *, task_status: TaskStatus[VideoService]) -> None:
         # In a task of its own, because a task group must be left in the task that entered it.
-        async with self._open_studio() as service:
+        async with self._open_service() as service:
             task_status.started(service)
             await anyio.sleep_forever()
 
@@ -77,13 +77,13 @@ class ToolCall:
     def __init__(self, ctx: Context[ServerState], wait_seconds: float | None = None) -> None:
         arrived = READ_AT.get(anyio.current_time())
         self._ctx = ctx
-        self._desk = ctx.request_context.lifespan_context
+        self._state = ctx.request_context.lifespan_context
         self._shows_progress = _shows_progress(ctx.request_context)
         self.client = caller(ctx.request_context)
-        self.deadline = arrived + self.client.waits(wait_seconds, max_wait=self._desk.max_wait)
+        self.deadline = arrived + self.client.waits(wait_seconds, max_wait=self._state.max_wait)
         """Until when it may wait, on the clock of `anyio.current_time`."""
         # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
-        self.answer_by = arrived + max(self.client.waits(max_wait=self._desk.max_wait), self._desk.at_least)
+        self.answer_by = arrived + max(self.client.waits(max_wait=self._state.max_wait), self._state.at_least)
         """By when it answers even where there is nothing to hand over yet, on the same clock."""
         self.preview: bytes | None = None
         """Frames of the finished clip, a JPEG, where they were asked for."""
@@ -91,8 +91,8 @@ class ToolCall:
         self._sent: deque[float] = deque([-1.0] * _MOST_A_SECOND, maxlen=_MOST_A_SECOND)
 
     async def service(self) -> VideoService:
-        """The studio."""
-        return await self._desk.service()
+        """The service."""
+        return await self._state.service()
 
     async def finish(self, steps: AsyncGenerator[Step, None]) -> ResultT:
         """Go through the steps, each told as progress; returns the last one's result."""
@@ -121,11 +121,11 @@ def risen(told: float, share: float) -> float | None:
     return value if value <= _NOT_QUITE or share == 1 else None
 
 
-def caller(request: ServerRequestContext[ServerState]) -> Client:
+def caller(request: ServerRequestContext[ServerState]) -> HostLimits:
     """The client that sent a request, so far as its version of the protocol lets it be treated so."""
     params = request.session.client_params
     name, version = (params.client_info.name, params.client_info.version) if params else ("", "")
-    client = client_called(name, version, shows_progress=_shows_progress(request))
+    client = limits_of(name, version, shows_progress=_shows_progress(request))
     # The content type came with this version, and the schemas of the older ones do not allow it.
     links = client.resource_link and is_version_at_least(request.protocol_version, "2025-06-18")
     return replace(client, resource_link=links)

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.mcpserver import tools
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from typing_extensions import override
 
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected
+from atlascloud_video_mcp.server.tool_results import tool_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mcp.server.mcpserver import Context
-    from mcp.types import ToolAnnotations
+    from mcp.types import CallToolResult, ToolAnnotations
     from pydantic_core import core_schema
 
 _log = logging.getLogger(__name__)
 _CRASHED = (
-    "This server made a mistake; its log on stderr says which. A clip that was being made goes on: call again with the "
-    "same arguments, which joins it and does not pay twice."
+    "This server made a mistake; its log on stderr says which. A clip in progress goes on: repeating the same call "
+    "joins it and does not pay twice."
 )
 UNLISTED = "unlisted"
 """The argument by which a tool's function that has it is given what came under names that its schema does not list."""
@@ -99,13 +99,13 @@ class Tool(tools.Tool):
                 case ValidationError() as cause:
                     message = self._faults(cause, given)
                 case KeyRejected() as cause:
-                    message = f"{cause} The server reads it when it starts: restart it then."
+                    message = f"{cause} The server reads it at startup: restart it afterwards."
                 case AtlasError() as cause:
                     message = str(cause)
                 case _:
                     _log.exception("The tool %s crashed", self.name)
                     message = _CRASHED
-            return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)
+            return tool_result([message], is_error=True)
 
     def _faults(self, error: ValidationError, given: dict[str, Any]) -> str:
         """What is wrong with the arguments: each fault with its rule and what was found, in our own words."""

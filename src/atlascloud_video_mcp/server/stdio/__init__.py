@@ -5,6 +5,6 @@ import, so what never depends on anything but the message is answered from recor
 the standard library alone. The first message that needs more starts the SDK, which is told of the handshake as the
 client made it.
 
-opening   what is answered, and what the SDK is told   usual   which messages hold nothing unusual
-pipe      stdin and stdout                              answers.json   the recorded answers (`make recorded-answers`)
+opening   what is answered, and what the SDK is told   validation     which messages are plain enough for that
+pipe      stdin and stdout                             answers.json   the recorded answers (`make recorded-answers`)
 """

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atlascloud_video_mcp.server.stdio import usual
+from atlascloud_video_mcp.server.stdio import validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,8 @@ LISTS: Final = ("ping", "tools/list", "prompts/list", "resources/list", "resourc
 DISCOVER: Final = "server/discover"
 LISTEN: Final = "subscriptions/listen"
 """Acknowledged at once, and answered when the conversation ends: that is what is recorded."""
-ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
-SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
+_ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+_SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
 FILE: Final = Path(__file__).with_name("answers.json")
 _FLAGS = ("toolsListChanged", "promptsListChanged", "resourcesListChanged")
 _ADDRESSES = "resourceSubscriptions"
@@ -75,7 +75,7 @@ class Opening:
         """The lines that answer a line; none where nothing is to be said; None where the SDK must see to it."""
         if not line.strip():
             return ""
-        message = usual.message(line)
+        message = validation.message(line)
         if message is None:
             return None
         if "id" not in message:
@@ -112,9 +112,9 @@ class Opening:
         if (
             self._era == "modern"
             or not isinstance(version, str)
-            or not usual.params(params, "protocolVersion", "capabilities", "clientInfo")
+            or not validation.params(params, "protocolVersion", "capabilities", "clientInfo")
             or _is_modern(params)
-            or not (usual.client(params.get("clientInfo")) and usual.capabilities(params.get("capabilities")))
+            or not (validation.client(params.get("clientInfo")) and validation.capabilities(params.get("capabilities")))
         ):
             return None
         self._hello, self._initialized = request, False
@@ -123,7 +123,7 @@ class Opening:
 
     def _in_handshake_era(self, method: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
         asks_first = method in {"ping", DISCOVER}
-        if self._era == "modern" or not usual.params(params) or not (self._hello or asks_first):
+        if self._era == "modern" or not validation.params(params) or not (self._hello or asks_first):
             return None
         answer = self._answer(self._version, method)
         if answer and method != DISCOVER:
@@ -134,7 +134,7 @@ class Opening:
         if not _is_complete(params):
             return None
         self._probed = True
-        version = params["_meta"][usual.VERSION]
+        version = params["_meta"][validation.VERSION]
         if version == MODERN:
             return self._answer(MODERN, DISCOVER)
         refusal = self._answers[ANOTHER][DISCOVER]["error"]
@@ -145,7 +145,7 @@ class Opening:
         if self._hello and not self._probed:
             return None  # it made a handshake and never asked for this version
         beside = ("notifications",) if method == LISTEN else ()
-        if not _is_complete(params, *beside) or params["_meta"][usual.VERSION] != MODERN:
+        if not _is_complete(params, *beside) or params["_meta"][validation.VERSION] != MODERN:
             return None
         answer = self._listen(request) if method == LISTEN else self._answer(MODERN, method)
         if answer:
@@ -154,13 +154,13 @@ class Opening:
 
     def _listen(self, request: Message) -> dict[str, Any] | None:
         wanted = request["params"].get("notifications")
-        if not usual.subscription(wanted, _FLAGS, _ADDRESSES) or len(self._listening) >= _MOST_SUBSCRIPTIONS:
+        if not validation.subscription(wanted, _FLAGS, _ADDRESSES) or len(self._listening) >= _MOST_SUBSCRIPTIONS:
             return None
         self._listening[_key(request["id"])] = request
         honoured = {name: value for name, value in wanted.items() if value}
         return {
-            "method": ACKNOWLEDGED,
-            "params": {"notifications": honoured, "_meta": {SUBSCRIPTION: request["id"]}},
+            "method": _ACKNOWLEDGED,
+            "params": {"notifications": honoured, "_meta": {_SUBSCRIPTION: request["id"]}},
         }
 
     def _answer(self, version: str, method: str) -> dict[str, Any] | None:
@@ -203,8 +203,8 @@ class Opening:
         if not self._hidden:
             return False
         message = json.loads(line)
-        if message.get("method") == ACKNOWLEDGED:
-            said = ("listen", message["params"]["_meta"][SUBSCRIPTION])
+        if message.get("method") == _ACKNOWLEDGED:
+            said = ("listen", message["params"]["_meta"][_SUBSCRIPTION])
         else:
             said = ("answer", message.get("id"))
         hidden = said in self._hidden
@@ -214,7 +214,7 @@ class Opening:
 
 def call_arrived(line: str) -> str:
     """The progress of a tool call that waits for the SDK, where it was asked for: 0, before all that follows."""
-    message = usual.message(line)
+    message = validation.message(line)
     if message is None or message["method"] != "tools/call" or "id" not in message:
         return ""
     meta = message["params"].get("_meta")
@@ -227,15 +227,15 @@ def call_arrived(line: str) -> str:
 
 def _is_modern(params: Mapping[str, Any]) -> bool:
     meta = params.get("_meta")
-    return isinstance(meta, dict) and usual.VERSION in meta
+    return isinstance(meta, dict) and validation.VERSION in meta
 
 
 def _is_complete(params: Mapping[str, Any], *beside: str) -> bool:
     """Whether a modern request's own words are all there, and nothing unusual is."""
     return (
-        usual.params(params, *beside)
-        and usual.CAPABILITIES in params["_meta"]
-        and isinstance(params["_meta"][usual.VERSION], str)
+        validation.params(params, *beside)
+        and validation.CAPABILITIES in params["_meta"]
+        and isinstance(params["_meta"][validation.VERSION], str)
     )
 
 

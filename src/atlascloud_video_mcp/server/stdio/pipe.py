@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
 
-PATIENCE = 1.0
+_PATIENCE = 1.0
 """Seconds that the SDK has to come up once the client has left."""
 
 
@@ -86,7 +86,7 @@ class Handover:
         while line := self.pipe.read():
             self.lines.put(line)
         self.lines.put(None)
-        if not self.taken_over.wait(PATIENCE):  # pragma: no cover - the process ends before its coverage is written
+        if not self.taken_over.wait(_PATIENCE):  # pragma: no cover - the process ends before its coverage is written
             os._exit(0)
 
 

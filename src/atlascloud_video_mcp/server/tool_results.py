@@ -1,30 +1,52 @@
-"""What a tool's answer says: as text and as structured content, each complete without the other.
+"""The results of tools: text and structured content, each complete without the other.
 
-Some clients show a model only the one, some only the other.
+Some clients show a model only the text, others only the structured content.
 """
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, assert_never
 
-from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
 
 from atlascloud_video_mcp.cloud.reports import NO_WORD
+from atlascloud_video_mcp.service.render import balance_lines
 from atlascloud_video_mcp.text import in_dollars, in_marks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import BaseModel
 
-    from atlascloud_video_mcp.server.host_limits import Client
-    from atlascloud_video_mcp.service.results import Prediction, SavedVideo, Upload
+    from atlascloud_video_mcp.server.host_limits import HostLimits
+    from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, SavedVideo, Upload
 
 _LONGEST_NAME = 255  # characters
-FRACTION, POLL_INTERVAL = "atlascloud-video/fraction", "atlascloud-video/pollIntervalMs"
-"""In `_meta` of an answer: how much is probably done, 0 to 1, and when another look can tell more; else absent."""
+_FRACTION = "atlascloud-video/fraction"  # in `_meta` of an answer: how much is probably done, 0 to 1
+POLL_INTERVAL = "atlascloud-video/pollIntervalMs"
+"""In `_meta` of an answer: when another look can tell more; absent where none can."""
 _EMULATED = "Made by the built-in sandbox, not by Atlas Cloud: nothing was paid."
 _WOULD_HAVE_COST = "cost_usd is what it would have cost."
 _FREE_OF_CHARGE = "Atlas Cloud does not charge for a failed generation."
+_DRY_RUN = "Dry run: nothing was uploaded, submitted or paid."
+_FOR_REAL = "animate_image with the same arguments, without dry_run"
+
+
+def tool_result(text: Iterable[str], data: BaseModel | None = None, *, is_error: bool = False) -> CallToolResult:
+    """A tool's result, of lines of text and the structured content that says the same.
+
+    Args:
+        text: The lines.
+        data: None for a call that came to nothing.
+        is_error: Whether the call could not do what it is for.
+    """
+    return CallToolResult(
+        content=[TextContent(type="text", text="\n".join(text))],
+        structured_content=data and data.model_dump(mode="json", exclude_none=True),
+        is_error=is_error,
+    )
 
 
 def upload_answer(upload: Upload) -> CallToolResult:
@@ -37,7 +59,7 @@ def upload_answer(upload: Upload) -> CallToolResult:
         *upload.notes,
         f"Next: animate_image with image {upload.url} makes a clip of it, which costs money.",
     ]
-    return _answer(upload, lines)
+    return tool_result(lines, upload)
 
 
 def saved_answer(video: SavedVideo) -> CallToolResult:
@@ -47,11 +69,33 @@ def saved_answer(video: SavedVideo) -> CallToolResult:
         f"size_bytes: {video.size_bytes}",
         f"video_url: {video.video_url}",
     ]
-    return _answer(video, lines)
+    return tool_result(lines, video)
+
+
+def balance_answer(balance: Balance) -> CallToolResult:
+    """The answer of get_balance."""
+    return tool_result(balance_lines(balance), balance)
+
+
+def dry_run_answer(dry_run: DryRun) -> CallToolResult:
+    """The answer of animate_image with dry_run."""
+    is_free = dry_run.reused or dry_run.sandbox
+    how = "It costs nothing." if is_free else "It costs money: ask the user first."
+    next_step = f"{how} Next: {_FOR_REAL}."
+    notes = dry_run.notes or ()
+    cost = "at a price not known" if dry_run.cost_usd is None else f"for {in_dollars(dry_run.cost_usd)}"
+    would = f"was made before, {cost}, and would cost nothing" if dry_run.reused else f"would be made, {cost}"
+    lines = [
+        f"{_DRY_RUN} This request {would}:",
+        json.dumps(dry_run.request, ensure_ascii=False),
+        *notes,
+        next_step,
+    ]
+    return tool_result(lines, dry_run.model_copy(update={"next_step": next_step, "notes": (_DRY_RUN, *notes)}))
 
 
 def prediction_answer(
-    prediction: Prediction, client: Client, *, preview: bytes | None = None, is_error: bool = False
+    prediction: Prediction, client: HostLimits, *, preview: bytes | None = None, is_error: bool = False
 ) -> CallToolResult:
     """The answer of every tool that gives a prediction, with what to do next.
 
@@ -75,7 +119,7 @@ def prediction_answer(
         case _:
             assert_never(prediction.status)
     result = prediction.model_copy(update={"next_step": next_step, "notes": _notes(prediction)})
-    answer = _answer(result, [head, *_facts(result)], is_error=is_error)
+    answer = tool_result([head, *_facts(result)], result, is_error=is_error)
     answer.meta = _for_programs(prediction)
     if preview and client.image:
         data = b64encode(preview).decode()
@@ -120,12 +164,12 @@ def _try_again(prediction: Prediction) -> str:
     costs = "It costs nothing here." if prediction.sandbox else "It is a new paid clip: ask the user first."
     picture = prediction.image_url
     same = f"image {picture} and the same prompt, model and duration" if picture else "the same arguments"
-    return f"Next: animate_image with {same} tries again; change what the reason names. {costs}"
+    return f"Next: animate_image with {same} tries again; change what the reason points to. {costs}"
 
 
 def _for_programs(prediction: Prediction) -> dict[str, Any] | None:
     look_again = prediction.look_again_in
-    told = {FRACTION: prediction.fraction, POLL_INTERVAL: look_again and round(look_again * 1000)}
+    told = {_FRACTION: prediction.fraction, POLL_INTERVAL: look_again and round(look_again * 1000)}
     return {name: value for name, value in told.items() if value is not None} or None
 
 
@@ -173,9 +217,3 @@ def _cost(prediction: Prediction) -> str | None:
             return None
         case _:
             assert_never(prediction.status)
-
-
-def _answer(result: BaseModel, lines: list[str], *, is_error: bool = False) -> CallToolResult:
-    content: list[ContentBlock] = [TextContent(type="text", text="\n".join(lines))]
-    structured = result.model_dump(mode="json", exclude_none=True)
-    return CallToolResult(content=content, structured_content=structured, is_error=is_error)

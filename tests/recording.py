@@ -1,7 +1,7 @@
 """Records what the SDK answers before anything is called, in each version of the protocol: `make recorded-answers`.
 
-These answers depend on nothing but the message, so they can be given without the SDK (see `stdio`). A test compares
-them with the live ones.
+These answers depend on nothing but the message, so they can be given without the SDK (see `server/stdio`). A test
+compares them with the live ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
 from atlascloud_video_mcp.server.stdio.opening import ANOTHER, DISCOVER, FILE, HANDSHAKES, LISTEN, LISTS, MODERN
 from atlascloud_video_mcp.server.stdio.pipe import Line
-from atlascloud_video_mcp.server.stdio.usual import CAPABILITIES, CLIENT, VERSION
+from atlascloud_video_mcp.server.stdio.validation import CAPABILITIES, CLIENT, VERSION
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -59,12 +59,12 @@ async def _answers(requests: dict[str, dict[str, Any]]) -> dict[str, Any]:
     for method, params in requests.items():
         message = {"jsonrpc": "2.0", "id": method, "method": method, "params": params}
         await send.send(Line(json.dumps(message) + "\n", 0))
-    await run_session(build_server(_no_studio), lines, hear)
+    await run_session(build_server(_no_service), lines, hear)
     return {method: answers[method] for method in requests}
 
 
-def _no_studio() -> AbstractAsyncContextManager[VideoService]:
-    raise AssertionError("no tool is called")  # pragma: no cover
+def _no_service() -> AbstractAsyncContextManager[VideoService]:
+    raise AssertionError("no tool is called")
 
 
 def shared(answers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -84,5 +84,5 @@ def main(file: Path = FILE) -> None:
     file.write_text(f"{text}\n", encoding="utf-8")
 
 
-if __name__ == "__main__":  # pragma: no cover - `make recorded-answers`; the tests call main
+if __name__ == "__main__":
     main()

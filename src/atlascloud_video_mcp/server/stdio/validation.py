@@ -1,4 +1,4 @@
-"""Which messages hold nothing unusual: whatever the SDK would look at twice is not, and is left to it.
+"""Which messages are plain enough to be answered without the SDK; all others are left to it.
 
 Sources: JSON-RPC 2.0, and the schemas of MCP from 2024-11-05 to 2026-07-28.
 """

@@ -14,7 +14,7 @@ import type { Opened } from "./host/host.ts";
 
 const ui = process.cwd();
 const repository = path.join(ui, "..");
-export const rocket = path.join(repository, "src/atlascloud_video_mcp/assets/rocket.jpg");
+export const rocket = path.join(repository, "src/atlascloud_video_mcp/cli/assets/rocket.jpg");
 /** A picture that is too small. */
 /** 64 pixels each way: too small to be enlarged. */
 export const tiny =

@@ -46,6 +46,6 @@ def run_demo(options: argparse.Namespace) -> None:
     """
     from atlascloud_video_mcp.cli.demo import demo  # noqa: PLC0415 - only this command draws and speaks MCP as a client
 
-    with resources.as_file(resources.files("atlascloud_video_mcp") / "assets" / "rocket.jpg") as photo:
+    with resources.as_file(resources.files("atlascloud_video_mcp.cli") / "assets" / "rocket.jpg") as photo:
         picture = Path(options.picture).resolve() if options.picture else photo
         anyio.run(demo, picture, options.prompt, options.duration, options.speed)

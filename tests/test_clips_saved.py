@@ -247,7 +247,7 @@ def test_a_part_given_up_early_does_nothing_that_comes_late(tmp_path: Path) -> N
     part.write(b"late")
     part.restart()
     part.check(came_whole=True)
-    with pytest.raises(CannotSave, match="given up"):
+    with pytest.raises(CannotSave, match="cancelled before it was complete"):
         part.publish("late.mp4")
     assert not everything(tmp_path)
 

@@ -25,7 +25,7 @@ from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.cli.doctor import Finding, State, connectivity, fail, local, ok, skip
 from atlascloud_video_mcp.cli.doctor.checkup import Check, checks, report
 from atlascloud_video_mcp.cli.doctor.start import start
-from atlascloud_video_mcp.cli.doctor.target import Target, clients, find_target
+from atlascloud_video_mcp.cli.doctor.target import CheckTarget, clients, find_target
 from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.settings import Settings, read_settings
 from installing_kit import platform_at, prepared
@@ -57,7 +57,7 @@ WAY = ["network", "TLS", "API"]
 SETTINGS_PAGE = "https://www.atlascloud.ai/console/api-keys"
 
 
-def here(home: Path, environ: Mapping[str, str] | None = None, client: str | None = None) -> Target:
+def here(home: Path, environ: Mapping[str, str] | None = None, client: str | None = None) -> CheckTarget:
     return find_target(platform_at(home, environ=environ), client)
 
 
@@ -580,7 +580,7 @@ async def test_a_platform_that_does_not_reach_itself_is_told(tmp_path: Path) -> 
 # --- the start ---
 
 
-def started_by(home: Path, *words: str, **environ: str) -> Target:
+def started_by(home: Path, *words: str, **environ: str) -> CheckTarget:
     return replace(here(home, environ), command=words)
 
 

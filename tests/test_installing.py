@@ -447,6 +447,17 @@ def test_a_key_that_comes_from_elsewhere_now_leaves_no_trace(client: str, tmp_pa
     assert entry_of(row, path)[row.env] == {"ATLASCLOUD_MAX_WAIT": "30"}
 
 
+def test_variables_that_a_person_forwards_stay_beside_the_key(tmp_path: Path) -> None:
+    platform = platform_at(tmp_path)
+    text = '[mcp_servers.atlascloud-video]\ncommand = "a"\nenv_vars = ["HTTPS_PROXY", "ATLASCLOUD_API_KEY"]\n'
+    path = prepared("codex", platform, text)
+
+    for _ in range(2):
+        run(platform, "install", "codex", "--key-env", "ATLASCLOUD_API_KEY")
+
+        assert entry_of(client_named("codex"), path)["env_vars"] == ["HTTPS_PROXY", "ATLASCLOUD_API_KEY"]
+
+
 @pytest.mark.parametrize("ours", [None, "nonsense", {"env": "nonsense", "args": 3}])
 def test_nonsense_under_our_name_is_replaced(ours: object, tmp_path: Path) -> None:
     platform = platform_at(tmp_path, environ={"ATLASCLOUD_API_KEY": "k"})

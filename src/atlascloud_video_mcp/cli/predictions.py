@@ -34,7 +34,7 @@ def animate(options: argparse.Namespace, settings: Settings) -> Exit:
         AtlasError: It was refused, or failed before there was a prediction.
     """
     if settings.sandbox and options.no_wait:
-        raise SettingsError("--no-wait makes no sense in the sandbox, which ends with the command: leave it out")
+        raise SettingsError("--no-wait does not work in the sandbox, which stops with the command: leave it out")
     from atlascloud_video_mcp.media.pictures import Fit  # noqa: PLC0415 - with Pillow
 
     # The sandbox's clips end with the command: unless they are saved there is nothing to see.

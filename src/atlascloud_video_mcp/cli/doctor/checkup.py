@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from atlascloud_video_mcp.cli.doctor.target import Target
+    from atlascloud_video_mcp.cli.doctor.target import CheckTarget
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ async def report(all_checks: Sequence[Check], *, in_json: bool) -> int:
     return 1 if failed else 0
 
 
-def checks(target: Target, platform: Platform, sandbox_port: int) -> Sequence[Check]:
+def checks(target: CheckTarget, platform: Platform, sandbox_port: int) -> Sequence[Check]:
     """All checks, in the order of a person's questions."""
     network = _check("connectivity", "network", target.settings, seconds=45)
     return (

@@ -17,7 +17,7 @@ from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, VARIABLES
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-    from atlascloud_video_mcp.cli.doctor.target import Target
+    from atlascloud_video_mcp.cli.doctor.target import CheckTarget
 
 _US = "atlascloud-video-mcp"
 _SHOWN = ("mcp", "httpx", "pydantic", "pillow")
@@ -53,7 +53,7 @@ def _fault(need: Requirement) -> str | None:
     return f"{need.name} {version} is installed, but {need.name}{need.specifier} is required"
 
 
-async def settings(target: Target) -> list[Finding]:
+async def settings(target: CheckTarget) -> list[Finding]:
     """How the server would read its settings, and whether there is a key."""
     finding = fail("settings", target.fault, "Fix or unset it: the server does not start with it.")
     if not target.fault:
@@ -72,7 +72,7 @@ async def settings(target: Target) -> list[Finding]:
     return [finding, fail("key", "no API key is set", fix)]
 
 
-async def state(target: Target, *, enough: int = _ENOUGH_SPACE) -> list[Finding]:
+async def state(target: CheckTarget, *, enough: int = _ENOUGH_SPACE) -> list[Finding]:
     """Whether the journal can be kept; it is opened as the server would open it."""
     from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415 - as above
 
@@ -90,7 +90,7 @@ async def state(target: Target, *, enough: int = _ENOUGH_SPACE) -> list[Finding]
     return [ok("state", f"{directory}: the journal opens, {free / 1e9:.1f} GB free")]
 
 
-async def sandbox(target: Target, port: int, *, loopback: str = "127.0.0.1") -> list[Finding]:
+async def sandbox(target: CheckTarget, port: int, *, loopback: str = "127.0.0.1") -> list[Finding]:
     """Whether the sandbox is installed and can listen on this computer."""
     if missing := missing_for_sandbox():
         fix = f"{sys.executable} -m pip install 'PATH/TO/WHEEL.whl[sandbox]'"

@@ -19,7 +19,7 @@ from atlascloud_video_mcp.cli.doctor import Finding, fail, ok, warn
 if TYPE_CHECKING:
     from anyio.abc import Process
 
-    from atlascloud_video_mcp.cli.doctor.target import Target
+    from atlascloud_video_mcp.cli.doctor.target import CheckTarget
 
 _SLOW = 3.0  # seconds; Cline's command line gives a server no longer, OpenAI's agents give it 5
 _LIST = 2
@@ -33,7 +33,7 @@ _MESSAGES = (
 )
 
 
-async def start(target: Target, *, slow: float = _SLOW) -> list[Finding]:
+async def start(target: CheckTarget, *, slow: float = _SLOW) -> list[Finding]:
     """Whether a client could start the server and list its tools, and how long that takes."""
     if not target.command:
         return [fail("start", "the entry has no command", _AGAIN)]
@@ -79,7 +79,7 @@ async def _tools(process: Process) -> list[Any] | None:
     return None
 
 
-async def _exited(process: Process, target: Target) -> Finding:
+async def _exited(process: Process, target: CheckTarget) -> Finding:
     """It exited without an answer: the last line that it wrote says why."""
     said = b"".join([part async for part in process.stderr]) if process.stderr else b""
     code = await process.wait()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Target:
+class CheckTarget:
     """How the server would be started, and how it would read its settings."""
 
     command: tuple[str, ...]
@@ -38,7 +38,7 @@ class Target:
         return self.settings.sandbox or "--sandbox" in self.command
 
 
-def find_target(platform: Platform, client_name: str | None, *, sandbox: bool = False) -> Target:
+def find_target(platform: Platform, client_name: str | None, *, sandbox: bool = False) -> CheckTarget:
     """The server as this shell would start it, or as a client would.
 
     Raises:
@@ -58,7 +58,7 @@ def find_target(platform: Platform, client_name: str | None, *, sandbox: bool = 
     settings, fault = usable_settings(ours)
     # Windows starts no process without this one.
     system = {name: value for name, value in platform.environ.items() if name.upper() == "SYSTEMROOT"}
-    return Target(command, settings, fault, {**system, "PATH": "", **ours})
+    return CheckTarget(command, settings, fault, {**system, "PATH": "", **ours})
 
 
 async def clients(platform: Platform) -> list[Finding]:

@@ -49,7 +49,7 @@ def nested(keys: Sequence[str | int], value: object) -> object:
 
 
 @dataclass(frozen=True)
-class File:
+class ConfigFile:
     """A file as it was read."""
 
     path: Path
@@ -58,7 +58,7 @@ class File:
     text: str
 
 
-def read_file(path: Path) -> File:
+def read_file(path: Path) -> ConfigFile:
     """Read a file; one that is not there is empty.
 
     Raises:
@@ -66,13 +66,13 @@ def read_file(path: Path) -> File:
     """
     held = _held(path)
     try:
-        return File(path, held, (held or b"").removeprefix(_UTF_8_MARK).decode())
+        return ConfigFile(path, held, (held or b"").removeprefix(_UTF_8_MARK).decode())
     except UnicodeDecodeError as error:
         kind = "UTF-16" if held and held.startswith(_UTF_16_MARKS) else "not UTF-8"
         raise CannotInstall(f"{path} is {kind} text: save it as UTF-8") from error
 
 
-def write_file(file: File, text: str, *, now: datetime, private: bool = False) -> Path | None:
+def write_file(file: ConfigFile, text: str, *, now: datetime, private: bool = False) -> Path | None:
     """Replace what the file held; returns the path of the copy that was made of it.
 
     The file keeps its owner and its mode, and stays where a symbolic link to it leads. A new one belongs to the owner
@@ -182,7 +182,7 @@ def _fill(path: Path, content: bytes, mode: int) -> None:
     path.chmod(mode)
 
 
-def _require_unchanged(file: File) -> None:
+def _require_unchanged(file: ConfigFile) -> None:
     if _held(file.path) != file.held:
         raise CannotInstall(f"{file.path} was just changed by another program and was left as it is. Run this again.")
 

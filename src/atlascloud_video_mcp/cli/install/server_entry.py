@@ -98,7 +98,7 @@ def _updated(client: Client, old: object, new: Mapping[str, Any], key: Key | Non
         if name == client.env and isinstance(there, dict):
             kept[name] = there | value
         elif name == client.forwarded and isinstance(there, list):
-            kept[name] = [*there, *(item for item in value if item not in there)]
+            kept[name] = [*there, *value]  # the key was taken out above
         elif name not in client.limits or name not in kept:
             kept[name] = value
     return kept

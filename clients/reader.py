@@ -51,6 +51,12 @@ def read_structured(content: dict[str, Any]) -> Reading:
     )
 
 
+def says_again(answer: dict[str, Any]) -> bool:
+    """Whether all that an answer says is to make the same call again, in the server's words or the client's."""
+    words = answer.get("error") or answer.get("text") or ""
+    return "Next: the same call with the same arguments" in words or "Please try again." in words
+
+
 def _step(text: str) -> Step | None:
     found = re.search(r"Next: (\w+) with prediction_id ([\w-]+)", text)
     return Step(*found.groups()) if found else None

@@ -131,7 +131,7 @@ figures: .venv/dev.stamp  ## how large the house is, and how much of it one call
 	$(BIN)/python -m compileall -q src
 	touch .venv/demo.stamp $@
 
-.venv/mcpb.stamp: .venv/demo.stamp distribution/mcpb/package.json distribution/mcpb/package-lock.json
+.venv/mcpb.stamp: .venv/dev.stamp distribution/mcpb/package.json distribution/mcpb/package-lock.json
 	mkdir -p .venv/mcpb
 	cp distribution/mcpb/package.json distribution/mcpb/package-lock.json .venv/mcpb
 	npm ci --prefix .venv/mcpb --no-audit --no-fund --silent

@@ -17,7 +17,7 @@ demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
 
 test: check wheel-test  ## all that CI checks
-	$(BIN)/pytest -n 2 --cov --cov-report=term
+	$(BIN)/pytest -n 3 --cov --cov-report=term
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check

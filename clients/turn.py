@@ -192,10 +192,13 @@ class Turn:
         await self._look(hands, reading.prediction_id)
 
     async def _stopped(self, hands: Hands, arguments: dict[str, Any]) -> None:
-        """The user stops a call whose generation has just begun, and asks for the same again."""
+        """The user stops a call whose generation has just begun, and asks for the same again.
+
+        On a slow machine the client may have given it up before that, of itself; then it is asked for again, too.
+        """
         for _ in range(_TRIES):
             answer = await self._stop_once_paid(hands, arguments | {"wait_seconds": 30})
-            if answer["stopped"] or not says_again(answer):
+            if "error" not in answer or answer["stopped"]:
                 break
             await anyio.sleep(THINKING)
         if not answer["stopped"] or "text" in answer:

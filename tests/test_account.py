@@ -66,7 +66,7 @@ def row(number: int, **fields: object) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def client_of(base_url: str, key: str | None = CANARY, **options: Any) -> AsyncGenerator[Client, None]:  # noqa: ANN401 - of studio_at
+async def client_of(base_url: str, key: str | None = CANARY, **options: Any) -> AsyncGenerator[Client, None]:  # noqa: ANN401 - of service_at
     async with Client(
         build_server(lambda: service_at(base_url, key=key, sandbox=False, **options), max_wait=60),
         raise_exceptions=True,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def client_of(base_url: str) -> AsyncGenerator[Client, None]:
-    async with Client(build_server(lambda: service_at(base_url))) as client:
+    async with Client(build_server(lambda: service_at(base_url), at_least=60)) as client:
         yield client
 
 
@@ -179,7 +179,9 @@ async def test_what_a_host_adds_is_ignored_and_named(sandbox: Sandbox, base_url:
 async def test_a_parameter_of_any_model_whose_rules_were_read_counts_as_one(tmp_path: Path) -> None:
     sandbox = Sandbox(seconds=3600)
     with sandbox.running() as base_url:
-        async with Client(build_server(lambda: service_at(base_url, directory=tmp_path, online=True))) as client:
+        async with Client(
+            build_server(lambda: service_at(base_url, directory=tmp_path, online=True), at_least=60)
+        ) as client:
             listed = await client.call_tool("list_models", {"query": "tidal 3"})
             assert listed.structured_content is not None
             [name, *_] = [

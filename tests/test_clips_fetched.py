@@ -190,7 +190,7 @@ async def test_a_short_retry_after_in_any_form_is_honoured(tmp_path: Path, value
 
 
 async def test_a_long_retry_after_is_reported_at_once(tmp_path: Path) -> None:
-    for value in ("120", format_datetime(datetime.now(UTC) + timedelta(seconds=121), usegmt=True)):
+    for value in ("120", format_datetime(datetime.now(UTC) + timedelta(seconds=129), usegmt=True)):
         async with files(answer(429, Retry_After=value)) as there:
             assert "save it in 12" in str(await refused(there, tmp_path))
         assert len(there.requests) == 1

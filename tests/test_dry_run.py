@@ -209,7 +209,7 @@ async def test_the_text_and_the_data_of_a_dry_run_both_say_everything(
     if not priced:
         sandbox.script(Fault(endpoint="calculate", action="status", status=404))
     arguments = {"image": ROCKET, "prompt": "wind über alles", "dry_run": "true", "wait_seconds": 60}
-    async with Client(build_server(lambda: service_at(base_url, budget="5"))) as client:
+    async with Client(build_server(lambda: service_at(base_url, budget="5"), at_least=60)) as client:
         result = await client.call_tool("animate_image", arguments)
         schema = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}["animate_image"]
 

@@ -22,7 +22,7 @@ from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.sessions import run_session
 from atlascloud_video_mcp.server.stdio.opening import FILE, HANDSHAKES, MODERN, Opening, call_arrived, recorded
 from atlascloud_video_mcp.server.stdio.pipe import Line
-from kit import CANARY, REMOTE, handed_on, until
+from kit import CANARY, REMOTE, ROCKET, handed_on, until
 from recording import main, record, shared
 
 if TYPE_CHECKING:
@@ -570,6 +570,38 @@ def test_a_call_may_wait_from_the_moment_its_line_was_read(sandbox: Sandbox, bas
     assert answer["status"] == "processing"
     assert 11.9 <= took < 17, "12 s from its line on, and not 18 from the moment the SDK was there"
     assert len(sandbox.submissions) == 1
+
+
+@posix
+def test_who_starts_a_slow_server_for_each_call_gets_an_id_all_the_same(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    with gated(tmp_path, **live(base_url)) as (talk, open_gate):
+        talk.send(hello(1, clientInfo={"name": "mcp", "version": "0.1.0"}), INITIALIZED)
+        talk.hear()
+        talk.send(call("handshake", 2, "animate_image", image=ROCKET))
+        anyio.run(anyio.sleep, 6)  # longer than such a call may last, by which its host knows no progress
+        open_gate()
+        answer = talk.answer(2)["result"]["structuredContent"]
+
+    assert answer["status"] == "processing"
+    assert [answer["prediction_id"]] == [prediction_id for prediction_id, _ in sandbox.accepted]
+
+
+@posix
+def test_a_call_that_was_given_up_while_the_sdk_was_loaded_is_made_again_and_paid_once(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    with gated(tmp_path, **live(base_url)) as (talk, open_gate):
+        talk.send(hello(1, clientInfo={"name": "mcp", "version": "0.1.0"}), INITIALIZED)
+        talk.hear()
+        talk.send(call("handshake", 2, "animate_image", image=ROCKET))
+        talk.send(line("notifications/cancelled", requestId=2), call("handshake", 3, "animate_image", image=ROCKET))
+        open_gate()
+        answer = talk.answer(3)["result"]["structuredContent"]
+
+    assert answer["status"] == "processing"
+    assert [answer["prediction_id"]] == [prediction_id for prediction_id, _ in sandbox.accepted]
 
 
 SPLITS: dict[str, Callable[[bytes], list[bytes]]] = {

@@ -131,7 +131,7 @@ async def test_an_open_entry_of_a_living_process_is_joined(ours: Journal, theirs
 
 async def test_a_finished_clip_is_joined_as_long_as_it_exists(ours: Journal, theirs: Journal) -> None:
     fortnight = timedelta(days=14)
-    for key, at in {"old": NOW - fortnight, "young": NOW - fortnight + timedelta(minutes=5)}.items():
+    for key, at in {"old": NOW - fortnight, "young": NOW - fortnight + timedelta(hours=1)}.items():
         await ours.submitted(await sent(ours, key), report(key), at)
         await ours.reported(key, report(key, "completed"))
     assert (await theirs.claim("young")).entry.prediction_id == "young"

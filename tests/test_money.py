@@ -653,10 +653,10 @@ KILLED = """
 import sys, anyio
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from kit import REMOTE, studio_at
+from kit import REMOTE, service_at
 
 async def main():
-    async with studio_at(sys.argv[2], directory=Path(sys.argv[3])) as studio:
+    async with service_at(sys.argv[2], directory=Path(sys.argv[3])) as studio:
         async for step in studio.animate_image(REMOTE, deadline=1e12):
             print(step.message, flush=True)
 

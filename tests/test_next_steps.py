@@ -113,7 +113,7 @@ async def model_at(
     name: str = "claude-ai",
     asked: dict[str, Any] | None = None,
     max_wait: float | None = None,
-    **options: Any,  # noqa: ANN401 - of studio_at
+    **options: Any,  # noqa: ANN401 - of service_at
 ) -> AsyncGenerator[LiteralModel, None]:
     server = build_server(lambda: service_at(base_url, **options), max_wait=max_wait)
     async with Client(server, client_info=Implementation(name=name, version="1"), raise_exceptions=True) as client:

@@ -70,7 +70,7 @@ class Session:
 
 
 @asynccontextmanager
-async def session(base_url: str, **options: Any) -> AsyncGenerator[Session, None]:  # noqa: ANN401 - of studio_at
+async def session(base_url: str, **options: Any) -> AsyncGenerator[Session, None]:  # noqa: ANN401 - of service_at
     send, lines = anyio.create_memory_object_stream[Line](1)
     client = Session(send)
     async with anyio.create_task_group() as tasks:

@@ -6,6 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+# The server's words, and those of the OpenAI Agents SDK: to its model, and to its host where the tools, which it lists
+# before each call, did not come within 5 seconds.
+_AGAIN = ("Next: the same call with the same arguments", "Please try again.", "'tools/list' timed out")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -49,6 +53,12 @@ def read_structured(content: dict[str, Any]) -> Reading:
         clip=content.get("video_url"),
         step=_step(content.get("next_step", "")),
     )
+
+
+def says_again(answer: dict[str, Any]) -> bool:
+    """Whether all that an answer says is to make the same call again, in the server's words or the client's."""
+    words = answer.get("error") or answer.get("text") or ""
+    return any(again in words for again in _AGAIN)
 
 
 def _step(text: str) -> Step | None:

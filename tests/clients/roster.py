@@ -44,7 +44,7 @@ def _node(*options: str) -> tuple[str, ...]:
     return ("node", str(HERE / "drive_typescript.mjs"), *options)
 
 
-ONE, FEW, MANY = range(1, 2), range(2, 4), range(20, 56)
+ONE, FEW, MANY = range(1, 2), range(2, 4), range(4, 56)
 
 CLIENTS = (
     Client("inspector", "MCP Inspector CLI", _python("drive_inspector.py"), FEW, too_long=True),

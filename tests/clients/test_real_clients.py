@@ -50,7 +50,8 @@ async def _drive(clients: list[Client], directory: Path) -> dict[str, Outcome]:
 def test_it_gets_its_clip_by_doing_as_the_answers_say(client: Client, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[client.key]
 
-    assert not outcome.failure
+    if outcome.failure:
+        pytest.fail(outcome.failure)
     assert outcome.course.calls in client.calls
 
 
@@ -64,14 +65,16 @@ def test_progress_goes_on_to_the_end_where_it_is_shown(client: Client, outcomes:
 
 @each_client
 def test_whatever_it_gives_up_is_paid_once(client: Client, outcomes: dict[str, Outcome]) -> None:
-    assert outcomes[client.key].paid == dict.fromkeys(client.wants, 1)
+    outcome = outcomes[client.key]
+
+    assert outcome.paid == dict.fromkeys(client.wants, 1), outcome.failure
 
 
 @each_client
 def test_nothing_but_protocol_reaches_it(client: Client, outcomes: dict[str, Outcome]) -> None:
     wire = outcomes[client.key].wire
 
-    assert wire is not None
+    assert wire is not None, outcomes[client.key].failure
     assert [line.message for line in wire.lines if line.sender == "server"]
 
 

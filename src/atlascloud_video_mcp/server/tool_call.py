@@ -75,7 +75,8 @@ class ToolCall:
     """
 
     def __init__(self, ctx: Context[ServerState], wait_seconds: float | None = None) -> None:
-        arrived = READ_AT.get(anyio.current_time())
+        now = anyio.current_time()
+        arrived = READ_AT.get(now)
         self._ctx = ctx
         self._state = ctx.request_context.lifespan_context
         self._shows_progress = _shows_progress(ctx.request_context)
@@ -83,7 +84,12 @@ class ToolCall:
         self.deadline = arrived + self.client.waits(wait_seconds, max_wait=self._state.max_wait)
         """Until when it may wait, on the clock of `anyio.current_time`."""
         # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
-        self.answer_by = arrived + max(self.client.waits(max_wait=self._state.max_wait), self._state.at_least)
+        # Where the server was slow to come up the work is slow, too, and has as long again: a client that starts a
+        # server for each call would be told for ever that its time was up before anything began.
+        patience = self.client.waits(max_wait=self._state.max_wait)
+        if patience < self._state.at_least:
+            patience = max(self._state.at_least, 2 * (now - arrived))
+        self.answer_by = arrived + patience
         """By when it answers even where there is nothing to hand over yet, on the same clock."""
         self.preview: bytes | None = None
         """Frames of the finished clip, a JPEG, where they were asked for."""

@@ -75,22 +75,13 @@ class ToolCall:
     """
 
     def __init__(self, ctx: Context[ServerState], wait_seconds: float | None = None) -> None:
-        now = anyio.current_time()
-        arrived = READ_AT.get(now)
+        self._arrived = self._ready = READ_AT.get(anyio.current_time())
         self._ctx = ctx
         self._state = ctx.request_context.lifespan_context
         self._shows_progress = _shows_progress(ctx.request_context)
         self.client = caller(ctx.request_context)
-        self.deadline = arrived + self.client.waits(wait_seconds, max_wait=self._state.max_wait)
+        self.deadline = self._arrived + self.client.waits(wait_seconds, max_wait=self._state.max_wait)
         """Until when it may wait, on the clock of `anyio.current_time`."""
-        # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
-        # Where the server was slow to come up the work is slow, too, and has as long again: a client that starts a
-        # server for each call would be told for ever that its time was up before anything began.
-        patience = self.client.waits(max_wait=self._state.max_wait)
-        if patience < self._state.at_least:
-            patience = max(self._state.at_least, 2 * (now - arrived))
-        self.answer_by = arrived + patience
-        """By when it answers even where there is nothing to hand over yet, on the same clock."""
         self.preview: bytes | None = None
         """Frames of the finished clip, a JPEG, where they were asked for."""
         self._progress = 0.0
@@ -98,7 +89,20 @@ class ToolCall:
 
     async def service(self) -> VideoService:
         """The service."""
-        return await self._state.service()
+        service = await self._state.service()
+        self._ready = anyio.current_time()
+        return service
+
+    @property
+    def answer_by(self) -> float:
+        """By when it answers even where there is nothing to hand over yet, on the same clock; known once the service is open."""
+        # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
+        # Where the server was slow to come up the work is slow, too, and has as long again: a client that starts a
+        # server for each call would be told for ever that its time was up before anything began.
+        patience = self.client.waits(max_wait=self._state.max_wait)
+        if patience < self._state.at_least:
+            patience = max(self._state.at_least, 2 * (self._ready - self._arrived))
+        return self._arrived + patience
 
     async def finish(self, steps: AsyncGenerator[Step, None]) -> ResultT:
         """Go through the steps, each told as progress; returns the last one's result."""

@@ -95,7 +95,7 @@ class ToolCall:
 
     @property
     def answer_by(self) -> float:
-        """By when it answers even where there is nothing to hand over yet, on the same clock; known once the service is open."""
+        """By when it answers even if there is nothing to hand over yet; known once the service is open."""
         # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
         # Where the server was slow to come up the work is slow, too, and has as long again: a client that starts a
         # server for each call would be told for ever that its time was up before anything began.

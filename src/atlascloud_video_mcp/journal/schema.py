@@ -77,6 +77,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             owner TEXT NOT NULL,
             stage TEXT NOT NULL,
             request TEXT NOT NULL,
+            body TEXT NOT NULL,
             notes TEXT NOT NULL,
             created_at TEXT NOT NULL,
             submitted_at TEXT,
@@ -90,11 +91,12 @@ STEPS: tuple[tuple[str, ...], ...] = (
             picture TEXT NOT NULL
         )
         """,
-        # What counts in a budget, in millionths of a US dollar, as version 1.0.0 reckoned it from each report.
+        # What version 1.0.0 kept is the body. What counts in a budget, in millionths of a US dollar, is reckoned from
+        # each report as that version did.
         """
         INSERT INTO entries_with_takes
-        SELECT seq, intent_id, key, 1, owner, stage, request, notes, created_at, submitted_at, prediction_id, report,
-            save_to, saved_path, account, quote,
+        SELECT seq, intent_id, key, 1, owner, stage, 'null', request, notes, created_at, submitted_at, prediction_id,
+            report, save_to, saved_path, account, quote,
             CASE
                 WHEN key = '' OR stage IN ('refused', 'abandoned') THEN 0
                 WHEN word IN ('failed', 'error', 'timeout', 'canceled', 'cancelled') THEN 0

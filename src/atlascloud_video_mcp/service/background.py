@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.service.results import Prediction
 
     ProgressSink = Callable[["Progress"], None]
-    """Is called with each stage of a call as it begins; it must return at once."""
+    """Is called with each phase of a call as it begins; it must return at once."""
 
 _T = TypeVar("_T")
 
 
-class Stage(Enum):
+class Phase(Enum):
     """What a call is doing; the sentence for it is written where it is shown."""
 
     READING_MODEL = auto()
@@ -63,11 +63,11 @@ class Stage(Enum):
 class Progress:
     """How far a call has come."""
 
-    stage: Stage
+    phase: Phase
     fraction: float
-    """How much of the whole was done when this stage began, from 0 to 1, which it reaches only with the clip."""
+    """How much of the whole was done when this phase began, from 0 to 1, which it reaches only with the clip."""
     subject: str = ""
-    """What the stage is about: a model, a file's name, a prediction's id."""
+    """What the phase is about: a model, a file's name, a prediction's id."""
     done_bytes: float = 0
     all_bytes: float = 0
     """Of an upload."""
@@ -134,5 +134,5 @@ class BackgroundTask(Generic[_T]):
                 self._outcome.append(await self._work(self))
         except Exception as error:  # noqa: BLE001 - whoever waits for it raises it again
             self._failure = error
-        finally:
+        if self._outcome or self._failure:
             self._ended.set()

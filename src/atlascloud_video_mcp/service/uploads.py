@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from atlascloud_video_mcp.media.pictures.process import prepare_picture
-from atlascloud_video_mcp.service.background import BackgroundTask, Progress, Stage
+from atlascloud_video_mcp.service.background import BackgroundTask, Progress, Phase
 from atlascloud_video_mcp.text import Link
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Uploads:
         Raises:
             InvalidPicture: The model would not take it, or it must not be read.
         """
-        progress(Progress(Stage.CHECKING_PICTURE, 0.01))
+        progress(Progress(Phase.CHECKING_PICTURE, 0.01))
         # One at a time: each may take much of the machine.
         async with self._preparing:
             return await prepare_picture(image, rules=rules, allowed_dirs=self._allowed_dirs, fit=fit)
@@ -84,7 +84,7 @@ class Uploads:
         name, size = transfer.picture.filename, transfer.picture.size_bytes
         while True:
             sent = transfer.file.tell()  # what was read to be sent
-            progress(Progress(Stage.UPLOADING, 0.02 + 0.01 * sent / size, name, sent, size))
+            progress(Progress(Phase.UPLOADING, 0.02 + 0.01 * sent / size, name, sent, size))
             with anyio.move_on_after(_TELL_EVERY):
                 return await transfer.task.result()
 
@@ -92,7 +92,7 @@ class Uploads:
         picture = transfer.picture
         try:
             url = await self._cloud.upload(transfer.file, picture.content_type)
-            await self._journal.uploaded(picture.digest, url, host=self._cloud.account)
+            await self._journal.add_upload(picture.digest, url, host=self._cloud.account)
         finally:
             del self._under_way[picture.digest]
         return url

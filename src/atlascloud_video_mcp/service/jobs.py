@@ -20,14 +20,13 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
 )
+from atlascloud_video_mcp.journal import Submission
 from atlascloud_video_mcp.service.pacing import Durations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping
-    from decimal import Decimal
 
     from atlascloud_video_mcp.cloud.reports import Report
-    from atlascloud_video_mcp.journal import Entry
 
 
 IN_TROUBLE = "Can't reach Atlas Cloud; retrying"
@@ -69,48 +68,17 @@ class News:
 
 
 @dataclass
-class Facts:
-    """What is known of a prediction beside the API's report; shared by all jobs that are about the same one."""
-
-    request: dict[str, Any] = field(default_factory=dict)
-    defaults: Mapping[str, object] = field(default_factory=dict)
-    """All that the model takes, where that is known, and what each is when it is left out; None: not told."""
-    notes: tuple[str, ...] = ()
-    doubt: str | None = None
-    """What could not be checked of the request, as things stand."""
-    submitted_at: datetime | None = None
-    """When it was submitted, where that was seen."""
-    quote: Decimal | None = None
-    """What the API said beforehand that it would cost, in US dollars."""
-    picture: str | None = None
-    """The name of the picture, for the clip's."""
-    save_to: str | None = None
-    saved_path: str | None = None
-    refused_link: str | None = None
-    """Where the clip could not be fetched, as its link has ended."""
-    take: int | None = None
-    """Which take of its request it is, where it was asked for through this journal."""
-
-
-def facts_of(entry: Entry) -> Facts:
-    """What the journal knows of a prediction beside its report."""
-    return Facts(
-        request=entry.request,
-        notes=entry.notes,
-        submitted_at=entry.submitted_at,
-        quote=entry.quote,
-        picture=entry.picture,
-        save_to=entry.save_to,
-        saved_path=entry.saved_path,
-        take=entry.take if entry.key else None,
-    )
-
-
-@dataclass
 class Job:
     """Work in a task of its own. Whoever follows it may leave at any time; once `committed` it goes on regardless."""
 
-    facts: Facts = field(default_factory=Facts)
+    submission: Submission = field(default_factory=Submission)
+    """What is known of the prediction beside the API's report."""
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    """All that the model takes, where that is known, and what each is when it is left out; None: not told."""
+    doubt: str | None = None
+    """What could not be checked of the request, as things stand."""
+    refused_link: str | None = None
+    """Where the clip could not be fetched, as its link has ended."""
     durations: Durations = field(default_factory=Durations)
     """How long such generations take."""
     reused: bool = False
@@ -153,20 +121,18 @@ class Job:
         """Whether it is over and another look can tell more than it told."""
         if self.ended_at is None or self.report is None:
             return False
-        facts, report = self.facts, self.report
-        refused = facts.refused_link is not None and facts.refused_link in report.outputs
-        return refused or report.may_change(facts.quote, facts.submitted_at, datetime.now(UTC))
+        submission, report = self.submission, self.report
+        refused = self.refused_link is not None and self.refused_link in report.outputs
+        return refused or report.may_change(submission.quote, submission.submitted_at, datetime.now(UTC))
 
     @property
     def age(self) -> float:
         """Seconds from submission until the end, or until now; 0 when the submission's time is not known."""
-        created = completed = None
-        if self.report:
-            created, completed = self.report.created_at, self.report.completed_at
-        if created and completed:
-            return max(0.0, (completed - created).total_seconds())
-        begun = self.facts.submitted_at or created
-        return max(0.0, ((self.ended_at or datetime.now(UTC)) - begun).total_seconds()) if begun else 0.0
+        return self.submission.age(self.report, self.ended_at or datetime.now(UTC))
+
+    def learn(self, **known: Any) -> None:  # noqa: ANN401 - the fields of Submission, checked by it
+        """Note what became known of the submission."""
+        self.submission = replace(self.submission, **known)
 
     def tell(self, news: News) -> None:
         """Add to the log, unless that is what it says already."""

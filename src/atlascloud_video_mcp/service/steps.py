@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
-from atlascloud_video_mcp.cloud.body_fields import animated_in, duration_of, prompt_of
-from atlascloud_video_mcp.cloud.reports import NO_WORD, Report, Status
-from atlascloud_video_mcp.service.results import Prediction
-from atlascloud_video_mcp.text import Quoted, printable
+from atlascloud_video_mcp.cloud.reports import NO_WORD, Status
+from atlascloud_video_mcp.service import render
+from atlascloud_video_mcp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from atlascloud_video_mcp.service.jobs import Job, News
-
-
-_LONGEST_MODEL = 120  # characters
-_LOOK_AT_MOST_EVERY = 2.0  # seconds, for whoever looks on; the watch itself looks more often near the end
-_UNTIL_SAVED = 3.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -39,10 +34,18 @@ def step(job: Job, news: News, *, sandbox: bool, own: Sequence[str] = (), warnin
     """What a job's news are at this moment, for whoever waits for it; `own` are notes for the call that began it."""
     if news.report is None:
         return Step(printable(news.doing), news.share, news.result)
-    prediction = describe(job, news.report, sandbox=sandbox, own=own, notes=warnings)
-    if news.saving:
-        # A call whose time is up before the clip is on disk is told its URL all the same.
-        prediction = prediction.model_copy(update={"saving": True, "look_again_in": _UNTIL_SAVED})
+    prediction = render.prediction(
+        job.submission,
+        news.report,
+        job.ended_at or datetime.now(UTC),
+        durations=job.durations,
+        sandbox=sandbox,
+        reused=job.reused,
+        watched=job.ended_at is None,
+        saving=news.saving,
+        notes=own,
+        further_notes=(*filter(None, [job.doubt]), *warnings),
+    )
     age, share = prediction.elapsed_seconds, news.share
     match news.report.status:
         case Status.PROCESSING:

@@ -75,7 +75,7 @@ class Uploads:
         # One at a time: each may take much of the machine.
         async with self._preparing:
             picture = await prepare_picture(image, rules=rules, allowed_dirs=self._allowed_dirs, fit=fit)
-        job.facts.notes, job.facts.picture = picture.notes, picture.filename
+        job.learn(notes=picture.notes, picture=picture.filename)
         return picture
 
     async def only(self, job: Job, *, image: str) -> None:
@@ -119,7 +119,7 @@ class Uploads:
         picture = transfer.picture
         try:
             transfer.url = await self._cloud.upload(transfer.file, picture.content_type)
-            await self._journal.uploaded(picture.digest, transfer.url, host=self._cloud.account)
+            await self._journal.add_upload(picture.digest, transfer.url, host=self._cloud.account)
         except Exception as error:  # noqa: BLE001 - whoever waits for the upload raises it again
             transfer.failure = error
         finally:

@@ -74,8 +74,8 @@ async def paid(journal: Journal, key: str, price: str | None = "0.30", at: datet
     """A running prediction, whose id is its key."""
     claim = await journal.claim(key, terms=terms(price, None))
     assert claim.won
-    await journal.sending(claim.entry.intent_id, {}, [])
-    await journal.submitted(claim.entry.intent_id, report(key), at)
+    await journal.mark_sending(claim.entry.intent_id, {}, [])
+    await journal.mark_submitted(claim.entry.intent_id, report(key), at)
     return claim.entry.intent_id
 
 
@@ -128,20 +128,20 @@ async def test_what_costs_more_than_the_budget_itself_is_never_told_to_wait(jour
 async def test_what_is_unfinished_or_unknown_counts(journal: Journal, stage: Stage) -> None:
     intent_id = (await journal.claim("a", terms=terms("0.30"))).entry.intent_id
     if stage is not Stage.INTENDED:
-        await journal.sending(intent_id, {}, [])
+        await journal.mark_sending(intent_id, {}, [])
     if stage is Stage.UNKNOWN:
-        await journal.unknown(intent_id)
+        await journal.mark_unknown(intent_id)
     if stage is Stage.SUBMITTED:
-        await journal.submitted(intent_id, report(), NOW)
+        await journal.mark_submitted(intent_id, report(), NOW)
 
     assert await spent(journal) == Decimal("0.30")
 
 
 async def test_what_was_refused_or_given_up_or_failed_frees_its_room(journal: Journal) -> None:
-    await journal.refused((await journal.claim("a", terms=terms("1.00"))).entry.intent_id)
-    await journal.abandoned((await journal.claim("b", terms=terms("1.00"))).entry.intent_id)
+    await journal.mark_refused((await journal.claim("a", terms=terms("1.00"))).entry.intent_id)
+    await journal.mark_abandoned((await journal.claim("b", terms=terms("1.00"))).entry.intent_id)
     await paid(journal, "c", "1.00")
-    await journal.reported("c", report("c", "failed", price="1.00"))
+    await journal.set_report("c", report("c", "failed", price="1.00"))
 
     assert await spent(journal) == 0
     assert (await journal.claim("d", terms=terms("1.00"))).won
@@ -167,7 +167,7 @@ async def test_a_price_that_is_reported_later_corrects_the_books(
     journal: Journal, quote: str | None, fields: dict[str, str], counts: str
 ) -> None:
     await paid(journal, "a", quote)
-    await journal.reported("a", report("a", **fields))
+    await journal.set_report("a", report("a", **fields))
 
     assert await spent(journal) == Decimal(counts)
 
@@ -177,19 +177,19 @@ async def test_what_counts_and_has_no_price_lets_nothing_be_claimed_with_a_budge
     journal: Journal, fields: dict[str, Any]
 ) -> None:
     intent_id = await paid(journal, "a", None)
-    await journal.reported("a", report("a", **fields))
+    await journal.set_report("a", report("a", **fields))
     for budget in ("1.00", "999"):
         with pytest.raises(PricesNeeded) as caught:
             await journal.claim("b", terms=terms("0.10", budget))
         assert [entry.intent_id for entry in caught.value.entries] == [intent_id]
-    await journal.quoted(intent_id, Decimal("0.95"))
+    await journal.set_quote(intent_id, Decimal("0.95"))
     with pytest.raises(OverBudget):
         await journal.claim("b", terms=terms("0.10"))
 
 
 async def test_a_price_that_is_told_after_the_submission_counts(journal: Journal) -> None:
     intent_id = await paid(journal, "a", None)
-    await journal.quoted(intent_id, Decimal("0.30"))
+    await journal.set_quote(intent_id, Decimal("0.30"))
 
     assert await spent(journal) == Decimal("0.30")
 
@@ -210,7 +210,7 @@ async def test_room_comes_free_24_hours_after_what_took_it(journal: Journal) -> 
 async def test_what_a_prediction_costs_counts_once_whoever_found_it(journal: Journal) -> None:
     await paid(journal, "a", "0.30")
     again = (await journal.claim("b", terms=terms("0.30"))).entry.intent_id
-    await journal.submitted(again, report("a"), NOW)
+    await journal.mark_submitted(again, report("a"), NOW)
 
     assert await spent(journal) == Decimal("0.30")
 
@@ -220,7 +220,7 @@ async def test_what_any_key_pays_counts_and_what_nobody_here_paid_does_not(journ
     with pytest.raises(OverBudget):
         await journal.claim("b", terms=terms("0.60", account="yours"))
     assert (await journal.claim("b", terms=terms("0.40", account="yours"))).won
-    await journal.reported("foreign", report("foreign", "completed", price="5.00"))
+    await journal.set_report("foreign", report("foreign", "completed", price="5.00"))
 
     assert await spent(journal) == BUDGET
 
@@ -274,9 +274,9 @@ async def test_beside_a_file_that_fails_later_nothing_is_paid_with_a_budget_or_w
 
 async def test_what_the_history_shows_is_entered_once_and_belongs_to_nobodys_request(journal: Journal) -> None:
     await paid(journal, "known", "0.10")
-    await journal.reported("looked-at", report("looked-at"))
+    await journal.set_report("looked-at", report("looked-at"))
     for prediction_id in ("looked-at", "new", "new", "known"):
-        await journal.recounted(report(prediction_id), {"model": "m"}, NOW, terms("0.30"))
+        await journal.count_anew(report(prediction_id), {"model": "m"}, NOW, terms("0.30"))
 
     assert await journal.uncounted(["known", "looked-at", "new", "other"]) == {"other"}
     assert await spent(journal) == Decimal("0.70")
@@ -284,7 +284,7 @@ async def test_what_the_history_shows_is_entered_once_and_belongs_to_nobodys_req
     assert entry
     assert (entry.key, entry.account, entry.request) == ("", "mine", {"model": "m"})
     ours = (await journal.claim("ours", terms=terms("0.30"))).entry.intent_id
-    await journal.submitted(ours, report("new"), NOW)
+    await journal.mark_submitted(ours, report("new"), NOW)
     assert await spent(journal) == Decimal("0.70")
 
 
@@ -301,7 +301,7 @@ async def filled(directory: Path, entries: int) -> Journal:
     """A journal with so many paid entries of the last 24 hours, each with a prompt and a report."""
     journal = Journal(directory)
     intent_id = await paid(journal, "first", "0.000001")
-    await journal.reported("first", report("first", "completed", price="0.000001", error="x" * 500))
+    await journal.set_report("first", report("first", "completed", price="0.000001", error="x" * 500))
     with closing(sqlite3.connect(directory / "journal.sqlite3")) as database:
         database.row_factory = sqlite3.Row
         row = dict(database.execute("SELECT * FROM entries WHERE intent_id = ?", (intent_id,)).fetchone())

@@ -29,8 +29,8 @@ FORGETS = "this process forgets what it did when it ends"
 async def submit(journal: Journal, key: str = "key") -> str:
     claim = await journal.claim(key)
     assert claim.won
-    await journal.sending(claim.entry.intent_id, {"prompt": "x" * 500}, [])
-    await journal.submitted(claim.entry.intent_id, RUNNING, datetime.now(UTC))
+    await journal.mark_sending(claim.entry.intent_id, {"prompt": "x" * 500}, [])
+    await journal.mark_submitted(claim.entry.intent_id, RUNNING, datetime.now(UTC))
     return claim.entry.intent_id
 
 
@@ -171,7 +171,7 @@ async def refused_beside_the_file(journal: Journal, key: str) -> str:
         JournalUnusable, match=r"^Nothing was sent or paid\. The journal .* is there and cannot be used"
     ):
         await journal.claim(key)
-    await journal.reported("p1", RUNNING)
+    await journal.set_report("p1", RUNNING)
     assert await journal.knows(["p1"]) == {"p1"}
     (warning,) = journal.warnings
     return warning
@@ -237,7 +237,7 @@ async def test_what_was_given_up_by_others_meanwhile_is_not_taken_up_again(tmp_p
         (tmp_path / "journal.sqlite3").rename(tmp_path / "elsewhere")
         assert await ours.knows([]) == set()
         (tmp_path / "elsewhere").rename(tmp_path / "journal.sqlite3")
-        assert not await ours.sending(claimed, {}, [])
+        assert not await ours.mark_sending(claimed, {}, [])
 
 
 def make_newer(file: Path, by: int) -> None:
@@ -257,7 +257,7 @@ async def test_the_journal_of_a_newer_version_is_left_alone_and_nothing_is_paid_
                 JournalUnusable, match=r"^Nothing was sent or paid\. .* newer .* Update this installation"
             ):
                 await journal.claim(key)
-        await journal.reported("p1", RUNNING)
+        await journal.set_report("p1", RUNNING)
         assert await journal.knows(["p1"]) == {"p1"}
         (warning,) = journal.warnings
         assert "newer version" in warning
@@ -272,7 +272,7 @@ async def test_a_journal_that_becomes_newer_while_it_is_open_lets_nothing_be_sen
         paid = await submit(journal)
         claimed = (await journal.claim("claimed")).entry.intent_id
         make_newer(tmp_path / "journal.sqlite3", 1)
-        assert not await journal.sending(claimed, {}, [])
+        assert not await journal.mark_sending(claimed, {}, [])
         for key in ("claimed", "another"):
             with pytest.raises(JournalUnusable, match="Update this installation"):
                 await journal.claim(key)
@@ -285,9 +285,9 @@ async def test_a_journal_that_becomes_newer_while_it_is_open_lets_nothing_be_sen
 async def test_a_file_that_fails_later_costs_none_of_its_own_entries(tmp_path: Path) -> None:
     async with Journal(tmp_path) as journal:
         intent_id = await submit(journal)
-        await journal.reported("foreign", RUNNING.model_copy(update={"prediction_id": "foreign"}))
+        await journal.set_report("foreign", RUNNING.model_copy(update={"prediction_id": "foreign"}))
         foreign = (await journal.claim("other")).entry.intent_id
-        await journal.submitted(foreign, RUNNING.model_copy(update={"prediction_id": "foreign"}), datetime.now(UTC))
+        await journal.mark_submitted(foreign, RUNNING.model_copy(update={"prediction_id": "foreign"}), datetime.now(UTC))
         with sqlite3.connect(tmp_path / "journal.sqlite3") as onlooker:
             onlooker.execute("ALTER TABLE entries RENAME TO elsewhere")
         onlooker.close()
@@ -335,25 +335,25 @@ async def test_what_was_claimed_before_the_journal_was_deleted_is_to_be_claimed_
         before = (await ours.claim("key")).entry.intent_id
         shutil.rmtree(tmp_path / "state")
         after = (await theirs.claim("key")).entry.intent_id
-        assert not await ours.sending(before, {}, [])
-        assert await theirs.sending(after, {}, [])
+        assert not await ours.mark_sending(before, {}, [])
+        assert await theirs.mark_sending(after, {}, [])
         assert (await ours.claim("key")).entry.intent_id == after
 
 
 async def test_what_happened_while_the_file_was_out_of_reach_is_written_to_it_when_it_is_back(tmp_path: Path) -> None:
     async with Journal(tmp_path) as journal:
         lost = (await journal.claim("lost")).entry.intent_id
-        await journal.sending(lost, {}, [])
+        await journal.mark_sending(lost, {}, [])
         found = (await journal.claim("found")).entry.intent_id
-        await journal.sending(found, {}, [])
+        await journal.mark_sending(found, {}, [])
         (tmp_path / "journal.sqlite3").rename(tmp_path / "elsewhere")
         (tmp_path / "journal.sqlite3").mkdir()
-        await journal.submitted(lost, RUNNING, datetime.now(UTC))
+        await journal.mark_submitted(lost, RUNNING, datetime.now(UTC))
         assert FORGETS in journal.warnings[-1]
         (tmp_path / "journal.sqlite3").rmdir()
         (tmp_path / "elsewhere").rename(tmp_path / "journal.sqlite3")
         async with Journal(tmp_path) as other:
-            await other.submitted(found, RUNNING.model_copy(update={"prediction_id": "p2"}), datetime.now(UTC))
+            await other.mark_submitted(found, RUNNING.model_copy(update={"prediction_id": "p2"}), datetime.now(UTC))
         assert (await journal.claim("lost")).entry.prediction_id == "p1"
         assert journal.warnings == ()
     async with Journal(tmp_path) as journal:
@@ -467,13 +467,13 @@ async def test_what_was_or_may_be_paid_outlasts_a_power_cut_and_the_rest_does_no
         intent_id = (await journal.claim("key")).entry.intent_id
         sure["claim"] = settings[-1]
         for name, work in {
-            "uploaded": journal.uploaded("digest", "https://files.example/a.jpg", host="host"),
-            "sending": journal.sending(intent_id, {}, ()),
-            "submitted": journal.submitted(intent_id, report, datetime.now(UTC)),
-            "reported": journal.reported("p", report),
-            "wants": journal.wants("p", "/clips"),
-            "saved": journal.saved("p", "/clips/p.mp4"),
-            "unknown": journal.unknown(intent_id),
+            "uploaded": journal.add_upload("digest", "https://files.example/a.jpg", host="host"),
+            "sending": journal.mark_sending(intent_id, {}, ()),
+            "submitted": journal.mark_submitted(intent_id, report, datetime.now(UTC)),
+            "reported": journal.set_report("p", report),
+            "wants": journal.set_save_to("p", "/clips"),
+            "saved": journal.set_saved_path("p", "/clips/p.mp4"),
+            "unknown": journal.mark_unknown(intent_id),
         }.items():
             await work
             sure[name] = settings[-1]

@@ -24,7 +24,7 @@ async def main():
         sys.stdin.readline()
         claim = await journal.claim("key")
         if claim.won and sys.argv[2] == "sending":
-            await journal.sending(claim.entry.intent_id, {"model": "vendor/model"}, [])
+            await journal.mark_sending(claim.entry.intent_id, {"model": "vendor/model"}, [])
         print(claim.won, claim.entry.intent_id, *journal.warnings, flush=True)
         sys.stdin.readline()
 

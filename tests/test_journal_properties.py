@@ -116,7 +116,7 @@ class Model:
         elif action in {"unknown", "refused", "abandoned"}:
             await getattr(journal, action)(known.intent_id)  # too late to matter
         elif action in {"processing", "completed", "failed"}:
-            await journal.reported(known.intent_id, told(known.intent_id, action, price))
+            await journal.set_report(known.intent_id, told(known.intent_id, action, price))
             if action != "processing" or known.status is Status.PROCESSING:
                 known.status = Status(action)
                 known.billed = Decimal(price) if price else None
@@ -125,11 +125,11 @@ class Model:
         self.revived |= known.stage in {Stage.REFUSED, Stage.ABANDONED} and action in {"submitted", "unknown"}
         if action == "sending":
             may_be_sent = known.stage is Stage.INTENDED and known.owner is journal
-            assert await journal.sending(known.intent_id, {}, []) is may_be_sent
+            assert await journal.mark_sending(known.intent_id, {}, []) is may_be_sent
             if not may_be_sent:
                 return
         elif action == "submitted":
-            await journal.submitted(known.intent_id, told(known.intent_id, "processing"), datetime.now(UTC))
+            await journal.mark_submitted(known.intent_id, told(known.intent_id, "processing"), datetime.now(UTC))
         elif action in {"unknown", "refused", "abandoned"}:
             await getattr(journal, action)(known.intent_id)
         else:

@@ -529,7 +529,7 @@ async def test_a_prediction_the_api_forgot_is_told_from_the_journal(
         assert entry.stage is Stage.SUBMITTED
         assert entry.report
         old = entry.report.model_copy(update={"created_at": None, "word": "queued"})
-        await journal.reported("foreign", old.model_copy(update={"prediction_id": "foreign"}))
+        await journal.set_report("foreign", old.model_copy(update={"prediction_id": "foreign"}))
     sandbox.script(Fault(endpoint="prediction", action="status", status=404))
     async with service_at(base_url, directory=tmp_path) as second:
         with pytest.raises(KeyRejected):

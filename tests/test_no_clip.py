@@ -60,7 +60,7 @@ async def a_minute_passes(directory: Path, prediction_id: str) -> None:
         assert entry
         assert entry.report
         since = datetime.now(UTC) - FIRST_SEEN
-        await journal.reported(prediction_id, entry.report.model_copy(update={"no_clip_since": since}))
+        await journal.set_report(prediction_id, entry.report.model_copy(update={"no_clip_since": since}))
 
 
 async def missing(sandbox: Sandbox, base_url: str, directory: Path) -> str:

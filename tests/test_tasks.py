@@ -283,8 +283,8 @@ async def test_a_task_whose_prediction_the_api_has_lost_ends_with_what_is_known(
     long_ago = datetime.now(UTC) - timedelta(days=20)
     async with Journal(tmp_path) as journal:
         claim = await journal.claim("key")
-        await journal.sending(claim.entry.intent_id, {"model": "m"}, [])
-        await journal.submitted(
+        await journal.mark_sending(claim.entry.intent_id, {"model": "m"}, [])
+        await journal.mark_submitted(
             claim.entry.intent_id, Report.model_validate({"id": "gone-1", "status": "processing"}), long_ago
         )
     async with session(base_url, directory=tmp_path) as client:

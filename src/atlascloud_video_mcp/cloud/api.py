@@ -14,7 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from atlascloud_video_mcp.cloud.envelope import ASK_FIRST, Answer, Nonsense, Refusal, in_words, meaning, status_of
-from atlascloud_video_mcp.cloud.reports import Record, Report, Status
+from atlascloud_video_mcp.cloud.reports import HistoryRow, Report, Status
 from atlascloud_video_mcp.cloud.request import LOST, Connection
 from atlascloud_video_mcp.cloud.wire import Quote, dollars, says_yes
 from atlascloud_video_mcp.errors import (
@@ -127,20 +127,20 @@ class Cloud(Connection):
             ) from error
         return self._report(answer, id=prediction_id)
 
-    async def history(self, page: int = 1) -> list[Record]:
+    async def history(self, page: int = 1) -> list[HistoryRow]:
         """The account's submissions, newest first, a page at a time; rows that make no sense are left out."""
         reply = (await self._tried(lambda: self._request("GET", f"/model/history?no={page}&size={_PAGE}"))).payload
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
         # What was JSON text inside the answer may hold the key, too.
-        return [self.mask(record) for row in rows[:_PAGE] for record in self._records(row)]
+        return [self.mask(read) for row in rows[:_PAGE] for read in self._rows(row)]
 
-    def report_in(self, record: Record) -> Report | None:
+    def report_in(self, row: HistoryRow) -> Report | None:
         """What a row of the history says of a prediction; None when that is too little."""
-        return record.report({"local": self._is_local})
+        return row.report({"local": self._is_local})
 
-    def _records(self, row: object) -> list[Record]:
+    def _rows(self, row: object) -> list[HistoryRow]:
         try:
-            return [Record.model_validate(row, context={"local": self._is_local})]
+            return [HistoryRow.model_validate(row, context={"local": self._is_local})]
         except ValidationError:
             return []
 

@@ -9,7 +9,7 @@ from atlascloud_video_mcp.journal.budget import (
     SpendingRequest,
 )
 from atlascloud_video_mcp.journal.journal import Journal
-from atlascloud_video_mcp.journal.submission import Claim, Stage, Submission, VideoRequest
+from atlascloud_video_mcp.journal.submission import Claim, Stage, Submission, VideoRequest, from_history
 
 __all__ = [
     "SPAN",
@@ -23,4 +23,5 @@ __all__ = [
     "Stage",
     "Submission",
     "VideoRequest",
+    "from_history",
 ]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from atlascloud_video_mcp.cloud.body_fields import animated_in, duration_of, prompt_of
+from atlascloud_video_mcp.cloud.body_fields import animated_in, duration_of, picture_of, prompt_of
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR, Report, Status
 from atlascloud_video_mcp.journal.budget import from_millionths, to_millionths
 from atlascloud_video_mcp.journal.schema import Damaged
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
+    from atlascloud_video_mcp.cloud.reports import HistoryRow
     from atlascloud_video_mcp.media.pictures import Fit
 
 
@@ -65,10 +66,14 @@ class VideoRequest:
     """The file or directory for the finished clip."""
 
     def for_model(self, model_id: str) -> VideoRequest:
-        """The same for a model, also where the prompt or the duration stands among its parameters."""
+        """The same as it is told and kept: for a model, of whose parameters only the prompt and the duration are named.
+
+        Those may stand among the parameters, by the model's own names. All others stand in the body.
+        """
         named = read_backwards(self.parameters or {})
         seconds = named.duration if self.duration is None else self.duration
-        return replace(self, model=model_id, prompt=self.prompt or named.prompt, duration=seconds)
+        told = replace(self, model=model_id, prompt=self.prompt or named.prompt, duration=seconds)
+        return replace(told, parameters=None, unlisted=None)
 
 
 def read_backwards(body: Mapping[str, Any], image: str | None = None) -> VideoRequest:
@@ -168,6 +173,19 @@ class Claim:
 
     won: bool
     submission: Submission
+
+
+def from_history(row: HistoryRow, report: Report | None) -> Submission:
+    """A row of the account's history, and what it says of the prediction; it need not be of a request of ours."""
+    request = read_backwards(row.body, picture_of(row.body))
+    return Submission(
+        request=request if request.model else replace(request, model=row.model),
+        body=row.body,
+        stage=Stage.SUBMITTED,
+        submitted_at=row.created_at,
+        prediction_id=row.prediction_id,
+        report=report,
+    )
 
 
 def as_text(moment: datetime) -> str:

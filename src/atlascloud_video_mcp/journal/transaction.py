@@ -25,12 +25,11 @@ from atlascloud_video_mcp.paths import NotPrivate
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection
     from decimal import Decimal
 
     from atlascloud_video_mcp.cloud.reports import Report
     from atlascloud_video_mcp.journal.process_locks import ProcessLocks
-    from atlascloud_video_mcp.journal.submission import VideoRequest
 
 _ANY_AMOUNT = SpendingRequest()
 _TEN_MINUTES = len("2026-01-01T00:0")
@@ -199,24 +198,15 @@ class Transaction(Rows):
             paid = replace(submission, stage=Stage.SUBMITTED, account=terms.account, quote=terms.price)
             self._insert(replace(paid, **known))
 
-    def mark_sending(
-        self,
-        intent_id: str,
-        request: VideoRequest,
-        body: Mapping[str, Any],
-        notes: Sequence[str],
-        picture: str | None = None,
-    ) -> bool:
-        """From now on the request may have been paid for; `body` is what is sent, without picture bytes.
-
-        `picture` is the name of the uploaded picture, by which the clip will be named.
+    def mark_sending(self, sent: Submission) -> bool:
+        """From now on the request may have been paid for: what of a claimed submission is sent, without picture bytes.
 
         Returns whether it may be sent: it may not where the claim to it was lost, and is to be claimed again.
         """
-        claimed = self._db.execute(_SENDING, (intent_id, self._me)).rowcount == 1
-        for each in self._select(BY_INTENT, intent_id) if claimed else ():
-            sent = {"submitted_at": datetime.now(UTC), "picture": picture}
-            self._change(each, request=request, body=dict(body), notes=tuple(notes), **sent)
+        claimed = self._db.execute(_SENDING, (sent.intent_id, self._me)).rowcount == 1
+        for each in self._select(BY_INTENT, sent.intent_id) if claimed else ():
+            known = {"request": sent.request, "body": sent.body, "notes": sent.notes, "picture": sent.picture}
+            self._change(each, submitted_at=datetime.now(UTC), **known)
         return claimed
 
     def mark_unknown(self, intent_id: str) -> None:

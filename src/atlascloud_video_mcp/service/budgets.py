@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,11 @@ import anyio
 from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import AtlasError, ServiceUnavailable
 from atlascloud_video_mcp.journal import SPAN, SpendingRequest
+from atlascloud_video_mcp.service.matching import read_history
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud.api import Cloud
-    from atlascloud_video_mcp.cloud.reports import Record
-    from atlascloud_video_mcp.journal import Journal
-    from atlascloud_video_mcp.text import PredictionId
+    from atlascloud_video_mcp.journal import Journal, Submission
 
 _LONG_ENOUGH = 5.0  # seconds
 _AT_A_TIME = 8
@@ -35,7 +35,7 @@ async def look_at_orphans(cloud: Cloud, journal: Journal) -> bool:
     async def look(prediction_id: str) -> None:
         async with limit:
             with suppress(AtlasError):
-                await journal.reported(prediction_id, await cloud.prediction(prediction_id))
+                await journal.set_report(prediction_id, await cloud.prediction(prediction_id))
 
     with anyio.move_on_after(_LONG_ENOUGH):
         async with anyio.create_task_group() as tasks:
@@ -53,25 +53,25 @@ async def count_history(cloud: Cloud, journal: Journal) -> None:
     now = datetime.now(UTC)
     rows = await _rows_of_late(cloud, now - SPAN)
     uncounted = await journal.uncounted(rows)
-    for prediction_id, record in rows.items():
+    for prediction_id, row in rows.items():
         if prediction_id not in uncounted:
             continue
-        report = cloud.report_in(record) or Report(id=prediction_id, model=record.model)
+        report = row.report or Report(id=prediction_id, model=row.request.model)
         if report.status is Status.FAILED:
             continue
-        price = report.cost(None) or (await cloud.quote(record.request)).price
+        price = report.cost(None) or (await cloud.quote(row.body)).price
         if price is None:
             raise ServiceUnavailable(f"No price could be had for prediction {prediction_id}, which it holds.")
-        terms = SpendingRequest(cloud.account, price)
-        await journal.recounted(report, record.request, record.created_at or now, terms)
+        paid = replace(row, report=report, submitted_at=row.submitted_at or now)
+        await journal.count_anew(paid, SpendingRequest(cloud.account, price))
 
 
-async def _rows_of_late(cloud: Cloud, begin: datetime) -> dict[PredictionId, Record]:
-    rows: dict[PredictionId, Record] = {}
+async def _rows_of_late(cloud: Cloud, begin: datetime) -> dict[str, Submission]:
+    rows: dict[str, Submission] = {}
     for page in range(1, _MOST_PAGES + 1):
-        records = await cloud.history(page)
-        older = [record for record in records if record.created_at and record.created_at < begin]
-        new = {record.prediction_id: record for record in records if record not in older}
+        read = await read_history(cloud, page)
+        older = [row for row in read if row.submitted_at and row.submitted_at < begin]
+        new = {str(row.prediction_id): row for row in read if row not in older}
         if older or new.keys() <= rows.keys():
             return rows | new
         rows |= new

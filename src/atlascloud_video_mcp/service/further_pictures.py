@@ -28,8 +28,7 @@ class FurtherPictures:
         Raises:
             InvalidPicture: A model would not take one, or it must not be read.
         """
-        facts = job.facts
-        notes, name = facts.notes, facts.picture
+        notes, name = job.submission.notes, job.submission.picture
         for place in pictures:
             try:
                 picture = await self._uploads.check(job, place.source, place.rules)
@@ -37,7 +36,7 @@ class FurtherPictures:
                 raise InvalidPicture(f"{place.label}: {error}") from error
             self._checked.append((place, picture))
             notes = (*notes, *(f"{place.label}: {note}" for note in picture.notes))
-        facts.notes, facts.picture = notes, name
+        job.learn(notes=notes, picture=name)
 
     def identity(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """A request by what is in the pictures, wherever they lie."""

@@ -61,7 +61,7 @@ class Keeping:
     async def _save(self, job: Job, report: Report, of: Job, target: str) -> None:
         job.tell(News(f"Saving the clip of prediction {report.prediction_id}", 0.1))
         report, saved = await self._watching.fetch(of, report, target)
-        of.facts.saved_path = str(saved.path)
-        await self._journal.saved(report.prediction_id, of.facts.saved_path)
+        of.learn(saved_path=str(saved.path))
+        await self._journal.set_saved_path(report.prediction_id, str(saved.path))
         video = SavedVideo(saved_path=str(saved.path), size_bytes=saved.size_bytes, video_url=report.outputs[0])
         job.tell(News(f"Saved {saved.path.name}", 0.99, result=video))

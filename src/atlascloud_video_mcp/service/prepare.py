@@ -19,34 +19,13 @@ from atlascloud_video_mcp.text import harmless, in_marks
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from atlascloud_video_mcp.journal import VideoRequest
     from atlascloud_video_mcp.media.pictures import Fit
     from atlascloud_video_mcp.models import Catalogue, LocalPicture, Model, ModelRules
-    from atlascloud_video_mcp.service.jobs import Facts
     from atlascloud_video_mcp.service.running import Running
 
 _MOST_NAMES = 10  # told of one by one
 _LONGEST_NAME = 40  # characters
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a call asks for; what it leaves open is left to the model."""
-
-    image: str
-    prompt: str | None = None
-    duration: int | None = None
-    """Seconds of video."""
-    model: str | None = None
-    """None: the one of the settings."""
-    enable_prompt_expansion: bool | None = None
-    parameters: Mapping[str, object] | None = None
-    """Further ones, by the model's own names."""
-    unlisted: Mapping[str, object] | None = None
-    """What came beside all that is taken: a parameter in the wrong place, or something of the host's own."""
-    take: int = 1
-    """Which take of this very request."""
-    fit: Fit | None = None
-    """What to do with a picture of a shape that the model does not take."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +58,7 @@ class Orders:
         self._model = model
         self._serves = serves
 
-    async def check(self, job: Job, wish: Wish) -> Order:
+    async def check(self, job: Job, wish: VideoRequest) -> Order:
         """Give a job its request, all but the picture.
 
         What is at hand of the model's rules will do as long as the request fits them; only else is the network waited
@@ -105,11 +84,10 @@ class Orders:
             self._running.start(Job(), self._read_on(name))
             known = await self._waited_for(name, wish)
             request = await self._request(known.model, wish)
-        facts = job.facts
-        facts.request, facts.defaults = request, known.model.defaults
-        facts.doubt = await self._catalogue.doubt(name)
+        job.learn(request=wish.for_model(known.model.id), body=request)
+        job.defaults, job.doubt = known.model.defaults, await self._catalogue.doubt(name)
         if not known.is_fresh:
-            self._running.start(Job(), partial(self._renew, name=name, facts=facts))
+            self._running.start(Job(), partial(self._renew, name=name, of=job))
         return Order(
             image=url or unquoted(wish.image),
             is_online=url is not None,
@@ -133,7 +111,7 @@ class Orders:
         listing = await self._catalogue.listing(query, default=self._model)
         job.tell(News(f"{len(listing.offers)} models", 0.99, result=listing))
 
-    async def _sorted(self, job: Job, wish: Wish, unlisted: Mapping[str, object]) -> Wish:
+    async def _sorted(self, job: Job, wish: VideoRequest, unlisted: Mapping[str, object]) -> VideoRequest:
         """The same with each parameter where it belongs, so that it is checked and not dropped; the rest is told.
 
         Raises:
@@ -154,12 +132,12 @@ class Orders:
         """Reads the catalogue to its end for the next call, where this one cannot wait so long."""
         return lambda _: self._catalogue.renew(name)
 
-    async def _renew(self, _: Job, *, name: str, facts: Facts) -> None:
+    async def _renew(self, _: Job, *, name: str, of: Job) -> None:
         """Read the catalogue for the next call, and for what this one is told."""
         await self._catalogue.renew(name)
-        facts.doubt = await self._catalogue.doubt(name)
+        of.doubt = await self._catalogue.doubt(name)
 
-    async def _fitting(self, known: ModelRules, wish: Wish) -> dict[str, Any] | None:
+    async def _fitting(self, known: ModelRules, wish: VideoRequest) -> dict[str, Any] | None:
         """The request by the rules at hand; None when it does not fit them and they may have changed."""
         try:
             return await self._request(known.model, wish)
@@ -168,7 +146,7 @@ class Orders:
                 raise
             return None
 
-    async def _waited_for(self, name: str, wish: Wish) -> ModelRules:
+    async def _waited_for(self, name: str, wish: VideoRequest) -> ModelRules:
         try:
             return await self._catalogue.model(name)
         except InvalidInput as error:
@@ -176,7 +154,7 @@ class Orders:
                 raise
             raise InvalidInput(f"{error} ATLASCLOUD_MODEL makes it this server's default.") from error
 
-    async def _request(self, model: Model, wish: Wish) -> dict[str, Any]:
+    async def _request(self, model: Model, wish: VideoRequest) -> dict[str, Any]:
         check = partial(
             model.request,
             prompt=wish.prompt,

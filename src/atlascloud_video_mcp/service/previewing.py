@@ -35,15 +35,17 @@ class Previewing:
             async for news in log:
                 job.durations, job.looks, job.stands = of.durations, of.looks, of.stands
                 running = news.report is None or news.report.status is Status.PROCESSING
-                job.facts = replace(of.facts, notes=(*of.facts.notes, _LATER)) if running else of.facts
+                job.submission, job.doubt = of.submission, of.doubt
+                if running:
+                    job.learn(notes=(*of.submission.notes, _LATER))
                 finished = news if news.report and news.report.status is Status.COMPLETED else None
                 job.tell(replace(news, doing="Taking frames of the clip", share=0.99) if finished else news)
         if finished and finished.report:
-            job.facts = replace(of.facts, notes=(*of.facts.notes, _NO_TIME))
-            preview, notes = None, of.facts.notes
+            job.learn(notes=(*of.submission.notes, _NO_TIME))
+            preview, notes = None, of.submission.notes
             try:
                 preview = await self._saver.preview(finished.report.outputs[0])
             except (CannotPreview, CannotSave) as error:
                 notes = (*notes, f"There is no preview. {error}")
-            job.facts = replace(of.facts, notes=notes)
+            job.submission = replace(of.submission, notes=notes)
             job.tell(replace(finished, preview=preview))

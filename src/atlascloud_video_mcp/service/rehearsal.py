@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from atlascloud_video_mcp.cloud.body_fields import animated_in, duration_of, prompt_of
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.models import ANY_PICTURE
 from atlascloud_video_mcp.service.further_pictures import FurtherPictures
 from atlascloud_video_mcp.service.jobs import News
+from atlascloud_video_mcp.service.requests import RequestKey
 from atlascloud_video_mcp.service.results import DryRun
-from atlascloud_video_mcp.service.submissions import RequestKey
-from atlascloud_video_mcp.text import Quoted, in_dollars
+from atlascloud_video_mcp.text import Link, Quoted, in_dollars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.cloud.wire import Quote
-    from atlascloud_video_mcp.journal import Entry, Journal
+    from atlascloud_video_mcp.journal import Journal, Submission
     from atlascloud_video_mcp.media.clips import ClipSaver
     from atlascloud_video_mcp.service.jobs import Job
     from atlascloud_video_mcp.service.prepare import Order
@@ -50,9 +49,8 @@ class Rehearsal:
         Raises:
             InvalidInput: As the order itself would be refused.
         """
-        facts = job.facts
-        if facts.save_to:
-            await to_thread.run_sync(self.saver.check_target, facts.save_to)
+        if job.submission.save_to:
+            await to_thread.run_sync(self.saver.check_target, job.submission.save_to)
         url: str | None = order.image
         digest = source = order.image
         if not order.is_online:
@@ -61,15 +59,15 @@ class Rehearsal:
             url = await self.uploads.url_of(digest)
         further = FurtherPictures(self.uploads)
         await further.check(job, order.further)
-        wanted = RequestKey.of(self.cloud, further.identity(facts.request), digest, source, order.take)
-        unsent_request = await further.unsent(facts.request)
+        wanted = RequestKey.of(self.cloud, further.identity(job.submission.body), digest, source, order.take)
+        unsent_request = await further.unsent(job.submission.body)
         job.tell(News("Asking for the price", 0.5))
-        quote = await self.cloud.quote(order.model.with_picture(facts.request, url or ANY_PICTURE))
+        quote = await self.cloud.quote(order.model.with_picture(job.submission.body, url or ANY_PICTURE))
         earlier = await self.submissions.earlier(job, wanted)
-        unsent = f"(upload of {facts.picture})"
+        unsent = f"(upload of {job.submission.picture})"
         request = order.model.with_picture(unsent_request, url or unsent)
         notes = [_OF_THE_SANDBOX] if self.cloud.sandbox else []
-        notes += [*job.notes, *facts.notes, *filter(None, [facts.doubt]), *self.journal.warnings]
+        notes += [*job.notes, *job.submission.notes, *filter(None, [job.doubt]), *self.journal.warnings]
         if url is None:
             notes.append(
                 f"The picture is uploaded when the request is made: its URL then stands where {unsent} stands."
@@ -79,6 +77,7 @@ class Rehearsal:
             notes.insert(0, _of_joining(earlier, await self.journal.next_take(wanted.key)))
         else:
             notes += await self._of_budget(job, quote)
+        asked = job.submission.request
         rehearsed = DryRun(
             status="dry_run",
             reused=True if earlier else None,
@@ -87,9 +86,9 @@ class Rehearsal:
             request=request,
             cost_usd=None if quote.price is None else float(quote.price),
             model=Quoted(order.model.id),
-            prompt=Quoted(prompt) if (prompt := prompt_of(request)) else None,
-            duration=duration_of(request),
-            image_url=animated_in(request),
+            prompt=Quoted(asked.prompt) if asked.prompt else None,
+            duration=asked.duration,
+            image_url=Link.of(url),
             notes=tuple(notes) or None,
         )
         job.tell(News("Rehearsed", 0.99, result=rehearsed))
@@ -114,15 +113,15 @@ def _of_price(quote: Quote) -> Iterable[str]:
         yield "The price is an estimate of the API: what is billed may differ."
 
 
-def _of_joining(entry: Entry, another: int) -> str:
-    since = f"{entry.at:%Y-%m-%d %H:%M} UTC"
-    if entry.stage is Stage.UNKNOWN:
+def _of_joining(earlier: Submission, another: int) -> str:
+    since = f"{earlier.at:%Y-%m-%d %H:%M} UTC"
+    if earlier.stage is Stage.UNKNOWN:
         return (
-            f"The same request (take {entry.take}) was sent at {since} and its answer was lost: this call would look "
+            f"The same request (take {earlier.take}) was sent at {since} and its answer was lost: this call would look "
             f"for it and cost nothing. Take {another} would be submitted and paid."
         )
-    which = f"prediction {entry.prediction_id}" if entry.prediction_id else "on its way"
+    which = f"prediction {earlier.prediction_id}" if earlier.prediction_id else "on its way"
     return (
-        f"The same request (take {entry.take}) was made at {since} ({which}): this call would be given that one and "
+        f"The same request (take {earlier.take}) was made at {since} ({which}): this call would be given that one and "
         f"cost nothing. Another variation, which is paid, would be take {another}."
     )

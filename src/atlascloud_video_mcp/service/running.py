@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import PredictionNotFound
-from atlascloud_video_mcp.service.jobs import Facts, Job
+from atlascloud_video_mcp.journal import Submission
+from atlascloud_video_mcp.service.jobs import Job
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,7 +55,11 @@ class Running:
             old.nudge()
             return old, old.asked + 1
         # Where a job failed to look, what it knew of the submission stays known.
-        job = Job(facts=old.facts if old else Facts(), committed=True, stands=_VALID, durations=self._durations)
+        job = Job(
+            submission=old.submission if old else Submission(), committed=True, stands=_VALID, durations=self._durations
+        )
+        if old:
+            job.doubt, job.refused_link = old.doubt, old.refused_link
         self.keep(prediction_id, job)
         self.start(job, partial(self._watching.recall, prediction_id=prediction_id))
         return job, 1

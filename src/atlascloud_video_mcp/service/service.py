@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.journal import Submission, VideoRequest
 from atlascloud_video_mcp.service.animation import Animation
-from atlascloud_video_mcp.service.jobs import Facts, Job, nothing_paid_yet
+from atlascloud_video_mcp.service.history import History
+from atlascloud_video_mcp.service.jobs import Job, nothing_paid_yet
 from atlascloud_video_mcp.service.keeping import Keeping
 from atlascloud_video_mcp.service.pacing import Durations
-from atlascloud_video_mcp.service.past import Past
-from atlascloud_video_mcp.service.prepare import Orders, Wish
+from atlascloud_video_mcp.service.prepare import Orders
 from atlascloud_video_mcp.service.previewing import Previewing
 from atlascloud_video_mcp.service.rehearsal import Rehearsal
 from atlascloud_video_mcp.service.running import Running
@@ -103,7 +104,7 @@ class VideoService:
         )
         self._rehearsal = Rehearsal(cloud, journal, saver, self._uploads, submissions, budget)
         self._keeping = Keeping(watching, journal)
-        self._past = Past(cloud, journal, self._durations)
+        self._history = History(cloud, journal, self._durations)
         self._telling = Telling(cloud, journal, self._running, heartbeat, budget)
 
     async def __aenter__(self) -> Self:
@@ -183,8 +184,10 @@ class VideoService:
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
         self._cloud.require_key()
-        wish = Wish(image, prompt, duration, model, enable_prompt_expansion, parameters, unlisted, take, fit)
-        job = Job(facts=Facts(save_to=save_to or None), durations=self._durations)
+        wish = VideoRequest(
+            image, prompt, duration, model, enable_prompt_expansion, parameters, unlisted, take, fit, save_to or None
+        )
+        job = Job(submission=Submission(request=wish, save_to=wish.save_to), durations=self._durations)
         work = partial(self._animate, wish=wish, answer_by=answer_by)
         if dry_run:
             work = partial(self._rehearse, wish=wish)
@@ -267,7 +270,7 @@ class VideoService:
             status: Only those that stand so.
             answer_by: When to answer at the latest, on the clock of `anyio.current_time`.
         """
-        work = partial(self._past.tell, limit=limit, status=status, answer_by=answer_by)
+        work = partial(self._history.tell, limit=limit, status=status, answer_by=answer_by)
         return self._telling.follow(Job(), answer_by=answer_by, work=work)
 
     async def recall(self, prediction_id: str) -> Prediction:
@@ -276,7 +279,7 @@ class VideoService:
         Raises:
             PredictionNotFound: Nothing is known of it.
         """
-        return self._cloud.mask(await self._past.recall(prediction_id.strip()))
+        return self._cloud.mask(await self._history.from_journal(prediction_id.strip()))
 
     def get_balance(self, *, answer_by: float = math.inf) -> AsyncGenerator[Step, None]:
         """The money left and spent; the last step holds the Balance.
@@ -302,12 +305,12 @@ class VideoService:
             self._cloud.require_key()
         return self._running.looking_at(known, now=now)
 
-    async def _animate(self, job: Job, *, wish: Wish, answer_by: float) -> None:
+    async def _animate(self, job: Job, *, wish: VideoRequest, answer_by: float) -> None:
         with nothing_paid_yet(job):
             order = await self._orders.check(job, wish)
             await self._animation.make(job, order, answer_by=answer_by)
 
-    async def _rehearse(self, job: Job, *, wish: Wish) -> None:
+    async def _rehearse(self, job: Job, *, wish: VideoRequest) -> None:
         with nothing_paid_yet(job):
             order = await self._orders.check(job, wish)
             await self._rehearsal.tell(job, order)

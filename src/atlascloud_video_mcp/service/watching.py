@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from atlascloud_video_mcp.cloud.body_fields import animated_in
 from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.media.clips import CannotSave, clip_name
-from atlascloud_video_mcp.service.jobs import News, facts_of
+from atlascloud_video_mcp.service.jobs import News
+from atlascloud_video_mcp.text import Link
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud.api import Cloud
@@ -59,8 +59,8 @@ class Watching:
         """Tell of a prediction what the journal knows, and watch it to its end where it has not ended."""
         job.tell(News(f"Looking at prediction {prediction_id}", 0.01))
         entry = await self._journal.prediction(prediction_id)
-        if entry and not job.facts.submitted_at:
-            job.facts = facts_of(entry)
+        if entry and not job.submission.submitted_at:
+            job.submission = entry
         remembered = entry.report if entry else None
         if remembered:
             if remembered.status is not Status.PROCESSING and not remembered.clip_missing:
@@ -99,7 +99,7 @@ class Watching:
                     return
                 news = job.log[-1]
                 if report != job.report:
-                    await self._journal.reported(prediction_id, report)
+                    await self._journal.set_report(prediction_id, report)
                     news = News("Rendering", 0.05, report)
                 # Not before it is written down: whose time is up would be told what was known before this look.
                 job.looks += 1
@@ -110,7 +110,7 @@ class Watching:
 
     async def finish(self, job: Job, report: Report) -> None:
         """Write down how a prediction ended, save its clip where that is wanted, and tell of it."""
-        await self._journal.reported(report.prediction_id, report)
+        await self._journal.set_report(report.prediction_id, report)
         job.tell(News("Finished", 1.0, await self.save(job, report)))
 
     async def save(self, job: Job, report: Report) -> Report:
@@ -118,8 +118,8 @@ class Watching:
 
         Returns the prediction as it is known then.
         """
-        target = job.facts.save_to or self._download_dir
-        if report.status is not Status.COMPLETED or target is None or job.facts.saved_path:
+        target = job.submission.save_to or self._download_dir
+        if report.status is not Status.COMPLETED or target is None or job.submission.saved_path:
             return report
         job.looks += 1
         job.tell(News("Saving the clip", 0.99, report, saving=True))
@@ -128,8 +128,8 @@ class Watching:
         except (CannotSave, InvalidInput) as error:
             _note(job, str(error))
         else:
-            job.facts.saved_path = str(saved.path)
-            await self._journal.saved(report.prediction_id, job.facts.saved_path)
+            job.learn(saved_path=str(saved.path))
+            await self._journal.set_saved_path(report.prediction_id, str(saved.path))
         return report
 
     async def fetch(self, job: Job, report: Report, target: str) -> tuple[Report, SavedClip]:
@@ -138,13 +138,13 @@ class Watching:
         Raises:
             CannotSave: It is not on disk.
         """
-        name = clip_name(job.facts.picture or animated_in(job.facts.request), report.prediction_id)
+        name = clip_name(job.submission.picture or Link.of(job.submission.request.image), report.prediction_id)
         try:
             return report, await self._saver.save(report.outputs[0], target, name=name)
         except CannotSave as error:
             if not error.link_ended:
                 raise
-            job.facts.refused_link = report.outputs[0]
+            job.refused_link = report.outputs[0]
             renewed = await self._renewed(report)
             if isinstance(renewed, AtlasError) or renewed.outputs[0] == report.outputs[0]:
                 raise error.adding("Atlas Cloud was asked for a newer link, and gave none.") from error
@@ -152,8 +152,8 @@ class Watching:
 
     async def _as_it_is_now(self, job: Job, known: Report) -> Report:
         """A prediction that has ended, asked for again where something can have changed; else, or in vain, as known."""
-        if job.facts.refused_link not in known.outputs and not known.may_change(
-            job.facts.quote, job.facts.submitted_at, datetime.now(UTC)
+        if job.refused_link not in known.outputs and not known.may_change(
+            job.submission.quote, job.submission.submitted_at, datetime.now(UTC)
         ):
             return known
         job.tell(News("Looking again", 0.05, known))
@@ -174,20 +174,20 @@ class Watching:
         if report.status is not Status.COMPLETED:
             return known
         report = report.after(known, datetime.now(UTC))
-        await self._journal.reported(known.prediction_id, report)
+        await self._journal.set_report(known.prediction_id, report)
         return report
 
     async def _look(self, job: Job, prediction_id: str) -> Report:
         try:
             return await self._cloud.prediction(prediction_id)
         except PredictionNotFound:
-            if job.facts.submitted_at and job.report and job.age <= _NOT_YET_KNOWN:
+            if job.submission.submitted_at and job.report and job.age <= _NOT_YET_KNOWN:
                 return job.report
             raise
 
 
 def _note(job: Job, note: str) -> None:
-    job.facts.notes = tuple(dict.fromkeys((*job.facts.notes, note)))
+    job.learn(notes=tuple(dict.fromkeys((*job.submission.notes, note))))
 
 
 def _about(prediction_id: str, error: AtlasError) -> AtlasError:

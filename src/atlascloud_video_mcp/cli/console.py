@@ -7,15 +7,15 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from atlascloud_video_mcp.app import HEARTBEAT
+from atlascloud_video_mcp.server.progress import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from rich.console import Console
 
-    Show = Callable[[str, float], None]
-    """Shows one line of text, and a share of the whole from 0 to 1."""
+    Show = Callable[[str, float], Awaitable[None]]
+    """Shows one line of text, and a fraction of the whole from 0 to 1."""
 
 
 _LIVELY = 1.0  # seconds
@@ -42,32 +42,31 @@ def plain(text: str) -> str:
 
 
 @contextmanager
-def progress(*, shown: bool) -> Iterator[tuple[Show, float]]:
-    """What shows the progress, if that is wanted, and how often it wants to be told, in seconds."""
-    if not shown or not sys.stderr.isatty():
-        yield _lines() if shown else _nothing, HEARTBEAT
+def progress(*, shown: bool) -> Iterator[Reporter]:
+    """What tells the progress, if that is wanted, at the rhythm that suits the terminal."""
+    if not shown:
+        yield Reporter()
+        return
+    if not sys.stderr.isatty():
+        yield Reporter(_lines())
         return
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
 
     console = Console(stderr=True)
     if not console.is_interactive:  # TERM=dumb, or the environment asks for no animation
-        yield _lines(), HEARTBEAT
+        yield Reporter(_lines())
         return
     with _bar(console) as show:
-        yield show, _LIVELY
-
-
-def _nothing(message: str, share: float) -> None:
-    """Nobody waits for it."""
+        yield Reporter(show, heartbeat=_LIVELY)
 
 
 def _lines() -> Show:
     """A line for each step, but for one that says what the last one said."""
     last = ""
 
-    def show(message: str, share: float) -> None:
+    async def show(message: str, fraction: float) -> None:
         nonlocal last
-        line = f"{share:4.0%} {message}"
+        line = f"{fraction:4.0%} {message}"
         if line != last:
             say(line)
         last = line
@@ -85,9 +84,9 @@ def _bar(console: Console) -> Iterator[Show]:
         task = bar.add_task("Starting", total=1.0)
         farthest = 0.0
 
-        def show(message: str, share: float) -> None:
+        async def show(message: str, fraction: float) -> None:
             nonlocal farthest
-            farthest = max(farthest, share)
+            farthest = max(farthest, fraction)
             bar.update(task, completed=farthest, description=plain(message))
 
         yield show

@@ -50,15 +50,12 @@ def saved_answer(video: SavedVideo) -> CallToolResult:
     return _answer(video, lines)
 
 
-def prediction_answer(
-    prediction: Prediction, client: Client, *, preview: bytes | None = None, is_error: bool = False
-) -> CallToolResult:
+def prediction_answer(prediction: Prediction, client: Client, *, is_error: bool = False) -> CallToolResult:
     """The answer of every tool that gives a prediction, with what to do next.
 
     Args:
         prediction: What there is to tell.
         client: Who is told.
-        preview: Frames of the clip, a JPEG.
         is_error: Whether the call could not do what it is for.
     """
     next_step: str | None
@@ -77,8 +74,8 @@ def prediction_answer(
     result = prediction.model_copy(update={"next_step": next_step, "notes": _notes(prediction)})
     answer = _answer(result, [head, *_facts(result)], is_error=is_error)
     answer.meta = _for_programs(prediction)
-    if preview and client.image:
-        data = b64encode(preview).decode()
+    if prediction.preview and client.image:
+        data = b64encode(prediction.preview).decode()
         answer.content.append(ImageContent(type="image", data=data, mime_type="image/jpeg"))
     if prediction.video_url and client.resource_link:
         name = f"{prediction.prediction_id}.mp4"

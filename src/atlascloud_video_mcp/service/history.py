@@ -13,7 +13,7 @@ from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected, PredictionNotFound
 from atlascloud_video_mcp.journal import Submission
 from atlascloud_video_mcp.service import render
-from atlascloud_video_mcp.service.jobs import Job, News
+from atlascloud_video_mcp.service.background import Phase, Progress
 from atlascloud_video_mcp.service.matching import read_history
 from atlascloud_video_mcp.service.results import PredictionList
 from atlascloud_video_mcp.text import Quoted
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.service.background import ProgressSink
     from atlascloud_video_mcp.service.pacing import Durations
     from atlascloud_video_mcp.service.results import Prediction
 
@@ -53,15 +54,17 @@ class History:
         self._journal = journal
         self._durations = durations
 
-    async def tell(self, job: Job, *, limit: int, status: Status | None, answer_by: float) -> None:
-        """End a job with the newest predictions, those of one status where one is asked for.
+    async def predictions(
+        self, *, limit: int, status: Status | None, reply_deadline: float, progress: ProgressSink
+    ) -> PredictionList:
+        """The newest predictions, those of one status where one is asked for.
 
         The account's history is left where it takes more than half of the time there is.
         """
-        job.tell(News("Reading the account's history", 0.1))
+        progress(Progress(Phase.READING_HISTORY, 0.1))
         rows: dict[str, Submission] = {}
         notes = [_NOT_IN_TIME]
-        with anyio.move_on_after((answer_by - anyio.current_time()) / 2):
+        with anyio.move_on_after((reply_deadline - anyio.current_time()) / 2):
             notes = await self._read(rows, limit, status)
         try:
             account = self._cloud.account
@@ -74,8 +77,8 @@ class History:
         notes += _of_lost(await self._journal.lost(account, within=_LOST_OF_LATE))
         if self._cloud.sandbox:
             notes = [_OF_THE_SANDBOX, *notes]
-        listed = PredictionList(predictions=tuple(wanted[:limit]), notes=(*self._journal.warnings, *notes))
-        job.tell(News("Listed", 0.99, result=listed))
+        progress(Progress(Phase.LISTED, 0.99))
+        return PredictionList(predictions=tuple(wanted[:limit]), notes=(*self._journal.warnings, *notes))
 
     async def from_journal(self, prediction_id: str) -> Prediction:
         """One prediction as the journal knows it.

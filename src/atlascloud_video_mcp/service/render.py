@@ -10,16 +10,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from atlascloud_video_mcp.cloud.reports import Report, Status
-from atlascloud_video_mcp.service.results import Prediction
+from atlascloud_video_mcp.journal import Stage
+from atlascloud_video_mcp.service.results import DryRun, Prediction
 from atlascloud_video_mcp.text import Link, Quoted, in_dollars, in_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from atlascloud_video_mcp.cloud.wire import Quote
     from atlascloud_video_mcp.journal import Submission
     from atlascloud_video_mcp.models import CatalogEntry, Model, Parameter
     from atlascloud_video_mcp.service.pacing import Durations
+    from atlascloud_video_mcp.service.requests import Prepared
     from atlascloud_video_mcp.service.results import Balance
 
 
@@ -27,6 +30,7 @@ _LONGEST_WORDS = 120  # characters
 _LONGEST_MODEL = 120  # characters
 _LOOK_AT_MOST_EVERY = 2.0  # seconds, for whoever looks on; the watch itself looks more often near the end
 _UNTIL_SAVED = 3.0  # seconds
+_PRICED_AS_LIVE = "The price is what Atlas Cloud would ask: in the built-in sandbox nothing is paid."
 
 
 def prediction(
@@ -87,6 +91,70 @@ def prediction(
         saved_path=submission.saved_path,
         take=submission.take if submission.key else None,
         notes=(*notes, *submission.notes, *further_notes) or None,
+    )
+
+
+def dry_run(
+    prepared: Prepared,
+    urls: Mapping[str, str],
+    quote: Quote,
+    *,
+    sandbox: bool,
+    warnings: Sequence[str],
+    joins: tuple[Submission, int] | None,
+    budget: str | None,
+) -> DryRun:
+    """What a request would be and cost.
+
+    Args:
+        prepared: What was asked for.
+        urls: Where its pictures lie already, by their digests.
+        quote: Its price, as far as that could be had.
+        sandbox: Whether the built-in emulator would make it.
+        warnings: What is amiss with the journal.
+        joins: The earlier identical request that it would be given, and the next take that is free.
+        budget: What the budget says of it.
+    """
+    request = prepared.request
+    unsent = {each.digest: f"(upload of {each.filename})" for each in prepared.pictures if each.digest not in urls}
+    notes = [_joining(*joins)] if joins else []
+    notes += [_PRICED_AS_LIVE] if sandbox else []
+    notes += [*prepared.call_notes, *prepared.notes, *prepared.doubts, *warnings]
+    url = urls.get(prepared.picture.digest) if prepared.picture else request.image
+    if prepared.picture and not url:
+        stands = unsent[prepared.picture.digest]
+        notes.append(f"The picture is uploaded when the request is made: its URL then stands where {stands} stands.")
+    if quote.price is None:
+        notes.append(f"No price could be had: {quote.reason}")
+    if quote.estimated:
+        notes.append("The price is an estimate of the API: what is billed may differ.")
+    notes += [budget] if budget else []
+    return DryRun(
+        status="dry_run",
+        reused=True if joins else None,
+        take=request.take,
+        sandbox=sandbox,
+        request=prepared.body({**urls, **unsent}),
+        cost_usd=None if quote.price is None else float(quote.price),
+        model=Quoted(prepared.model.id),
+        prompt=Quoted(request.prompt) if request.prompt else None,
+        duration=request.duration,
+        image_url=Link.of(url),
+        notes=tuple(notes) or None,
+    )
+
+
+def _joining(earlier: Submission, another: int) -> str:
+    since = f"{earlier.at:%Y-%m-%d %H:%M} UTC"
+    if earlier.stage is Stage.UNKNOWN:
+        return (
+            f"The same request (take {earlier.take}) was sent at {since} and its answer was lost: this call would look "
+            f"for it and cost nothing. Take {another} would be submitted and paid."
+        )
+    which = f"prediction {earlier.prediction_id}" if earlier.prediction_id else "on its way"
+    return (
+        f"The same request (take {earlier.take}) was made at {since} ({which}): this call would be given that one and "
+        f"cost nothing. Another variation, which is paid, would be take {another}."
     )
 
 

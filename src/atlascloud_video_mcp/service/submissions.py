@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,8 +13,8 @@ from atlascloud_video_mcp.cloud.envelope import ASK_FIRST
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR, Report
 from atlascloud_video_mcp.errors import AtlasError, OverBudget, PredictionNotFound, SubmissionUnknown
 from atlascloud_video_mcp.journal import HistoryNeeded, PriceNeeded, PricesNeeded, SpendingRequest, Stage
+from atlascloud_video_mcp.service.background import Phase, Progress
 from atlascloud_video_mcp.service.budgets import count_history, look_at_orphans
-from atlascloud_video_mcp.service.jobs import News
 from atlascloud_video_mcp.service.matching import Matches, matches, may_be, read_history
 
 if TYPE_CHECKING:
@@ -22,15 +23,14 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.cloud.wire import Quote
-    from atlascloud_video_mcp.journal import Claim, Journal, Submission, VideoRequest
-    from atlascloud_video_mcp.service.jobs import Job
-    from atlascloud_video_mcp.service.requests import RequestKey
+    from atlascloud_video_mcp.journal import Claim, Journal, Submission
+    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.requests import Prepared, RequestKey
 
 _T = TypeVar("_T")
 _MOST_PAGES = 20
 _ROWS_ARE_OUT_OF_ORDER_BY = timedelta(hours=2)
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
-_SENT = "The request was sent and may be running and paid; calling again joins it and does not pay twice."
 _FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
 
 
@@ -54,16 +54,18 @@ class Submissions:
         self._patience = patience
         self._budget = budget
 
-    async def claim(self, job: Job, wanted: RequestKey, body: Mapping[str, Any], *, answer_by: float) -> Submission:
+    async def claim(
+        self, prepared: Prepared, body: Mapping[str, Any], progress: ProgressSink, *, reply_deadline: float
+    ) -> Submission:
         """The right to submit, as a submission that is INTENDED, or the SUBMITTED one of an identical request to join.
 
-        An identical request that is on its way is waited for, as long as anybody follows the job.
+        An identical request that is on its way is waited for.
 
         Args:
-            job: Told what is going on.
-            wanted: What makes requests identical.
-            body: A request that costs the same; its price is asked for when there is a budget and nothing to join.
-            answer_by: By when a lost request must be found, on the clock of `anyio.current_time`.
+            prepared: What is to be submitted.
+            body: A body that costs the same; its price is asked for when there is a budget and nothing to join.
+            progress: Told what is going on.
+            reply_deadline: By when a lost request must be found, on the clock of `anyio.current_time`.
 
         Raises:
             SubmissionUnknown: An identical request may be running and paid, and cannot be found.
@@ -71,6 +73,7 @@ class Submissions:
             JournalUnusable: It could not be remembered.
             AtlasError: It cannot be known whose an identical request is.
         """
+        wanted, defaults = prepared.key, prepared.model.defaults
         not_ours: set[str] = set()
 
         async def attempt(terms: SpendingRequest) -> Claim:
@@ -79,18 +82,18 @@ class Submissions:
             )
 
         while True:
-            claim = await self._on_terms(job, body, attempt)
+            claim = await self._on_terms(body, attempt, progress)
             earlier = claim.submission
             if claim.won:
-                if not await self._is_in_the_history(job, earlier, body):
+                if not await self._is_in_the_history(earlier, prepared, body):
                     return earlier
             elif earlier.stage is Stage.SUBMITTED:
-                if await self._is_known_to_be_ours(job, earlier, not_ours):
+                if await self._is_known_to_be_ours(earlier, not_ours, progress):
                     return earlier
             elif earlier.stage is Stage.UNKNOWN:
                 # The verdict must be there before whoever waits for it runs out of time.
-                patience = min(self._patience, (answer_by - anyio.current_time()) / 2)
-                found = await self._found(job, earlier.request, earlier.body, since=earlier.at, patience=patience)
+                patience = min(self._patience, (reply_deadline - anyio.current_time()) / 2)
+                found = await self._found(earlier, defaults, since=earlier.at, patience=patience)
                 if found.ours is None:
                     unknown = SubmissionUnknown(
                         f"An identical request was sent at {earlier.at:%Y-%m-%d %H:%M} UTC and its answer was "
@@ -100,16 +103,17 @@ class Submissions:
                 if not await self._journal.mark_found(earlier.intent_id, _report_of(found.ours), earlier.at):
                     await anyio.sleep(_LOOK_AT_ANOTHERS)
             else:
-                job.tell(News("Waiting for an identical request that is on its way", 0.03))
+                progress(Progress(Phase.WAITING_FOR_TWIN, 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
 
-    async def _is_in_the_history(self, job: Job, submission: Submission, body: Mapping[str, Any]) -> bool:
+    async def _is_in_the_history(self, submission: Submission, prepared: Prepared, body: Mapping[str, Any]) -> bool:
         """Whether a request that the journal does not know was made before it was begun anew; then it learns of it."""
         now = datetime.now(UTC)
         try:
             if await self._journal.begun_anew() is None:
                 return False
-            found = (await self._found(job, job.submission.request, body, since=now - KEPT_FOR, patience=0)).ours
+            wanted = replace(submission, request=prepared.request, body=body)
+            found = (await self._found(wanted, prepared.model.defaults, since=now - KEPT_FOR, patience=0)).ours
         except BaseException:  # whoever asks next need not wait for what nobody sends
             await self._journal.mark_abandoned(submission.intent_id)
             raise
@@ -117,7 +121,7 @@ class Submissions:
             submission.intent_id, _report_of(found), found.submitted_at or now
         )
 
-    async def earlier(self, job: Job, wanted: RequestKey) -> Submission | None:
+    async def earlier(self, wanted: RequestKey, progress: ProgressSink) -> Submission | None:
         """The submission that a claim would give without winning.
 
         Raises:
@@ -128,23 +132,23 @@ class Submissions:
             earlier = await self._journal.joinable(wanted.key, wanted.take, old_keys=wanted.old_keys, not_ours=not_ours)
             if earlier is None or earlier.stage is not Stage.SUBMITTED:
                 return earlier
-            if await self._is_known_to_be_ours(job, earlier, not_ours):
+            if await self._is_known_to_be_ours(earlier, not_ours, progress):
                 return earlier
 
-    async def require(self, job: Job, quote: Quote) -> None:
+    async def require(self, quote: Quote, progress: ProgressSink) -> None:
         """Raise what a claim would that has nothing to join and may not be won.
 
         Raises:
             OverBudget: The budget has no room for it, or there is no price.
             JournalUnusable: It could not be remembered.
         """
-        await self._on_terms(job, {}, self._journal.require, quote)
+        await self._on_terms({}, self._journal.require, progress, quote)
 
     async def _on_terms(
         self,
-        job: Job,
         body: Mapping[str, Any],
         attempt: Callable[[SpendingRequest], Awaitable[_T]],
+        progress: ProgressSink,
         quote: Quote | None = None,
     ) -> _T:
         """Do something that may be refused for money, and first whatever the refusal asks for."""
@@ -156,11 +160,11 @@ class Submissions:
             try:
                 return await attempt(terms)
             except HistoryNeeded as needed:
-                job.tell(News("Counting what the account's history shows", 0.015))
+                progress(Progress(Phase.COUNTING_HISTORY, 0.015))
                 await self._count_history(needed.begun_anew)
                 counted = needed.begun_anew
             except PricesNeeded as needed:
-                job.tell(News("Asking for the price of earlier requests", 0.015))
+                progress(Progress(Phase.PRICING_EARLIER, 0.015))
                 await self._price(needed.submissions)
             except PriceNeeded as error:
                 if quote:
@@ -168,7 +172,7 @@ class Submissions:
                         "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and without a price nothing is "
                         f"submitted: {quote.reason}"
                     ) from error
-                job.tell(News("Asking for the price", 0.015))
+                progress(Progress(Phase.PRICING, 0.015))
                 quote = await self._cloud.quote(body)
             except OverBudget:
                 if looked or not (looked := await look_at_orphans(self._cloud, self._journal)):
@@ -197,7 +201,7 @@ class Submissions:
                 )
             await self._journal.set_quote(each.intent_id, quote.price)
 
-    async def _is_known_to_be_ours(self, job: Job, submission: Submission, not_ours: set[str]) -> bool:
+    async def _is_known_to_be_ours(self, submission: Submission, not_ours: set[str], progress: ProgressSink) -> bool:
         """Whether a submission is known to be of this account; if not, the API is asked, and the journal learns it.
 
         Another key may be a newer one of the same account, or that of somebody else: only of the latter the API knows
@@ -206,7 +210,7 @@ class Submissions:
         if submission.account in {"", self._cloud.account}:
             return True
         prediction_id = str(submission.prediction_id)
-        job.tell(News("Asking whether an identical request under another key is of this account", 0.02))
+        progress(Progress(Phase.ASKING_WHOSE, 0.02))
         try:
             report = await self._cloud.prediction(prediction_id)
         except PredictionNotFound:
@@ -219,40 +223,52 @@ class Submissions:
             await self._journal.set_account(prediction_id, self._cloud.account)
         return False
 
-    async def price(self, _: Job, *, of: Job, intent_id: str, body: Mapping[str, Any]) -> None:
+    async def price(self, intent_id: str, body: Mapping[str, Any]) -> Decimal | None:
         """Ask what a submission costs that did not wait for the price, and write it down."""
-        quote = await self._cloud.quote(body)
-        if quote.price is not None:
-            of.learn(quote=quote.price)
-            await self._journal.set_quote(intent_id, quote.price)
+        price = (await self._cloud.quote(body)).price
+        if price is not None:
+            await self._journal.set_quote(intent_id, price)
+        return price
 
-    async def submit(self, job: Job) -> Report | None:
-        """Send the paid request of a job, once; where its answer is lost, look for it.
+    async def submit(
+        self,
+        submission: Submission,
+        defaults: Mapping[str, object],
+        *,
+        commit: Callable[[], None],
+        progress: ProgressSink,
+    ) -> Submission | None:
+        """Send the paid request, once; where its answer is lost, look for it. Gives the submission with its report.
 
         Returns None where the right to send it was lost: then nothing was sent, and it is to be claimed again.
+
+        Args:
+            submission: What was claimed, with the body to send.
+            defaults: What the model takes, by name, and what each is when it is left out.
+            commit: Called when it must be carried through from there on, whoever leaves.
+            progress: Told what is going on.
 
         Raises:
             SubmissionUnknown: It may be running and paid, and cannot be found.
             AtlasError: It was not accepted, nothing was paid.
         """
-        intent_id, asked, body = job.submission.intent_id, job.submission.request, job.submission.body
-        if not await self._journal.mark_sending(self._cloud.mask(job.submission)):
+        intent_id = submission.intent_id
+        if not await self._journal.mark_sending(self._cloud.mask(submission)):
             return None
         await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
+        commit()
         submitted_at = datetime.now(UTC)
-        job.committed, job.stands = True, _SENT
-        job.learn(submitted_at=submitted_at)
+        progress(Progress(Phase.SENT, 0.04, str(submission.request.model)))
         try:
-            report = await self._cloud.generate(body)
+            report = await self._cloud.generate(submission.body)
         except SubmissionUnknown as error:
             await self._journal.mark_unknown(intent_id)
-            job.tell(News("The answer was lost; looking for the submission in the account's history", 0.04))
-            found = await self._found(job, asked, body, since=submitted_at, patience=self._patience)
+            progress(Progress(Phase.SEARCHING_LOST, 0.04))
+            found = await self._found(submission, defaults, since=submitted_at, patience=self._patience)
             row = _report_of(found.ours) if found.ours else None
             if row is None or not await self._journal.mark_found(intent_id, row, submitted_at):
                 raise _naming(found.probable, error) from error
-            report = row
-            job.learn(notes=(*job.submission.notes, _FOUND))
+            report, submission = row, replace(submission, notes=(*submission.notes, _FOUND))
         except AtlasError:
             await self._journal.mark_refused(intent_id)
             raise
@@ -260,20 +276,20 @@ class Submissions:
             await self._journal.mark_unknown(intent_id)
             raise
         await self._journal.mark_submitted(intent_id, report, submitted_at)
-        return report
+        return replace(submission, submitted_at=submitted_at, prediction_id=report.prediction_id, report=report)
 
     async def _found(
-        self, job: Job, request: VideoRequest, body: Mapping[str, Any], *, since: datetime, patience: float
+        self, submission: Submission, defaults: Mapping[str, object], *, since: datetime, patience: float
     ) -> Matches:
-        """What of the account's history this request made, looked for for so many seconds."""
+        """What of the account's history this submission made, looked for for so many seconds."""
         give_up = anyio.current_time() + patience
         while True:
             rows = {
                 row.prediction_id: row  # while others submit, the pages shift
                 async for row in self._history(since - _ROWS_ARE_OUT_OF_ORDER_BY)
-                if may_be(row, request, since=since) and not await self._is_anothers(row)
+                if may_be(row, submission.request, since=since) and not await self._is_anothers(row)
             }
-            found = matches(list(rows.values()), body, job.defaults)
+            found = matches(list(rows.values()), submission.body, defaults)
             if found.ours or anyio.current_time() >= give_up:
                 return found
             await anyio.sleep(self._patience / 10)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from atlascloud_video_mcp.media.pictures.process import prepare_picture
-from atlascloud_video_mcp.service.background import BackgroundTask, Progress, Phase
+from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
 from atlascloud_video_mcp.text import Link
 
 if TYPE_CHECKING:

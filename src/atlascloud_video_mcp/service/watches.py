@@ -90,6 +90,10 @@ class Watch:
         return self.submission.report
 
     @property
+    def _last_report(self) -> Report:
+        return self.report or Report(id=self.submission.prediction_id)
+
+    @property
     def may_tell_more(self) -> bool:
         """Whether it is over, and a new watch may see what this one did not."""
         if self.failure:
@@ -113,7 +117,7 @@ class Watch:
             submission = replace(submission, saved_path=self._saved.get(target))
         told = render.prediction(
             submission,
-            self.report or Report(id=submission.prediction_id),
+            self._last_report,
             self._ended_at or datetime.now(UTC),
             durations=self.durations,
             sandbox=shared.cloud.sandbox,
@@ -126,11 +130,11 @@ class Watch:
         return shared.cloud.mask(told)
 
     def poll_now(self) -> int:
-        """Have it polled before that is due; returns how many polls are over when one is that began after this call."""
+        """Have it polled before that is due; returns how many polls are over once one is that begins from here on."""
         self._poll_due.set()
         return self.polls_started + 1
 
-    async def look(self) -> Report | None:
+    async def look(self) -> Report:
         """What the API says to a poll that begins after this call, and that others may share.
 
         Raises:
@@ -138,7 +142,7 @@ class Watch:
         """
         async for _ in self.until(0, polls=self.poll_now()):
             pass
-        return self.report
+        return self._last_report
 
     async def until(self, deadline: float, *, polls: int = 0) -> AsyncGenerator[Progress, None]:
         """How it stands, and each change of that, until it is over.
@@ -173,9 +177,10 @@ class Watch:
             with anyio.move_on_after(left):
                 await self._changed.wait()
 
-    def start(self) -> None:
-        """Watch it in the background: what was submitted from here, or else what the journal knows."""
-        self._shared.tasks.start_soon(self._carry_out, self._follow if self.report else self._recall)
+    def start(self, phase: Phase) -> None:
+        """Watch it in the background: from its submission on, or else from what the journal knows."""
+        self._phase = phase
+        self._shared.tasks.start_soon(self._carry_out, self._follow if phase is Phase.SUBMITTED else self._recall)
 
     def save_to(self, target: str) -> None:
         """Have the clip saved there, too, as soon as it is finished."""
@@ -217,7 +222,7 @@ class Watch:
         known = await self._shared.journal.prediction(prediction_id)
         remembered = known.report if known else None
         if known and not self.submission.submitted_at:
-            self.submission = replace(known, report=None)
+            self.submission = known
         if remembered:
             if remembered.status is not Status.PROCESSING and not remembered.clip_missing:
                 await self._finish(await self._as_it_is_now(remembered))
@@ -236,6 +241,7 @@ class Watch:
         while True:
             pause = 0.0
             self.polls_started += 1
+            self._poll_due = anyio.Event()
             try:
                 report = (await self._poll()).after(self.report, datetime.now(UTC))
             except PredictionNotFound:
@@ -335,7 +341,7 @@ class Watch:
         self.submission = replace(self.submission, notes=notes)
 
     def _progress(self, phase: Phase) -> Progress:
-        told = self.prediction if self.report else None
+        told = self.prediction if self.report or self.submission.submitted_at else None
         return Progress(phase, _FRACTIONS.get(phase, _SUBMITTED), str(self.submission.prediction_id), prediction=told)
 
     def _tell(self, phase: Phase, report: Report | None) -> None:
@@ -353,7 +359,6 @@ class Watch:
         """Wait until the next poll is due, or somebody asks for one."""
         with anyio.move_on_after(seconds):
             await self._poll_due.wait()
-        self._poll_due = anyio.Event()
 
 
 class WatchRegistry:
@@ -390,10 +395,10 @@ class WatchRegistry:
         """The watch of what is about to be submitted; `start` begins it."""
         return Watch(self._shared, submission, durations, doubts)
 
-    def start(self, watch: Watch) -> None:
-        """Begin to watch what was submitted."""
+    def start(self, watch: Watch, phase: Phase = Phase.SUBMITTED) -> None:
+        """Begin to watch."""
         self._watches[str(watch.submission.prediction_id)] = watch
-        watch.start()
+        watch.start(phase)
 
     def watch(self, prediction_id: str, known: Submission | None = None) -> Watch:
         """The watch of a prediction; a new one where there is none, or where that can tell more.
@@ -406,11 +411,11 @@ class WatchRegistry:
         if old and not old.may_tell_more:
             return old
         # Where a watch failed, what it knew of the submission stays known.
-        known = old.submission if old and not isinstance(old.failure, PredictionNotFound) else known
-        submission = replace(known or Submission(), prediction_id=prediction_id, report=None)
-        watch = self.new(submission, self._durations, old.doubts if old else ())
-        watch.refused_link = old.refused_link if old else None
-        self.start(watch)
+        kept = old if old and not isinstance(old.failure, PredictionNotFound) else None
+        submission = kept.submission if kept else known or Submission()
+        watch = self.new(replace(submission, prediction_id=prediction_id), self._durations, kept.doubts if kept else ())
+        watch.refused_link = kept.refused_link if kept else None
+        self.start(watch, Phase.FOUND if known else Phase.LOOKING)
         return watch
 
 

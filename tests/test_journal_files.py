@@ -287,7 +287,9 @@ async def test_a_file_that_fails_later_costs_none_of_its_own_entries(tmp_path: P
         intent_id = await submit(journal)
         await journal.set_report("foreign", RUNNING.model_copy(update={"prediction_id": "foreign"}))
         foreign = (await journal.claim("other")).entry.intent_id
-        await journal.mark_submitted(foreign, RUNNING.model_copy(update={"prediction_id": "foreign"}), datetime.now(UTC))
+        await journal.mark_submitted(
+            foreign, RUNNING.model_copy(update={"prediction_id": "foreign"}), datetime.now(UTC)
+        )
         with sqlite3.connect(tmp_path / "journal.sqlite3") as onlooker:
             onlooker.execute("ALTER TABLE entries RENAME TO elsewhere")
         onlooker.close()

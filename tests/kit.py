@@ -21,7 +21,8 @@ from atlascloud_sandbox.offers import HAILUO
 from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.cloud.http import clip_hosts
 from atlascloud_video_mcp.cloud.request import Patience
-from atlascloud_video_mcp.journal import Journal, VideoRequest
+from atlascloud_video_mcp.journal import Journal, Submission, VideoRequest
+from atlascloud_video_mcp.journal.submission import read_backwards
 from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.models import Catalogue
 from atlascloud_video_mcp.network import Document
@@ -30,7 +31,7 @@ from atlascloud_video_mcp.service.pacing import Durations
 from atlascloud_video_mcp.service.service import VideoService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from atlascloud_video_mcp.service.background import Progress, ProgressSink
     from atlascloud_video_mcp.service.results import DryRun, Prediction
@@ -207,6 +208,17 @@ async def leave_at(word: str, call: Callable[[ProgressSink], Awaitable[object]],
 
         await Reporter(show, heartbeat=0.02).run(call)
     return said
+
+
+def as_sent(
+    intent_id: str, body: Mapping[str, object], notes: Sequence[str] = (), picture: str | None = None
+) -> Submission:
+    """What a claimed submission is when its body is about to be sent."""
+    return Submission(read_backwards(body), body, intent_id, notes=tuple(notes), picture=picture)
+
+
+async def submission_of(journal: Journal, intent_id: str) -> Submission | None:
+    return await journal.run(lambda it: it.submission(intent_id))
 
 
 async def only_id(base_url: str) -> str:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from atlascloud_video_mcp.cloud.body_fields import animated_in, in_our_order
+from atlascloud_video_mcp.cloud.body_fields import animated_in
 from atlascloud_video_mcp.cloud.http import clip_hosts
-from atlascloud_video_mcp.cloud.reports import Record, Report, Status
+from atlascloud_video_mcp.cloud.reports import HistoryRow, Report, Status
 from atlascloud_video_mcp.errors import (
     AtlasError,
     NotAllowed,
@@ -24,6 +24,7 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
 )
+from atlascloud_video_mcp.journal import VideoRequest, from_history
 from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
 from atlascloud_video_mcp.network import retry_after
 from atlascloud_video_mcp.service.background import Phase, Progress
@@ -361,8 +362,9 @@ def test_the_picture_that_is_told_is_the_one_that_was_animated() -> None:
     ours = {"input_image": "https://x.example/further.jpg", "first_frame": "https://x.example/animated.jpg"}
 
     assert animated_in(ours) == "https://x.example/animated.jpg"
-    assert animated_in(in_our_order({"image": REMOTE, "reference_image": CLIP, "prompt": "x"})) == REMOTE
-    assert in_our_order({"prompt": "x"}) == {"prompt": "x"}
+    theirs = {"model": "m", "image": REMOTE, "reference_image": CLIP, "prompt": "x"}
+    row = HistoryRow.model_validate({"ID": "p1", "requestBody": theirs})
+    assert from_history(row, None).request == VideoRequest(image=REMOTE, prompt="x", model="m")
 
 
 async def test_done_without_a_clip_is_never_final(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
@@ -407,11 +409,11 @@ async def test_a_link_to_this_machine_in_a_row_of_the_live_api_is_no_picture_of_
         "requestBody": {"image": "http://127.0.0.1:8080/a.jpg", "images": ["http://[::1]/"], "prompt": "x"},
     }
 
-    there = Record.model_validate(row, context={"local": False})
-    here = Record.model_validate(row, context={"local": True})
+    there = HistoryRow.model_validate(row, context={"local": False})
+    here = HistoryRow.model_validate(row, context={"local": True})
 
-    assert (animated_in(there.request), there.request) == (None, {"prompt": "x"})
-    assert animated_in(here.request) == "http://[::1]/"
+    assert (animated_in(there.body), there.body) == (None, {"prompt": "x"})
+    assert animated_in(here.body) == "http://[::1]/"
 
 
 async def test_a_clip_at_an_address_that_is_not_asked_is_not_said_to_be_good_there(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import anyio
 import pytest
 
-from atlascloud_video_mcp.cloud.reports import Report
+from atlascloud_video_mcp.cloud.reports import HistoryRow, Report
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
 from atlascloud_video_mcp.journal import (
     Claim,
@@ -24,9 +24,12 @@ from atlascloud_video_mcp.journal import (
     Spending,
     SpendingRequest,
     Stage,
+    Submission,
+    from_history,
     schema,
 )
 from atlascloud_video_mcp.journal.transaction import Transaction
+from kit import as_sent, submission_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -74,17 +77,17 @@ async def paid(journal: Journal, key: str, price: str | None = "0.30", at: datet
     """A running prediction, whose id is its key."""
     claim = await journal.claim(key, terms=terms(price, None))
     assert claim.won
-    await journal.mark_sending(claim.entry.intent_id, {}, [])
-    await journal.mark_submitted(claim.entry.intent_id, report(key), at)
-    return claim.entry.intent_id
+    await journal.mark_sending(as_sent(claim.submission.intent_id, {}, []))
+    await journal.mark_submitted(claim.submission.intent_id, report(key), at)
+    return claim.submission.intent_id
 
 
 async def test_a_claim_holds_its_price_from_the_first_moment(journal: Journal) -> None:
-    won = (await journal.claim("a", terms=terms("0.30"))).entry
+    won = (await journal.claim("a", terms=terms("0.30"))).submission
 
     assert (won.quote, won.account) == (Decimal("0.30"), "mine")
     assert await spent(journal) == Decimal("0.30")
-    assert await journal.entry(won.intent_id) == won
+    assert await submission_of(journal, won.intent_id) == won
 
 
 async def test_what_fits_alone_but_not_together_is_refused_with_all_figures(journal: Journal) -> None:
@@ -115,7 +118,7 @@ async def test_without_a_price_a_budget_lets_nothing_through_but_joining(journal
     first = await journal.claim("a", terms=terms("1.00"))
     joined = await journal.claim("a", terms=terms(None))
 
-    assert (joined.won, joined.entry.intent_id) == (False, first.entry.intent_id)
+    assert (joined.won, joined.submission.intent_id) == (False, first.submission.intent_id)
     assert await spent(journal) == Decimal("1.00")
 
 
@@ -126,9 +129,9 @@ async def test_what_costs_more_than_the_budget_itself_is_never_told_to_wait(jour
 
 @pytest.mark.parametrize("stage", [Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN, Stage.SUBMITTED])
 async def test_what_is_unfinished_or_unknown_counts(journal: Journal, stage: Stage) -> None:
-    intent_id = (await journal.claim("a", terms=terms("0.30"))).entry.intent_id
+    intent_id = (await journal.claim("a", terms=terms("0.30"))).submission.intent_id
     if stage is not Stage.INTENDED:
-        await journal.mark_sending(intent_id, {}, [])
+        await journal.mark_sending(as_sent(intent_id, {}, []))
     if stage is Stage.UNKNOWN:
         await journal.mark_unknown(intent_id)
     if stage is Stage.SUBMITTED:
@@ -138,8 +141,8 @@ async def test_what_is_unfinished_or_unknown_counts(journal: Journal, stage: Sta
 
 
 async def test_what_was_refused_or_given_up_or_failed_frees_its_room(journal: Journal) -> None:
-    await journal.mark_refused((await journal.claim("a", terms=terms("1.00"))).entry.intent_id)
-    await journal.mark_abandoned((await journal.claim("b", terms=terms("1.00"))).entry.intent_id)
+    await journal.mark_refused((await journal.claim("a", terms=terms("1.00"))).submission.intent_id)
+    await journal.mark_abandoned((await journal.claim("b", terms=terms("1.00"))).submission.intent_id)
     await paid(journal, "c", "1.00")
     await journal.set_report("c", report("c", "failed", price="1.00"))
 
@@ -181,7 +184,7 @@ async def test_what_counts_and_has_no_price_lets_nothing_be_claimed_with_a_budge
     for budget in ("1.00", "999"):
         with pytest.raises(PricesNeeded) as caught:
             await journal.claim("b", terms=terms("0.10", budget))
-        assert [entry.intent_id for entry in caught.value.entries] == [intent_id]
+        assert [entry.intent_id for entry in caught.value.submissions] == [intent_id]
     await journal.set_quote(intent_id, Decimal("0.95"))
     with pytest.raises(OverBudget):
         await journal.claim("b", terms=terms("0.10"))
@@ -209,7 +212,7 @@ async def test_room_comes_free_24_hours_after_what_took_it(journal: Journal) -> 
 
 async def test_what_a_prediction_costs_counts_once_whoever_found_it(journal: Journal) -> None:
     await paid(journal, "a", "0.30")
-    again = (await journal.claim("b", terms=terms("0.30"))).entry.intent_id
+    again = (await journal.claim("b", terms=terms("0.30"))).submission.intent_id
     await journal.mark_submitted(again, report("a"), NOW)
 
     assert await spent(journal) == Decimal("0.30")
@@ -228,13 +231,13 @@ async def test_what_any_key_pays_counts_and_what_nobody_here_paid_does_not(journ
 async def test_a_dead_process_holds_no_room_for_what_it_had_not_sent(tmp_path: Path) -> None:
     async with Journal(tmp_path) as ours:
         async with Journal(tmp_path) as gone:
-            intended = (await gone.claim("a", terms=terms("0.40"))).entry.intent_id
-            sending = (await gone.claim("b", terms=terms("0.60"))).entry.intent_id
-            await gone.sending(sending, {}, [])
+            intended = (await gone.claim("a", terms=terms("0.40"))).submission.intent_id
+            sending = (await gone.claim("b", terms=terms("0.60"))).submission.intent_id
+            await gone.mark_sending(as_sent(sending, {}))
             with pytest.raises(OverBudget):
                 await ours.claim("c", terms=terms("0.40"))
         assert (await ours.claim("c", terms=terms("0.40"))).won
-        entries = [await ours.entry(intent_id) for intent_id in (intended, sending)]
+        entries = [await submission_of(ours, intent_id) for intent_id in (intended, sending)]
 
     assert [entry.stage for entry in entries if entry] == [Stage.ABANDONED, Stage.SENDING]
 
@@ -267,23 +270,28 @@ async def test_beside_a_file_that_fails_later_nothing_is_paid_with_a_budget_or_w
         for budget in ("1.00", None):
             with pytest.raises(JournalUnusable, match=r"cannot be used \(no such table: .*entries\): it may hold any"):
                 await journal.claim("b", terms=terms("0.10", budget))
-        assert (await journal.claim("a", terms=terms("0.10"))).entry.prediction_id == "a"
+        assert (await journal.claim("a", terms=terms("0.10"))).submission.prediction_id == "a"
         assert journal.warnings
         assert (await journal.spending()).total == Decimal("0.70")
+
+
+def row_of(prediction_id: str) -> Submission:
+    row = HistoryRow.model_validate({"ID": prediction_id, "createdAt": NOW.isoformat(), "requestBody": {"model": "m"}})
+    return from_history(row, report(prediction_id))
 
 
 async def test_what_the_history_shows_is_entered_once_and_belongs_to_nobodys_request(journal: Journal) -> None:
     await paid(journal, "known", "0.10")
     await journal.set_report("looked-at", report("looked-at"))
     for prediction_id in ("looked-at", "new", "new", "known"):
-        await journal.count_anew(report(prediction_id), {"model": "m"}, NOW, terms("0.30"))
+        await journal.count_anew(row_of(prediction_id), terms("0.30"))
 
     assert await journal.uncounted(["known", "looked-at", "new", "other"]) == {"other"}
     assert await spent(journal) == Decimal("0.70")
     entry = await journal.prediction("new")
     assert entry
-    assert (entry.key, entry.account, entry.request) == ("", "mine", {"model": "m"})
-    ours = (await journal.claim("ours", terms=terms("0.30"))).entry.intent_id
+    assert (entry.key, entry.account, entry.body) == ("", "mine", {"model": "m"})
+    ours = (await journal.claim("ours", terms=terms("0.30"))).submission.intent_id
     await journal.mark_submitted(ours, report("new"), NOW)
     assert await spent(journal) == Decimal("0.70")
 

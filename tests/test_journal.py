@@ -12,7 +12,8 @@ import anyio
 import pytest
 
 from atlascloud_video_mcp.cloud.reports import Report
-from atlascloud_video_mcp.journal import Claim, Entry, Journal, Stage
+from atlascloud_video_mcp.journal import Claim, Journal, Stage, Submission, VideoRequest
+from kit import as_sent, submission_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -51,8 +52,8 @@ async def theirs(tmp_path: Path) -> AsyncGenerator[Journal, None]:
 async def sent(journal: Journal, key: str = "key", *, take: int = 1) -> str:
     claim = await journal.claim(key, take)
     assert claim.won
-    await journal.mark_sending(claim.entry.intent_id, REQUEST, ["turned upright"])
-    return claim.entry.intent_id
+    await journal.mark_sending(as_sent(claim.submission.intent_id, REQUEST, ["turned upright"]))
+    return claim.submission.intent_id
 
 
 async def paid(journal: Journal, prediction_id: str = "p1", *, take: int = 1) -> str:
@@ -61,7 +62,7 @@ async def paid(journal: Journal, prediction_id: str = "p1", *, take: int = 1) ->
     return intent_id
 
 
-async def prediction(journal: Journal, prediction_id: str = "p1") -> Entry:
+async def prediction(journal: Journal, prediction_id: str = "p1") -> Submission:
     entry = await journal.prediction(prediction_id)
     assert entry
     return entry
@@ -69,24 +70,24 @@ async def prediction(journal: Journal, prediction_id: str = "p1") -> Entry:
 
 async def test_an_entry_tells_the_whole_way_from_intent_to_saved_clip(journal: Journal) -> None:
     claim = await journal.claim("key")
-    assert claim == Claim(won=True, entry=claim.entry)
-    intended = claim.entry
-    assert (intended.stage, intended.request, intended.notes, intended.mine) == (Stage.INTENDED, {}, (), True)
-    await journal.mark_sending(intended.intent_id, REQUEST, ["turned upright"])
+    assert claim == Claim(won=True, submission=claim.submission)
+    intended = claim.submission
+    assert (intended.stage, intended.body, intended.notes) == (Stage.INTENDED, {}, ())
+    await journal.mark_sending(as_sent(intended.intent_id, REQUEST, ["turned upright"]))
     await journal.mark_submitted(intended.intent_id, report(), NOW)
     finished = report(status="completed", created_at=BEGUN, completed_at=ENDED, price="0.28")
     await journal.set_report("p1", finished)
     await journal.set_save_to("p1", "/clips")
     await journal.set_saved_path("p1", "/clips/cat.mp4")
-    entry = await journal.entry(intended.intent_id)
+    entry = await submission_of(journal, intended.intent_id)
     assert entry == await journal.prediction("p1")
-    assert entry == Entry(
+    assert entry == Submission(
         intent_id=intended.intent_id,
         key="key",
         stage=Stage.SUBMITTED,
-        mine=True,
         owner_alive=True,
-        request=REQUEST,
+        request=VideoRequest(str(REQUEST["image"]), duration=6, model="vendor/model", save_to="/clips"),
+        body=REQUEST,
         notes=("turned upright",),
         created_at=intended.created_at,
         submitted_at=NOW,
@@ -98,7 +99,7 @@ async def test_an_entry_tells_the_whole_way_from_intent_to_saved_clip(journal: J
 
 
 async def test_what_is_not_there_is_none(journal: Journal) -> None:
-    assert await journal.entry("nothing") is None
+    assert await submission_of(journal, "nothing") is None
     assert await journal.prediction("nothing") is None
     assert await journal.knows(["nothing"]) == set()
 
@@ -112,21 +113,21 @@ async def test_a_file_name_that_is_no_unicode_survives(journal: Journal) -> None
 async def test_another_process_joins_what_runs_and_does_not_own_it(ours: Journal, theirs: Journal) -> None:
     intent_id = await paid(ours)
     claim = await theirs.claim("key")
-    assert (claim.won, claim.entry.intent_id, claim.entry.prediction_id) == (False, intent_id, "p1")
-    assert (claim.entry.mine, claim.entry.owner_alive) == (False, True)
+    assert (claim.won, claim.submission.intent_id, claim.submission.prediction_id) == (False, intent_id, "p1")
+    assert claim.submission.owner_alive
 
 
 @pytest.mark.parametrize("stage", ["intended", "sending", "unknown", "submitted"])
 async def test_an_open_entry_of_a_living_process_is_joined(ours: Journal, theirs: Journal, stage: str) -> None:
-    intent_id = (await ours.claim("key")).entry.intent_id
+    intent_id = (await ours.claim("key")).submission.intent_id
     if stage != "intended":
-        await ours.mark_sending(intent_id, REQUEST, [])
+        await ours.mark_sending(as_sent(intent_id, REQUEST, []))
     if stage == "unknown":
         await ours.mark_unknown(intent_id)
     if stage == "submitted":
         await ours.mark_submitted(intent_id, report(), NOW)
     claim = await theirs.claim("key")
-    assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, stage)
+    assert (claim.won, claim.submission.intent_id, claim.submission.stage) == (False, intent_id, stage)
 
 
 async def test_a_finished_clip_is_joined_as_long_as_it_exists(ours: Journal, theirs: Journal) -> None:
@@ -134,7 +135,7 @@ async def test_a_finished_clip_is_joined_as_long_as_it_exists(ours: Journal, the
     for key, at in {"old": NOW - fortnight, "young": NOW - fortnight + timedelta(minutes=5)}.items():
         await ours.mark_submitted(await sent(ours, key), report(key), at)
         await ours.set_report(key, report(key, "completed"))
-    assert (await theirs.claim("young")).entry.prediction_id == "young"
+    assert (await theirs.claim("young")).submission.prediction_id == "young"
     assert (await theirs.claim("old")).won
 
 
@@ -143,8 +144,8 @@ async def test_each_take_is_claimed_and_joined_by_itself(ours: Journal, theirs: 
     await paid(ours, "p1")
     await paid(theirs, "p3", take=3)
     claims = [await journal.claim("key", take) for journal in (ours, theirs) for take in (1, 3)]
-    assert [claim.entry.prediction_id for claim in claims] == ["p1", "p3", "p1", "p3"]
-    assert [claim.entry.take for claim in claims] == [1, 3, 1, 3]
+    assert [claim.submission.prediction_id for claim in claims] == ["p1", "p3", "p1", "p3"]
+    assert [claim.submission.take for claim in claims] == [1, 3, 1, 3]
     assert await ours.next_take("key") == 2
     assert (await ours.claim("key", 2)).won
     assert await ours.next_take("key") == 4
@@ -158,7 +159,7 @@ async def test_a_failed_generation_is_not_joined(journal: Journal) -> None:
 
 async def test_a_refused_or_abandoned_request_is_not_joined(journal: Journal) -> None:
     await journal.mark_refused(await sent(journal))
-    await journal.mark_abandoned((await journal.claim("key")).entry.intent_id)
+    await journal.mark_abandoned((await journal.claim("key")).submission.intent_id)
     assert (await journal.claim("key")).won
 
 
@@ -179,16 +180,16 @@ async def test_twenty_tasks_of_two_processes_claim_and_one_wins(ours: Journal, t
             tasks.start_soon(claim, theirs)
     assert len(claims) == 20
     assert sum(claim.won for claim in claims) == 1
-    assert len({claim.entry.intent_id for claim in claims}) == 1
+    assert len({claim.submission.intent_id for claim in claims}) == 1
 
 
 async def test_a_process_that_ended_before_sending_is_forgotten(tmp_path: Path, ours: Journal) -> None:
     async with Journal(tmp_path) as gone:
-        intent_id = (await gone.claim("key")).entry.intent_id
+        intent_id = (await gone.claim("key")).submission.intent_id
         assert len(list((tmp_path / "owners").iterdir())) == 1
     assert list((tmp_path / "owners").iterdir()) == []
     assert (await ours.claim("key")).won
-    entry = await ours.entry(intent_id)
+    entry = await submission_of(ours, intent_id)
     assert entry
     assert (entry.stage, entry.owner_alive) == (Stage.ABANDONED, False)
 
@@ -197,35 +198,35 @@ async def test_a_process_that_ended_while_sending_leaves_an_unknown(tmp_path: Pa
     async with Journal(tmp_path) as gone:
         intent_id = await sent(gone)
     claim = await ours.claim("key")
-    assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, Stage.UNKNOWN)
-    assert (claim.entry.owner_alive, claim.entry.request) == (False, REQUEST)
+    assert (claim.won, claim.submission.intent_id, claim.submission.stage) == (False, intent_id, Stage.UNKNOWN)
+    assert (claim.submission.owner_alive, claim.submission.body) == (False, REQUEST)
 
 
 async def test_an_unknown_blocks_its_take_whatever_becomes_of_another(journal: Journal) -> None:
     older = await sent(journal)
     await journal.mark_unknown(older)
     await paid(journal, take=2)
-    assert (await journal.claim("key")).entry.intent_id == older
-    assert (await journal.claim("key", 2)).entry.prediction_id == "p1"
+    assert (await journal.claim("key")).submission.intent_id == older
+    assert (await journal.claim("key", 2)).submission.prediction_id == "p1"
 
 
 async def test_the_right_to_send_is_lost_with_the_claim(ours: Journal, theirs: Journal) -> None:
-    intent_id = (await ours.claim("key")).entry.intent_id
-    assert not await theirs.mark_sending(intent_id, REQUEST, [])
+    intent_id = (await ours.claim("key")).submission.intent_id
+    assert not await theirs.mark_sending(as_sent(intent_id, REQUEST, []))
     await theirs.mark_abandoned(intent_id)
-    assert not await ours.mark_sending(intent_id, REQUEST, [])
-    again = (await ours.claim("key")).entry.intent_id
-    assert await ours.mark_sending(again, REQUEST, [])
-    assert not await ours.mark_sending(again, REQUEST, [])
-    assert not await ours.mark_sending("nothing", REQUEST, [])
+    assert not await ours.mark_sending(as_sent(intent_id, REQUEST, []))
+    again = (await ours.claim("key")).submission.intent_id
+    assert await ours.mark_sending(as_sent(again, REQUEST, []))
+    assert not await ours.mark_sending(as_sent(again, REQUEST, []))
+    assert not await ours.mark_sending(as_sent("nothing", REQUEST))
 
 
 async def test_a_row_of_the_history_is_taken_by_one_take_and_not_while_another_is_being_sent(
     ours: Journal, theirs: Journal
 ) -> None:
-    lost = [(await journal.claim("key", take)).entry.intent_id for take, journal in ((1, ours), (2, theirs))]
+    lost = [(await journal.claim("key", take)).submission.intent_id for take, journal in ((1, ours), (2, theirs))]
     for intent_id, journal in zip(lost, (ours, theirs), strict=True):
-        await journal.mark_sending(intent_id, {}, [])
+        await journal.mark_sending(as_sent(intent_id, {}, []))
     await ours.mark_unknown(lost[0])
     assert not await ours.mark_found(lost[0], report("p1"), NOW)  # it may be take 2, whose answer is on its way
     await theirs.mark_unknown(lost[1])
@@ -233,7 +234,7 @@ async def test_a_row_of_the_history_is_taken_by_one_take_and_not_while_another_i
     assert not await theirs.mark_found(lost[1], report("p1"), NOW)
     assert await theirs.mark_found(lost[1], report("p2"), NOW)
     claims = [await ours.claim("key", take) for take in (1, 2)]
-    assert [claim.entry.prediction_id for claim in claims] == ["p1", "p2"]
+    assert [claim.submission.prediction_id for claim in claims] == ["p1", "p2"]
 
 
 async def test_an_id_that_was_found_outlasts_a_late_verdict(ours: Journal, theirs: Journal) -> None:
@@ -246,7 +247,7 @@ async def test_an_id_that_was_found_outlasts_a_late_verdict(ours: Journal, their
 async def test_a_prediction_of_somebody_else_is_remembered_and_joined_by_nobody(journal: Journal) -> None:
     await journal.set_report("p1", report(created_at=BEGUN))
     entry = await prediction(journal)
-    assert (entry.key, entry.stage, entry.request) == ("", Stage.SUBMITTED, {})
+    assert (entry.key, entry.stage, entry.body) == ("", Stage.SUBMITTED, {})
     assert entry.submitted_at == datetime.fromisoformat(BEGUN)
     assert await journal.knows(["p1", "p2"]) == {"p1"}
 
@@ -264,7 +265,7 @@ async def test_what_was_noted_before_the_submission_was_known_is_kept(ours: Jour
 async def test_two_intents_with_one_prediction_hear_of_it_both(journal: Journal) -> None:
     older, newer = await paid(journal), await paid(journal, take=2)
     await journal.set_report("p1", report(status="failed"))
-    entries = [await journal.entry(older), await journal.entry(newer)]
+    entries = [await submission_of(journal, older), await journal.run(lambda it: it.submission(newer))]
     assert [entry.report for entry in entries if entry] == [report(status="failed")] * 2
 
 
@@ -307,8 +308,8 @@ async def test_the_time_taken_is_recorded_once(journal: Journal) -> None:
 
 
 async def test_without_times_of_the_api_the_time_taken_counts_from_the_submission(journal: Journal) -> None:
-    intent_id = (await journal.claim("key")).entry.intent_id
-    await journal.mark_sending(intent_id, {"model": "vendor/pro"}, [])
+    intent_id = (await journal.claim("key")).submission.intent_id
+    await journal.mark_sending(as_sent(intent_id, {"model": "vendor/pro"}, []))
     await journal.mark_submitted(intent_id, report(), datetime.now(UTC) - timedelta(seconds=100))
     await journal.set_report("p1", report(status="completed"))
     assert await journal.durations("vendor/pro", None) == [pytest.approx(100, abs=30)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
@@ -24,19 +23,12 @@ _T = TypeVar("_T")
 def _in_transaction(
     work: Callable[Concatenate[Transaction, _P], _T], *, lasting: bool = True, pays: bool = False
 ) -> Callable[Concatenate[Journal, _P], Coroutine[Any, Any, _T]]:
-    """The method of Journal that does a transaction's work.
+    """The method of Journal that does a transaction's work; the rest is as in `Journal.run`."""
 
-    What need not outlast a power cut by itself is not `lasting`, and spares a wait for the disk. Before what `pays`, a
-    file that was done without is tried again.
-    """
+    async def method(self: Journal, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self.run(lambda it: work(it, *args, **kwargs), lasting=lasting, pays=pays)
 
-    async def run(self: Journal, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        def on(transaction: Transaction) -> _T:
-            return work(transaction, *args, **kwargs)
-
-        return await self._in_thread(partial(self._database.run, on, lasting=lasting, pays=pays))
-
-    return run
+    return method
 
 
 class Journal:
@@ -93,6 +85,13 @@ class Journal:
     upload = _in_transaction(Transaction.upload)
     add_upload = _in_transaction(Transaction.add_upload, lasting=False)
     durations = _in_transaction(Transaction.durations)
+
+    async def run(self, work: Callable[[Transaction], _T], *, lasting: bool = True, pays: bool = False) -> _T:
+        """Do work in one transaction; what need not outlast a power cut is not `lasting`, and spares a wait for it.
+
+        Before what `pays`, a file that was done without is tried again.
+        """
+        return await self._in_thread(lambda: self._database.run(work, lasting=lasting, pays=pays))
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         # A cancelled task may be the only one that knows the id of a paid job.

@@ -67,6 +67,10 @@ class Rows:
         (at,) = self._db.execute("SELECT MAX(at) FROM begun_anew WHERE at > ?", (as_text(since()),)).fetchone()
         return datetime.fromisoformat(at) if at else None
 
+    def submission(self, intent_id: str) -> Submission | None:
+        """The submission of an intent."""
+        return next(iter(self._select(BY_INTENT, intent_id)), None)
+
     def prediction(self, prediction_id: str) -> Submission | None:
         """The newest submission of a prediction."""
         return next(iter(self._select(BY_PREDICTION, prediction_id)), None)
@@ -136,8 +140,7 @@ class Rows:
         return changed
 
     def _put_back(self, submission: Submission) -> None:
-        known = self._select(BY_INTENT, submission.intent_id)
-        self._write(_UPDATE if known else _INSERT, submission)
+        self._write(_UPDATE if self.submission(submission.intent_id) else _INSERT, submission)
 
     def _write(self, statement: str, submission: Submission) -> None:
         """Several submissions may be about one prediction, which was paid once."""

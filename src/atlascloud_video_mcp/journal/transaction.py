@@ -141,15 +141,15 @@ class Transaction(Rows):
             self._require_room(terms, terms.budget)
 
     def _require_room(self, terms: SpendingRequest, budget: Decimal) -> None:
-        anew = self.begun_anew()
+        anew, begin = self.begun_anew(), since()
         if anew and anew != terms.history_counted:
             raise HistoryNeeded(anew)
-        if unpriced := [each for each in self._select(_WITHOUT_A_PRICE, as_text(since())) if each.lacks_a_price]:
+        if unpriced := [each for each in self._select(_WITHOUT_A_PRICE, as_text(begin)) if each.lacks_a_price]:
             raise PricesNeeded(unpriced)
         if terms.price is None:
             raise PriceNeeded
-        if self.spent(since()) + terms.price > budget:
-            raise self.spending().refusal(terms.price, budget)
+        if self.spent(begin) + terms.price > budget:
+            raise self.spending(begin).refusal(terms.price, budget)
 
     def _settled(self, submission: Submission) -> Submission:
         """What the end of its process made of a submission."""
@@ -175,10 +175,10 @@ class Transaction(Rows):
         (total,) = self._db.execute(_SUM, {"begin": at, "span": at[:_TEN_MINUTES]}).fetchone()
         return from_millionths(total)
 
-    def spending(self) -> Spending:
-        """What was spent in the last 24 hours through this journal, by whichever account."""
+    def spending(self, begin: datetime | None = None) -> Spending:
+        """What was spent since then, or else in the last 24 hours, through this journal by whichever account."""
         self._settle()
-        rows = self._db.execute(_SPENT, (as_text(since()),))
+        rows = self._db.execute(_SPENT, (as_text(begin or since()),))
         return Spending(tuple((datetime.fromisoformat(at), from_millionths(spent)) for at, spent in rows))
 
     def _settle(self) -> None:
@@ -240,8 +240,8 @@ class Transaction(Rows):
 
         Returns False where it is another request's, or may become one's: another take is just being sent.
         """
-        key = next((each.key for each in self._select(BY_INTENT, intent_id)), NOBODYS_KEY)
-        rivals = self._select(_RIVALS, intent_id, report.prediction_id, key)
+        submission = self.submission(intent_id)
+        rivals = self._select(_RIVALS, intent_id, report.prediction_id, submission.key if submission else NOBODYS_KEY)
         if any(rival.prediction_id or rival.owner_alive for rival in rivals):
             return False
         self.mark_submitted(intent_id, report, at)
@@ -318,7 +318,7 @@ class Transaction(Rows):
         if self._process_locks and submissions:
             self._process_locks.hold()
         for each in sorted(submissions, key=lambda each: each.created_at):
-            here = next(iter(self._select(BY_INTENT, each.intent_id)), None)
+            here = self.submission(each.intent_id)
             found = here is not None and here.stage is Stage.SUBMITTED and each.stage is not Stage.SUBMITTED
             if each.stage is not Stage.INTENDED and not found:
                 self._put_back(each)

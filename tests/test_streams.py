@@ -205,9 +205,9 @@ def test_on_the_command_line_nobody_is_told_to_restart_a_server(
 async def test_without_a_terminal_the_same_line_is_not_shown_twice(capsys: pytest.CaptureFixture[str]) -> None:
     async def call(progress: ProgressSink) -> None:
         progress(Progress(Phase.SUBMITTING, 0.1, "it"))
-        progress(Progress(Phase.SENT, 0.1, "it"))  # another phase, which reads the same
+        progress(Progress(Phase.SUBMITTING, 0.101, "it"))  # which reads the same
         progress(Progress(Phase.LISTED, 0.1))
-        progress(Progress(Phase.SENT, 0.1, "it"))
+        progress(Progress(Phase.SUBMITTING, 0.1, "it"))
 
     with console.progress(shown=True) as reporter:
         await reporter.run(call)

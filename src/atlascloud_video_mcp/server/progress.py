@@ -35,7 +35,6 @@ _SENTENCES = {
     Phase.UPLOADING: "Uploading {0} ({1:,.0f} of {2:,.0f} kB)",
     Phase.UPLOADED: "Uploaded {0}",
     Phase.SUBMITTING: "Submitting to {0}",
-    Phase.SENT: "Submitting to {0}",
     Phase.SEARCHING_LOST: "The answer was lost; looking for the submission in the account's history",
     Phase.SUBMITTED: "Submitted",
     Phase.FOUND: "Found",
@@ -58,7 +57,7 @@ _SENTENCES = {
 }
 _SENT = "The request was sent and may be running and paid; calling again joins it and does not pay twice."
 _VALID = "The prediction stays valid: do not submit again."
-_STANDS = {Phase.SENT: _SENT, Phase.SEARCHING_LOST: _SENT, Phase.LOOKING: _VALID, Phase.IN_TROUBLE: _VALID}
+_STANDS = {Phase.SUBMITTING: _SENT, Phase.SEARCHING_LOST: _SENT, Phase.LOOKING: _VALID, Phase.IN_TROUBLE: _VALID}
 _NOTHING_PAID = "Nothing was submitted or paid by this call so far."
 
 

@@ -36,7 +36,6 @@ class Phase(Enum):
     UPLOADING = auto()
     UPLOADED = auto()
     SUBMITTING = auto()
-    SENT = auto()
     """The paid request is on its way: it may be paid from here on."""
     SEARCHING_LOST = auto()
     SUBMITTED = auto()

@@ -391,7 +391,6 @@ class VideoService:
         try:
             with _nothing_paid():
                 urls = {each.digest: await self._uploads.upload(each, progress=progress) for each in prepared.pictures}
-            progress(Progress(Phase.SUBMITTING, 0.04, prepared.model.id))
             watch.durations = self._durations.learned(await self._journal.durations(str(asked.model), asked.duration))
             watch.submission = replace(
                 watch.submission,

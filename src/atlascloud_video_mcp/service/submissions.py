@@ -258,7 +258,7 @@ class Submissions:
         await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
         commit()
         submitted_at = datetime.now(UTC)
-        progress(Progress(Phase.SENT, 0.04, str(submission.request.model)))
+        progress(Progress(Phase.SUBMITTING, 0.04, str(submission.request.model)))
         try:
             report = await self._cloud.generate(submission.body)
         except SubmissionUnknown as error:

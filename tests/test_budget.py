@@ -366,12 +366,11 @@ import sys, anyio
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from atlascloud_video_mcp.errors import OverBudget
-from kit import REMOTE, studio_at
+from kit import REMOTE, animate, service_at
 
-async def animate(studio, prompt, told):
+async def make(service, prompt, told):
     try:
-        async for step in studio.animate_image(REMOTE, prompt=prompt, deadline=0):
-            result = step.result
+        result = await animate(service, REMOTE, prompt=prompt)
     except OverBudget:
         told.append("refused")
     else:
@@ -379,11 +378,11 @@ async def animate(studio, prompt, told):
 
 async def main():
     told = []
-    async with studio_at(sys.argv[2], directory=Path(sys.argv[3]), budget=sys.argv[4]) as studio:
+    async with service_at(sys.argv[2], directory=Path(sys.argv[3]), budget=sys.argv[4]) as service:
         sys.stdin.readline()
         async with anyio.create_task_group() as tasks:
             for number in range(25):
-                tasks.start_soon(animate, studio, f"{sys.argv[5]} {number}", told)
+                tasks.start_soon(make, service, f"{sys.argv[5]} {number}", told)
     print(*told, flush=True)
 
 anyio.run(main)

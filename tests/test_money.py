@@ -640,12 +640,11 @@ KILLED = """
 import sys, anyio
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from kit import REMOTE, studio_at
+from kit import REMOTE, animate, service_at
 
 async def main():
-    async with studio_at(sys.argv[2], directory=Path(sys.argv[3])) as studio:
-        async for step in studio.animate_image(REMOTE, deadline=1e12):
-            print(step.message, flush=True)
+    async with service_at(sys.argv[2], directory=Path(sys.argv[3])) as service:
+        await animate(service, REMOTE, deadline=1e12)
 
 anyio.run(main)
 """

@@ -178,8 +178,8 @@ PATIENT = """
 import os
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.settings import read_settings
-from atlascloud_video_mcp.app import studio_opener
-build_server(studio_opener(read_settings(os.environ), sandbox=False, speed=1), at_least=60).run("stdio")
+from atlascloud_video_mcp.app import service_opener
+build_server(service_opener(read_settings(os.environ), sandbox=False, speed=1), at_least=60).run("stdio")
 """
 
 

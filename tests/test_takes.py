@@ -61,18 +61,17 @@ import json, sys, anyio
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from atlascloud_video_mcp.errors import AtlasError
-from kit import studio_at
+from kit import animate, service_at
 
 async def main():
-    async with studio_at(sys.argv[2], directory=Path(sys.argv[3]), history_patience=5) as studio:
+    async with service_at(sys.argv[2], directory=Path(sys.argv[3]), history_patience=5) as service:
         print("ready", flush=True)
         while line := await anyio.to_thread.run_sync(sys.stdin.readline):
             call = json.loads(line)
             seconds = call.pop("seconds")
             answer_by = anyio.current_time() + seconds
             try:
-                async for step in studio.animate_image(**call, deadline=0, answer_by=answer_by):
-                    told = step.result
+                told = await animate(service, **call, answer_by=answer_by)
             except AtlasError as error:
                 print(json.dumps({"error": str(error), "kind": type(error).__name__}), flush=True)
             else:

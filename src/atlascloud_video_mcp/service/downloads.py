@@ -1,20 +1,26 @@
-"""Finished clips on their way to the disk, and frames of them."""
+"""Finished clips on their way to the disk."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.media.clips import CannotSave, clip_name
+from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
+from atlascloud_video_mcp.service.results import SavedVideo
 from atlascloud_video_mcp.text import Link
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.cloud.reports import Report
     from atlascloud_video_mcp.journal import Journal, Submission
     from atlascloud_video_mcp.media.clips import ClipSaver, SavedClip
+    from atlascloud_video_mcp.service.watch import Watch
 
 
 class Downloads:
@@ -24,20 +30,43 @@ class Downloads:
         cloud: The open API client, which is asked for a newer link where one has ended.
         journal: Where it is written down what was saved.
         saver: Where clips are fetched and stored.
+        tasks: Where downloads go on without the calls that began them.
     """
 
-    def __init__(self, cloud: Cloud, journal: Journal, saver: ClipSaver) -> None:
+    def __init__(self, cloud: Cloud, journal: Journal, saver: ClipSaver, tasks: TaskGroup) -> None:
         self._cloud = cloud
         self._journal = journal
         self._saver = saver
+        self._tasks = tasks
+        self._under_way: dict[tuple[str, str], BackgroundTask[SavedVideo]] = {}
 
-    async def save(self, submission: Submission, report: Report, target: str) -> tuple[Report, SavedClip]:
-        """Put a clip on disk; a link that has ended is renewed by the API, once. The report may be newer then.
+    def save(self, watch: Watch, report: Report, target: str) -> BackgroundTask[SavedVideo]:
+        """Put the clip of a completed prediction on disk; who asks for the same meanwhile shares the task.
 
-        Raises:
-            InvalidInput: The target cannot be one.
-            CannotSave: It is not on disk.
+        It ends with InvalidInput where the target cannot be one, and with CannotSave where the clip is not on disk.
         """
+        which = report.prediction_id, target
+        if which not in self._under_way:
+            work = partial(self._save, watch=watch, report=report, target=target)
+            self._under_way[which] = BackgroundTask(self._tasks, work, committed=True)
+        return self._under_way[which]
+
+    async def _save(self, task: BackgroundTask[SavedVideo], *, watch: Watch, report: Report, target: str) -> SavedVideo:
+        task.report(Progress(Phase.SAVING_CLIP, 0.1, report.prediction_id))
+        try:
+            renewed, saved = await self._fetch(watch.submission, report, target)
+        except CannotSave as error:
+            if error.link_ended:
+                watch.refused_link = report.outputs[0]
+            raise
+        finally:
+            del self._under_way[report.prediction_id, target]
+        watch.set_saved(target, renewed, str(saved.path))
+        task.report(Progress(Phase.CLIP_SAVED, 0.99, saved.path.name))
+        return SavedVideo(saved_path=str(saved.path), size_bytes=saved.size_bytes, video_url=renewed.outputs[0])
+
+    async def _fetch(self, submission: Submission, report: Report, target: str) -> tuple[Report, SavedClip]:
+        """Put a clip on disk; a link that has ended is renewed by the API, once. The report may be newer then."""
         name = clip_name(submission.picture or Link.of(submission.request.image), report.prediction_id)
         try:
             saved = await self._saver.save(report.outputs[0], target, name=name)

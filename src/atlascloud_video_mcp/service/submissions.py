@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud.envelope import ASK_FIRST
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR, Report
-from atlascloud_video_mcp.errors import AtlasError, OverBudget, PredictionNotFound, SubmissionUnknown
-from atlascloud_video_mcp.journal import HistoryNeeded, PriceNeeded, PricesNeeded, SpendingRequest, Stage
+from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound, SubmissionUnknown
+from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.service.background import Phase, Progress
-from atlascloud_video_mcp.service.budgets import count_history, look_at_orphans
 from atlascloud_video_mcp.service.matching import Matches, matches, may_be, read_history
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from decimal import Decimal
 
     from atlascloud_video_mcp.cloud.api import Cloud
-    from atlascloud_video_mcp.cloud.wire import Quote
-    from atlascloud_video_mcp.journal import Claim, Journal, Submission
+    from atlascloud_video_mcp.journal import Claim, Journal, SpendingRequest, Submission
     from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.budgets import Budget
     from atlascloud_video_mcp.service.requests import Prepared, RequestKey
 
-_T = TypeVar("_T")
 _MOST_PAGES = 20
 _ROWS_ARE_OUT_OF_ORDER_BY = timedelta(hours=2)
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
@@ -45,10 +43,10 @@ class Submissions:
         cloud: The open API client.
         journal: Where intents are written before they are acted on.
         patience: How long a lost submission is searched for in the account's history, whose rows may lag; seconds.
-        budget: What the account may spend in 24 hours, US dollars; None: any amount.
+        budget: What the account may spend.
     """
 
-    def __init__(self, cloud: Cloud, journal: Journal, *, patience: float, budget: Decimal | None) -> None:
+    def __init__(self, cloud: Cloud, journal: Journal, *, patience: float, budget: Budget) -> None:
         self._cloud = cloud
         self._journal = journal
         self._patience = patience
@@ -82,7 +80,7 @@ class Submissions:
             )
 
         while True:
-            claim = await self._on_terms(body, attempt, progress)
+            claim = await self._budget.on_terms(attempt, body, progress)
             earlier = claim.submission
             if claim.won:
                 if not await self._is_in_the_history(earlier, prepared, body):
@@ -134,72 +132,6 @@ class Submissions:
                 return earlier
             if await self._is_known_to_be_ours(earlier, not_ours, progress):
                 return earlier
-
-    async def require(self, quote: Quote, progress: ProgressSink) -> None:
-        """Raise what a claim would that has nothing to join and may not be won.
-
-        Raises:
-            OverBudget: The budget has no room for it, or there is no price.
-            JournalUnusable: It could not be remembered.
-        """
-        await self._on_terms({}, self._journal.require, progress, quote)
-
-    async def _on_terms(
-        self,
-        body: Mapping[str, Any],
-        attempt: Callable[[SpendingRequest], Awaitable[_T]],
-        progress: ProgressSink,
-        quote: Quote | None = None,
-    ) -> _T:
-        """Do something that may be refused for money, and first whatever the refusal asks for."""
-        looked, counted = False, None
-        while True:
-            terms = SpendingRequest(
-                self._cloud.account, quote.price if quote else None, self._budget, history_counted=counted
-            )
-            try:
-                return await attempt(terms)
-            except HistoryNeeded as needed:
-                progress(Progress(Phase.COUNTING_HISTORY, 0.015))
-                await self._count_history(needed.begun_anew)
-                counted = needed.begun_anew
-            except PricesNeeded as needed:
-                progress(Progress(Phase.PRICING_EARLIER, 0.015))
-                await self._price(needed.submissions)
-            except PriceNeeded as error:
-                if quote:
-                    raise OverBudget(
-                        "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and without a price nothing is "
-                        f"submitted: {quote.reason}"
-                    ) from error
-                progress(Progress(Phase.PRICING, 0.015))
-                quote = await self._cloud.quote(body)
-            except OverBudget:
-                if looked or not (looked := await look_at_orphans(self._cloud, self._journal)):
-                    raise
-
-    async def _count_history(self, begun_anew: datetime) -> None:
-        # What was on its way when the journal was lost has to show in the history, whose rows may lag.
-        young = self._patience - (datetime.now(UTC) - begun_anew).total_seconds()
-        await anyio.sleep(max(0.0, young))
-        try:
-            await count_history(self._cloud, self._journal)
-        except AtlasError as error:
-            raise OverBudget(
-                "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, the journal was begun anew in the last 24 "
-                "hours, and the account's history, which has to be counted in the place of what was lost, cannot be "
-                f"counted: {error}"
-            ) from error
-
-    async def _price(self, submissions: Sequence[Submission]) -> None:
-        for each in submissions:
-            quote = await self._cloud.quote(each.body)
-            if quote.price is None:
-                raise OverBudget(
-                    "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and what the request of "
-                    f"{each.at:%Y-%m-%d %H:%M} UTC cost, which counts in it, is not known: {quote.reason}"
-                )
-            await self._journal.set_quote(each.intent_id, quote.price)
 
     async def _is_known_to_be_ours(self, submission: Submission, not_ours: set[str], progress: ProgressSink) -> bool:
         """Whether a submission is known to be of this account; if not, the API is asked, and the journal learns it.

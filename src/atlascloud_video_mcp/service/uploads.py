@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from atlascloud_video_mcp.media.pictures import PictureRules
 from atlascloud_video_mcp.media.pictures.process import prepare_picture
 from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
-from atlascloud_video_mcp.text import Link
+from atlascloud_video_mcp.service.results import Upload
+from atlascloud_video_mcp.text import Link, Quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.journal import Journal
-    from atlascloud_video_mcp.media.pictures import Fit, Picture, PictureRules
+    from atlascloud_video_mcp.media.pictures import Fit, Picture
     from atlascloud_video_mcp.service.background import ProgressSink
 
 _KEPT_FOR = timedelta(hours=1)  # the API sweeps uploads from time to time and does not say when
@@ -68,6 +70,25 @@ class Uploads:
         # One at a time: each may take much of the machine.
         async with self._preparing:
             return await prepare_picture(image, rules=rules, allowed_dirs=self._allowed_dirs, fit=fit)
+
+    async def upload_image(self, image: str, *, progress: ProgressSink) -> Upload:
+        """Check and upload a picture for no model in particular.
+
+        Raises:
+            InvalidPicture: Nothing was sent.
+        """
+        picture = await self.check(image, PictureRules(), progress=progress)
+        url = await self.upload(picture, progress=progress)
+        progress(Progress(Phase.UPLOADED, 0.99, picture.filename))
+        return Upload(
+            url=url,
+            filename=Quoted(picture.filename),
+            content_type=picture.content_type,
+            size_bytes=picture.size_bytes,
+            width=picture.width,
+            height=picture.height,
+            notes=picture.notes,
+        )
 
     async def url_of(self, picture: Picture) -> Link | None:
         """Where the same bytes lie already."""

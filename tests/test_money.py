@@ -478,7 +478,7 @@ async def test_an_outage_while_following_a_joined_prediction_is_told_and_a_rejec
         first = await animate(service, REMOTE, deadline=NOW)
         sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=4))
         with pytest.raises(ServiceUnavailable, match="do not submit again"):
-            await animate(service, REMOTE, deadline=LATER)
+            await animate(service, REMOTE, deadline=NOW)
         sandbox.script(Fault(endpoint="prediction", action="status", status=401))
         with pytest.raises(KeyRejected, match="do not submit again"):
             await animate(service, REMOTE, deadline=LATER)

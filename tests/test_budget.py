@@ -378,7 +378,7 @@ import sys, anyio
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from atlascloud_video_mcp.errors import OverBudget
-from kit import REMOTE, studio_at
+from kit import REMOTE, service_at
 
 async def animate(studio, prompt, told):
     try:
@@ -391,7 +391,7 @@ async def animate(studio, prompt, told):
 
 async def main():
     told = []
-    async with studio_at(sys.argv[2], directory=Path(sys.argv[3]), budget=sys.argv[4]) as studio:
+    async with service_at(sys.argv[2], directory=Path(sys.argv[3]), budget=sys.argv[4]) as studio:
         sys.stdin.readline()
         async with anyio.create_task_group() as tasks:
             for number in range(25):

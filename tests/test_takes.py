@@ -52,10 +52,10 @@ import json, sys, anyio
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from atlascloud_video_mcp.errors import AtlasError
-from kit import studio_at
+from kit import service_at
 
 async def main():
-    async with studio_at(sys.argv[2], directory=Path(sys.argv[3]), history_patience=5) as studio:
+    async with service_at(sys.argv[2], directory=Path(sys.argv[3]), history_patience=5) as studio:
         print("ready", flush=True)
         while line := await anyio.to_thread.run_sync(sys.stdin.readline):
             call = json.loads(line)

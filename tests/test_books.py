@@ -25,11 +25,12 @@ from atlascloud_video_mcp.journal import (
     SpendingRequest,
     Stage,
     Submission,
+    VideoRequest,
     from_history,
     schema,
 )
 from atlascloud_video_mcp.journal.transaction import Transaction
-from kit import as_sent, submission_of
+from kit import STANDARD, as_sent, submission_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -391,6 +392,10 @@ async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: P
                 await spent(journal)
         else:
             assert await spent(journal) == Decimal(counts)
+        known = await journal.prediction("p2")
+        assert known
+        picture = "https://pictures.example/cat.jpg"
+        assert known.request == VideoRequest(picture, "completed", known.request.duration, STANDARD)
         assert journal.warnings == ()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
         assert database.execute(KEPT.format(body="body")).fetchall() == before

@@ -395,7 +395,7 @@ async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: P
         known = await journal.prediction("p2")
         assert known
         picture = "https://pictures.example/cat.jpg"
-        assert known.request == VideoRequest(picture, "completed", known.request.duration, STANDARD)
+        assert known.request == VideoRequest(picture, known.body["prompt"], known.body.get("duration"), STANDARD)
         assert journal.warnings == ()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
         assert database.execute(KEPT.format(body="body")).fetchall() == before

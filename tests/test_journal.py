@@ -115,6 +115,10 @@ async def test_what_was_asked_for_is_kept_and_not_guessed_from_the_body(journal:
     assert (known.request, known.body) == (asked, body)
 
 
+def stored(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.glob("journal.sqlite3*"))
+
+
 @pytest.mark.parametrize("image", [TINY, "/home/me/private.png", "~/private.png"])
 async def test_of_a_local_picture_neither_bytes_nor_place_are_kept(tmp_path: Path, image: str) -> None:
     asked = VideoRequest(image, "It drifts", parameters={"end_image": image}, unlisted={"mask": image})
@@ -124,7 +128,7 @@ async def test_of_a_local_picture_neither_bytes_nor_place_are_kept(tmp_path: Pat
         await journal.mark_submitted(claim.submission.intent_id, report(), NOW)
         assert (await prediction(journal)).request == VideoRequest(prompt="It drifts")
 
-    assert image.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("journal.sqlite3*"))
+    assert image.encode() not in stored(tmp_path)
 
 
 async def test_what_is_not_there_is_none(journal: Journal) -> None:

@@ -25,11 +25,12 @@ from atlascloud_video_mcp.journal import (
     SpendingRequest,
     Stage,
     Submission,
+    VideoRequest,
     from_history,
     schema,
 )
 from atlascloud_video_mcp.journal.transaction import Transaction
-from kit import as_sent, submission_of
+from kit import STANDARD, as_sent, submission_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -40,7 +41,7 @@ JOURNALS = Path(__file__).parent / "journals"
 OLD_ACCOUNT = "d51dba4ab2c700f5"
 # All but the one that was not sent, which is given up.
 KEPT = """
-    SELECT seq, intent_id, key, owner, stage, request, notes, created_at, report, save_to, saved_path FROM entries
+    SELECT seq, intent_id, key, owner, stage, {body}, notes, created_at, report, save_to, saved_path FROM entries
     WHERE seq > 1 ORDER BY seq
 """
 
@@ -379,7 +380,7 @@ def planted(directory: Path, step: int) -> None:
 async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: Path, step: int, counts: str) -> None:
     planted(tmp_path, step)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
-        before = database.execute(KEPT).fetchall()
+        before = database.execute(KEPT.format(body="request")).fetchall()
 
     async with Journal(tmp_path) as journal:
         assert await journal.durations("minimax/hailuo-2.3/i2v-standard", None if step == 2 else 6)
@@ -391,9 +392,13 @@ async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: P
                 await spent(journal)
         else:
             assert await spent(journal) == Decimal(counts)
+        known = await journal.prediction("p2")
+        assert known
+        picture = "https://pictures.example/cat.jpg"
+        assert known.request == VideoRequest(picture, known.body["prompt"], known.body.get("duration"), STANDARD)
         assert journal.warnings == ()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
-        assert database.execute(KEPT).fetchall() == before
+        assert database.execute(KEPT.format(body="body")).fetchall() == before
         assert database.execute("PRAGMA user_version").fetchone() == (len(schema.STEPS),)
         assert {take for (take,) in database.execute("SELECT take FROM entries")} == {1}
         assert {name for (name,) in database.execute("SELECT picture FROM entries")} == {"null"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import pytest
 
 from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.journal import Claim, Journal, Stage, Submission, VideoRequest
-from kit import as_sent, submission_of
+from kit import TINY, as_sent, submission_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -96,6 +97,38 @@ async def test_an_entry_tells_the_whole_way_from_intent_to_saved_clip(journal: J
         save_to="/clips",
         saved_path="/clips/cat.mp4",
     )
+
+
+async def test_what_was_asked_for_is_kept_and_not_guessed_from_the_body(journal: Journal) -> None:
+    asked = VideoRequest("https://pictures.example/cat.jpg", "It drifts", 6, "vendor/model", take=2)
+    body = {
+        "model": "vendor/model",
+        "text": "It drifts",
+        "length": "six",
+        "further": "https://pictures.example/dog.jpg",
+    }
+    claim = await journal.claim("key", 2)
+    await journal.mark_sending(replace(claim.submission, request=asked, body=body))
+    await journal.mark_submitted(claim.submission.intent_id, report(), NOW)
+
+    known = await prediction(journal)
+    assert (known.request, known.body) == (asked, body)
+
+
+def stored(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.glob("journal.sqlite3*"))
+
+
+@pytest.mark.parametrize("image", [TINY, "/home/me/private.png", "~/private.png"])
+async def test_of_a_local_picture_neither_bytes_nor_place_are_kept(tmp_path: Path, image: str) -> None:
+    asked = VideoRequest(image, "It drifts", parameters={"end_image": image}, unlisted={"mask": image})
+    async with Journal(tmp_path) as journal:
+        claim = await journal.claim("key")
+        await journal.mark_sending(replace(claim.submission, request=asked))
+        await journal.mark_submitted(claim.submission.intent_id, report(), NOW)
+        assert (await prediction(journal)).request == VideoRequest(prompt="It drifts")
+
+    assert image.encode() not in stored(tmp_path)
 
 
 async def test_what_is_not_there_is_none(journal: Journal) -> None:

@@ -114,7 +114,7 @@ class Model:
         if known.stage is not Stage.SUBMITTED:
             await self.before_the_id(action, journal, known)
         elif action in {"unknown", "refused", "abandoned"}:
-            await getattr(journal, action)(known.intent_id)  # too late to matter
+            await getattr(journal, f"mark_{action}")(known.intent_id)  # too late to matter
         elif action in {"processing", "completed", "failed"}:
             await journal.set_report(known.intent_id, told(known.intent_id, action, price))
             if action != "processing" or known.status is Status.PROCESSING:
@@ -131,7 +131,7 @@ class Model:
         elif action == "submitted":
             await journal.mark_submitted(known.intent_id, told(known.intent_id, "processing"), datetime.now(UTC))
         elif action in {"unknown", "refused", "abandoned"}:
-            await getattr(journal, action)(known.intent_id)
+            await getattr(journal, f"mark_{action}")(known.intent_id)
         else:
             return
         known.stage = Stage(action)

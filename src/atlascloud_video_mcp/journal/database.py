@@ -65,7 +65,7 @@ class Database:
             return self._attempt(work, lasting=lasting)
 
     def close(self) -> None:
-        """Let go of the file and of the entries that are still open."""
+        """Let go of the file and of the submissions that are still open."""
         with self._alone, suppress(*_FAILURES):
             self._disconnect()
             if self._process_locks:

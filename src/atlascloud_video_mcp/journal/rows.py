@@ -1,4 +1,4 @@
-"""What is read within one transaction, and how one row is written."""
+"""What is read within one transaction, and what is noted about a submission, row by row."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from atlascloud_video_mcp.journal.submission import Stage, Submission, as_text, 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection
+    from decimal import Decimal
 
     from atlascloud_video_mcp.journal.process_locks import ProcessLocks
 
@@ -108,6 +109,35 @@ class Rows:
         """How many seconds generations of this kind took, newest first; `duration` is as in the request."""
         select = "SELECT seconds FROM durations WHERE model = ? AND duration IS ? ORDER BY seq DESC LIMIT ?"
         return [row["seconds"] for row in self._db.execute(select, (model, duration, most))]
+
+    def begin_anew(self) -> None:
+        """Write down that this file was begun in the place of another, whose submissions are missing here."""
+        self._db.execute("INSERT INTO begun_anew VALUES (?)", (as_text(datetime.now(UTC)),))
+
+    def set_quote(self, intent_id: str, price: Decimal) -> None:
+        """What the API says that a request costs, in US dollars."""
+        for each in self._select(BY_INTENT, intent_id):
+            self._change(each, quote=price)
+
+    def set_save_to(self, prediction_id: str, save_to: str) -> None:
+        """Where the clip is to be saved once it is finished."""
+        for each in self._about(prediction_id):
+            self._change(each, save_to=save_to)
+
+    def set_saved_path(self, prediction_id: str, path: str) -> None:
+        """Where the clip was saved."""
+        for each in self._about(prediction_id):
+            self._change(each, saved_path=path)
+
+    def set_account(self, prediction_id: str, account: str) -> None:
+        """An account can read a prediction, so that it is its own, whatever key it had when it paid."""
+        for each in self._about(prediction_id):
+            self._change(each, account=account)
+
+    def add_upload(self, digest: str, url: str, *, host: str) -> None:
+        """Bytes with this digest were put at `url` just now; `host` is the API's base URL."""
+        now = as_text(datetime.now(UTC))
+        self._db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", (host, digest, url, now))
 
     def _select(self, select: str, *values: object) -> list[Submission]:
         return [self._read(row) for row in self._db.execute(select, values).fetchall()]

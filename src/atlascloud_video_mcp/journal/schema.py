@@ -120,7 +120,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at))",
         "CREATE INDEX entries_intended ON entries (owner) WHERE stage = 'intended'",
         "CREATE INDEX entries_without_a_price ON entries (created_at) WHERE quote IS NULL AND spent = 0 AND key <> ''",
-        # What was spent in each ten minutes, "2026-01-01T00:0": a day has 144 of them, however many entries it has.
+        # What was spent in each ten minutes, "2026-01-01T00:0": a day has 144 of them, however many submissions it has.
         "CREATE TABLE spending (span TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
         """
         INSERT INTO spending

@@ -39,7 +39,7 @@ _SPENT = """
     SELECT COALESCE(submitted_at, created_at) AS at, spent FROM entries
     WHERE COALESCE(submitted_at, created_at) > ? AND spent <> 0 ORDER BY at
 """
-# Ten minutes each by their sums, those that it begins in by their entries; ':' comes after all digits.
+# Ten minutes each by their sums, those that it begins in by their rows; ':' comes after all digits.
 _SUM = """
     SELECT COALESCE((SELECT SUM(amount) FROM spending WHERE span > :span), 0)
     + COALESCE((
@@ -163,11 +163,6 @@ class Transaction(Rows):
             case _:
                 return submission
 
-    def set_quote(self, intent_id: str, price: Decimal) -> None:
-        """What the API says that a request costs, in US dollars."""
-        for each in self._select(BY_INTENT, intent_id):
-            self._change(each, quote=price)
-
     def spent(self, begin: datetime) -> Decimal:
         """The sum of what was spent since then, by whichever account."""
         self._settle()
@@ -185,10 +180,6 @@ class Transaction(Rows):
         """Give up what dead processes had not sent."""
         for each in self._select(_OTHERS_INTENDED, self._me):
             self._settled(each)
-
-    def begin_anew(self) -> None:
-        """Write down that this file was begun in the place of another, whose submissions are missing here."""
-        self._db.execute("INSERT INTO begun_anew VALUES (?)", (as_text(datetime.now(UTC)),))
 
     def count_anew(self, submission: Submission, terms: SpendingRequest) -> None:
         """A prediction that the account's history has and the budget does not count: who paid for it, and its price."""
@@ -283,31 +274,11 @@ class Transaction(Rows):
             seconds = (ended - begun).total_seconds()
             self._db.execute("INSERT INTO durations (model, duration, seconds) VALUES (?, ?, ?)", (*kind, seconds))
 
-    def set_save_to(self, prediction_id: str, save_to: str) -> None:
-        """Where the clip is to be saved once it is finished."""
-        for each in self._about(prediction_id):
-            self._change(each, save_to=save_to)
-
-    def set_saved_path(self, prediction_id: str, path: str) -> None:
-        """Where the clip was saved."""
-        for each in self._about(prediction_id):
-            self._change(each, saved_path=path)
-
-    def set_account(self, prediction_id: str, account: str) -> None:
-        """An account can read a prediction, so that it is its own, whatever key it had when it paid."""
-        for each in self._about(prediction_id):
-            self._change(each, account=account)
-
     def lost(self, account: str | None, *, within: timedelta) -> list[Submission]:
         """The submissions of late of which it is not known whether they arrived, the newest first."""
         begin = as_text(datetime.now(UTC) - within)
         submissions = map(self._settled, self._select(_LOST, account, account, begin))
         return [each for each in submissions if each.stage is Stage.UNKNOWN]
-
-    def add_upload(self, digest: str, url: str, *, host: str) -> None:
-        """Bytes with this digest were put at `url` just now; `host` is the API's base URL."""
-        now = as_text(datetime.now(UTC))
-        self._db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", (host, digest, url, now))
 
     def restore(self, submissions: Collection[Submission]) -> None:
         """Put back what an earlier file held, unless another process has found the id of one meanwhile.

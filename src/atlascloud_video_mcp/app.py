@@ -1,4 +1,4 @@
-"""From settings to an open studio, on the live API or on the built-in sandbox."""
+"""From settings to an open service, on the live API or on the built-in sandbox."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def service_opener(
     settings: Settings, *, sandbox: bool, speed: float
 ) -> Callable[[], AbstractAsyncContextManager[VideoService]]:
-    """What opens the studio that is asked for; nothing is opened or imported yet.
+    """What opens the service that is asked for; nothing is opened or imported yet.
 
     Args:
         settings: What the environment asks for.
-        sandbox: Whether to work on an emulator that lives as long as the studio is open, instead of the live API.
+        sandbox: Whether to work on an emulator that lives as long as the service is open, instead of the live API.
         speed: How many times faster than the live API that emulator is.
 
     Raises:
@@ -97,7 +97,7 @@ def exit_without_waiting(status: int) -> None:
 async def _service(
     settings: Settings, *, speed: float = 1.0, in_sandbox: bool = False
 ) -> AsyncGenerator[VideoService, None]:
-    """The studio at work on the live API, or on an emulator that is `speed` times faster."""
+    """The service at work on the live API, or on an emulator that is `speed` times faster."""
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
     import platformdirs  # noqa: PLC0415
 

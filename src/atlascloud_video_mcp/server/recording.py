@@ -59,11 +59,11 @@ async def _answers(requests: dict[str, dict[str, Any]]) -> dict[str, Any]:
     for method, params in requests.items():
         message = {"jsonrpc": "2.0", "id": method, "method": method, "params": params}
         await send.send(Line(json.dumps(message) + "\n", 0))
-    await run_session(build_server(_no_studio), lines, hear)
+    await run_session(build_server(_no_service), lines, hear)
     return {method: answers[method] for method in requests}
 
 
-def _no_studio() -> AbstractAsyncContextManager[VideoService]:
+def _no_service() -> AbstractAsyncContextManager[VideoService]:
     raise AssertionError("no tool is called")  # pragma: no cover
 
 

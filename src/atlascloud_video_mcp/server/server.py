@@ -1,4 +1,4 @@
-"""The server and its tools, which say what they take and hand over to the studio."""
+"""The server and its tools, which say what they take and hand over to the service."""
 
 from __future__ import annotations
 
@@ -241,9 +241,9 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[ServerState]) -> AsyncGenerator[ServerState, None]:
         async with anyio.create_task_group() as tasks:
-            desk = ServerState(open_service, tasks, max_wait, at_least)
-            page.load_from(clip_hosts, desk.origin if local else None)
-            yield desk
+            state = ServerState(open_service, tasks, max_wait, at_least)
+            page.load_from(clip_hosts, state.origin if local else None)
+            yield state
             tasks.cancel_scope.cancel()
 
     server = MCPServer(

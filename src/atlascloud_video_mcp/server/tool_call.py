@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 class ServerState:
-    """What all calls share: the studio, opened at the first call that needs it and kept until the server ends."""
+    """What all calls share: the service, opened at the first call that needs it and kept until the server ends."""
 
     def __init__(
         self,
@@ -44,13 +44,13 @@ class ServerState:
     ) -> None:
         self.max_wait = max_wait
         self.at_least = at_least
-        self._open_studio = open_service
+        self._open_service = open_service
         self._tasks = tasks
         self._opening = anyio.Lock()
         self._service: VideoService | None = None
 
     async def service(self) -> VideoService:
-        """The studio."""
+        """The service."""
         async with self._opening:
             if self._service is None:
                 self._service = await self._tasks.start(self._keep_open)
@@ -62,7 +62,7 @@ class ServerState:
 
     async def _keep_open(self, *, task_status: TaskStatus[VideoService]) -> None:
         # In a task of its own, because a task group must be left in the task that entered it.
-        async with self._open_studio() as service:
+        async with self._open_service() as service:
             task_status.started(service)
             await anyio.sleep_forever()
 
@@ -78,12 +78,12 @@ class ToolCall:
     def __init__(self, ctx: Context[ServerState], wait_seconds: float | None = None) -> None:
         arrived = READ_AT.get(anyio.current_time())
         self._ctx = ctx
-        self._desk = ctx.request_context.lifespan_context
+        self._state = ctx.request_context.lifespan_context
         self.client = caller(ctx.request_context)
-        self.clip_deadline = arrived + self.client.waits(wait_seconds, max_wait=self._desk.max_wait)
+        self.clip_deadline = arrived + self.client.waits(wait_seconds, max_wait=self._state.max_wait)
         """Until when it may wait for the clip, on the clock of `anyio.current_time`."""
         # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
-        self.reply_deadline = arrived + max(self.client.waits(max_wait=self._desk.max_wait), self._desk.at_least)
+        self.reply_deadline = arrived + max(self.client.waits(max_wait=self._state.max_wait), self._state.at_least)
         """By when it answers even where there is nothing to hand over yet, on the same clock."""
         self._progress = 0.0
         self._sent: deque[float] = deque([-1.0] * _MOST_A_SECOND, maxlen=_MOST_A_SECOND)
@@ -92,7 +92,7 @@ class ToolCall:
 
     async def service(self) -> VideoService:
         """The service."""
-        return await self._desk.service()
+        return await self._state.service()
 
     async def run(self, call: Callable[[ProgressSink], Awaitable[_T]]) -> _T:
         """The result of a call to the service, each phase told as progress; see Reporter.run."""

@@ -1,14 +1,15 @@
-"""Finished clips on their way to the disk."""
+"""Finished clips on their way to the disk, and frames of them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.errors import AtlasError
-from atlascloud_video_mcp.media.clips import CannotSave, clip_name
+from atlascloud_video_mcp.media.clips import CannotPreview, CannotSave, clip_name
 from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
 from atlascloud_video_mcp.service.results import SavedVideo
 from atlascloud_video_mcp.text import Link
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud.reports import Report
     from atlascloud_video_mcp.journal import Journal, Submission
     from atlascloud_video_mcp.media.clips import ClipSaver, SavedClip
-    from atlascloud_video_mcp.service.watch import Watch
+    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.results import Prediction
+    from atlascloud_video_mcp.service.watches import Watch
+
+
+_PREVIEW_LATER = "The preview comes with the finished clip."
+_NO_TIME_FOR_PREVIEW = "There was no time left for the preview: call again."
 
 
 class Downloads:
@@ -92,3 +99,30 @@ class Downloads:
         report = report.after(known, datetime.now(UTC))
         await self._journal.set_report(known.prediction_id, report)
         return report
+
+    async def with_preview(self, watch: Watch, deadline: float, progress: ProgressSink, *, polls: int) -> Prediction:
+        """A prediction at its end, or at the deadline, with frames of its clip or a note why there are none."""
+
+        def told() -> Prediction:
+            prediction = watch.prediction()
+            note = {"processing": _PREVIEW_LATER, "completed": _NO_TIME_FOR_PREVIEW}.get(prediction.status)
+            return _noting(prediction, note) if note else prediction
+
+        def show(step: Progress) -> None:
+            if step.prediction and step.prediction().video_url:
+                step = replace(step, phase=Phase.TAKING_FRAMES, fraction=0.99)
+            progress(step)
+
+        if not (await watch.follow(deadline, show, told, polls=polls)).video_url:
+            return told()
+        prediction, frames = watch.prediction(), None
+        try:
+            frames = await self._saver.preview(str(prediction.video_url))
+        except (CannotPreview, CannotSave) as error:
+            prediction = _noting(prediction, f"There is no preview. {error}")
+        progress(Progress(Phase.FINISHED, 1.0, prediction.prediction_id, prediction=lambda: prediction))
+        return prediction.model_copy(update={"preview": frames})
+
+
+def _noting(prediction: Prediction, note: str) -> Prediction:
+    return prediction.model_copy(update={"notes": (*(prediction.notes or ()), note)})

@@ -22,7 +22,6 @@ from atlascloud_video_mcp.service.animation import Animation
 from atlascloud_video_mcp.service.background import Phase, Progress, nowhere
 from atlascloud_video_mcp.service.budgets import Budget
 from atlascloud_video_mcp.service.downloads import Downloads
-from atlascloud_video_mcp.service.following import followed, with_preview
 from atlascloud_video_mcp.service.history import History
 from atlascloud_video_mcp.service.pacing import Durations
 from atlascloud_video_mcp.service.requests import Requests
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.models import Catalogue, Listing
     from atlascloud_video_mcp.service.background import ProgressSink
     from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, PredictionList, SavedVideo, Upload
-    from atlascloud_video_mcp.service.watch import Watch
+    from atlascloud_video_mcp.service.watches import Watch
 
 
 class VideoService:
@@ -84,35 +83,20 @@ class VideoService:
     ) -> None:
         self._cloud = cloud
         self._journal = journal
-        self._saver = saver
         self._budget = Budget(cloud, journal, budget, patience=history_patience)
         self._download_dir = f"{download_dir}{os.sep}" if download_dir else None
         durations = durations or Durations()
         self._tasks = anyio.create_task_group()
         self._closing = AsyncExitStack()
         self._uploads = Uploads(cloud, journal, self._tasks, allowed_dirs=allowed_dirs)
-        self._requests = Requests(cloud, catalogue, self._uploads, saver, self._tasks, model=model)
+        self._requests = requests = Requests(cloud, catalogue, self._uploads, saver, self._tasks, model=model)
         self._downloads = Downloads(cloud, journal, saver, self._tasks)
         self._watches = WatchRegistry(
-            cloud,
-            journal,
-            self._downloads,
-            self._tasks,
-            durations,
-            download_dir=self._download_dir,
-            poll_interval=poll_interval,
-            retry_pause=retry_pause,
+            cloud, journal, self._downloads, self._tasks, durations, self._download_dir, poll_interval, retry_pause
         )
+        submissions = Submissions(cloud, journal, patience=history_patience, budget=self._budget)
         self._animation = Animation(
-            cloud,
-            journal,
-            self._requests,
-            self._uploads,
-            Submissions(cloud, journal, patience=history_patience, budget=self._budget),
-            self._watches,
-            self._tasks,
-            durations,
-            self._budget,
+            cloud, journal, requests, self._uploads, submissions, self._watches, self._tasks, durations, self._budget
         )
         self._history = History(cloud, journal, durations)
 
@@ -172,7 +156,7 @@ class VideoService:
         self._cloud.require_key()
         with self._masked(progress) as sink:
             watch, told, polls = await self._animation.submit_or_join(request, reply_deadline, sink)
-            return await followed(watch, clip_deadline, sink, told, polls)
+            return await watch.follow(clip_deadline, sink, told, polls=polls)
 
     async def dry_run(self, request: VideoRequest, *, progress: ProgressSink = nowhere) -> DryRun:
         """All that animate_image would do up to the moment from which something would be sent; only the price is asked.
@@ -220,8 +204,8 @@ class VideoService:
             watch = self._watch(prediction_id)
             polls = watch.poll_now() if poll or watch.report is None else 0
             if preview:
-                return await with_preview(watch, clip_deadline, sink, polls, self._saver)
-            return await followed(watch, clip_deadline, sink, watch.prediction, polls)
+                return await self._downloads.with_preview(watch, clip_deadline, sink, polls=polls)
+            return await watch.follow(clip_deadline, sink, polls=polls)
 
     async def save_video(
         self, prediction_id: str, save_to: str | None = None, *, progress: ProgressSink = nowhere

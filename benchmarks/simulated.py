@@ -20,10 +20,9 @@ from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.cloud.documents import Document, Unreadable
 from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.cloud.wire import Quote
-from atlascloud_video_mcp.journal import Journal
+from atlascloud_video_mcp.journal import Journal, VideoRequest
 from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.models import Catalogue
-from atlascloud_video_mcp.service.results import Prediction
 from atlascloud_video_mcp.service.service import VideoService
 
 if TYPE_CHECKING:
@@ -132,12 +131,9 @@ async def _wait_for(durations: Sequence[float], at_once: bool) -> list[Wait]:  #
     ):
 
         async def one(seconds: float) -> None:
-            steps = service.animate_image(PICTURE, prompt=repr(seconds), deadline=math.inf)
-            last = [step.result async for step in steps][-1]
+            clip = await service.animate_image(VideoRequest(PICTURE, prompt=repr(seconds)), clip_deadline=math.inf)
             answered = anyio.current_time()
-            if not isinstance(last, Prediction):
-                raise TypeError(f"no prediction came of it: {last}")
-            mine = last.prediction_id
+            mine = clip.prediction_id
             waits.append(Wait(seconds, answered - api.due[mine], api.polls[mine]))
 
         for seconds in durations:

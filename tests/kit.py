@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
@@ -20,16 +21,19 @@ from atlascloud_sandbox.offers import HAILUO
 from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.cloud.documents import Document, clip_hosts
 from atlascloud_video_mcp.cloud.request import ApiPatience
-from atlascloud_video_mcp.journal import Journal
+from atlascloud_video_mcp.journal import Journal, Submission, VideoRequest
+from atlascloud_video_mcp.journal.submission import read_backwards
 from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.models import Catalogue
+from atlascloud_video_mcp.server.progress import Reporter, line
 from atlascloud_video_mcp.service.pacing import Durations
 from atlascloud_video_mcp.service.service import VideoService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
-    from atlascloud_video_mcp.service.steps import Step
+    from atlascloud_video_mcp.service.background import Progress, ProgressSink
+    from atlascloud_video_mcp.service.results import DryRun, Prediction
     from scripted_sandbox import Fault, Sandbox
 
 PHOTOS = Path(__file__).parent / "photos"
@@ -84,7 +88,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
     *,
     key: str | None = CANARY,
     poll_interval: float = 0.01,
-    heartbeat: float = 0.05,
+    retry_pause: float = 0.05,
     allowed_dirs: Sequence[Path] = (),
     durations: Durations = QUICK,
     directory: Path | None = None,
@@ -108,7 +112,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
             catalogue or (catalogue_of(cloud, directory) if online else await catalogue_at_hand()),
             model=model,
             poll_interval=poll_interval,
-            heartbeat=heartbeat,
+            retry_pause=retry_pause,
             allowed_dirs=allowed_dirs,
             durations=durations,
             download_dir=download_dir,
@@ -130,15 +134,90 @@ async def until(true: Callable[[], object]) -> None:
             await anyio.sleep(0.005)
 
 
-async def result_of(steps: AsyncGenerator[Step, None]) -> object:
-    """The result of a studio's last step."""
-    result = None
+async def animate(
+    service: VideoService,
+    image: str,
+    *,
+    deadline: float = 0,
+    answer_by: float = math.inf,
+    **asked: Any,  # noqa: ANN401 - of a dataclass
+) -> Prediction:
+    """A call of animate_image, bounded, with the edge's reply deadline; `asked` are fields of VideoRequest."""
+    request = VideoRequest(image, **asked)
     with anyio.fail_after(30):
-        async with aclosing(steps):
-            async for step in steps:
-                result = step.result
-    assert result is not None
-    return result
+        return await Reporter(reply_deadline=answer_by).wait(
+            lambda progress: service.animate_image(
+                request, clip_deadline=deadline, reply_deadline=answer_by, progress=progress
+            )
+        )
+
+
+async def look(
+    service: VideoService, prediction_id: str, *, deadline: float = 0, answer_by: float = math.inf
+) -> Prediction:
+    """A call of get_prediction, bounded, with the edge's reply deadline."""
+    with anyio.fail_after(30):
+        return await Reporter(reply_deadline=answer_by).wait(
+            lambda progress: service.get_prediction(prediction_id, clip_deadline=deadline, progress=progress)
+        )
+
+
+async def rehearse(service: VideoService, image: str, **asked: Any) -> DryRun:  # noqa: ANN401 - as above
+    """A dry run; `asked` are fields of VideoRequest."""
+    return await service.dry_run(VideoRequest(image, **asked))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a call told of itself, and the prediction as it stood then."""
+
+    message: str
+    fraction: float
+    prediction: Prediction | None
+
+
+async def steps_of(service: VideoService, image: str, *, deadline: float, **asked: Any) -> list[Step]:  # noqa: ANN401 - as above
+    """All that a call of animate_image tells."""
+    steps: list[Step] = []
+
+    def take(progress: Progress) -> None:
+        steps.append(Step(*line(progress), progress.prediction and progress.prediction()))
+
+    with anyio.fail_after(30):
+        await service.animate_image(VideoRequest(image, **asked), clip_deadline=deadline, progress=take)
+    return steps
+
+
+def animating(
+    service: VideoService, image: str, *, deadline: float = math.inf
+) -> Callable[[ProgressSink], Awaitable[Prediction]]:
+    """A call of animate_image as the edge runs it."""
+    return lambda progress: service.animate_image(VideoRequest(image), clip_deadline=deadline, progress=progress)
+
+
+async def leave_at(word: str, call: Callable[[ProgressSink], Awaitable[object]], *, times: int = 1) -> list[str]:
+    """Leave a call as soon as it has said so, as often as that; returns all that it said."""
+    said: list[str] = []
+    async with anyio.create_task_group() as tasks:
+
+        async def show(message: str, _: float) -> None:
+            said.append(message)
+            if sum(each.startswith(word) for each in said) == times:
+                tasks.cancel_scope.cancel()
+
+        await Reporter(show, heartbeat=0.02).run(call)
+    return said
+
+
+def as_sent(
+    intent_id: str, body: Mapping[str, object], notes: Sequence[str] = (), picture: str | None = None
+) -> Submission:
+    """What a claimed submission is when its body is about to be sent."""
+    return Submission(read_backwards(body), body, intent_id, notes=tuple(notes), picture=picture)
+
+
+async def submission_of(journal: Journal, intent_id: str) -> Submission | None:
+    return await journal.run(lambda it: it.submission(intent_id))
 
 
 async def only_id(base_url: str) -> str:

@@ -18,7 +18,7 @@ from atlascloud_video_mcp.errors import KeyRejected, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.service.results import Balance, Prediction, PredictionList
-from kit import CANARY, REMOTE, STANDARD, result_of, service_at, text_of
+from kit import CANARY, REMOTE, STANDARD, animate, look, service_at, text_of
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ UNREADABLE = Fault(endpoint="history", action="status", status=404, times=99)
 
 
 async def animated(service: VideoService, prompt: str, **arguments: Any) -> str:  # noqa: ANN401 - those of animate_image
-    made = await result_of(service.animate_image(REMOTE, prompt=prompt, deadline=NOW, **arguments))
+    made = await animate(service, REMOTE, prompt=prompt, deadline=NOW, **arguments)
     assert isinstance(made, Prediction)
     return made.prediction_id
 
 
 async def listed(service: VideoService, limit: int = 10, status: Status | None = None) -> PredictionList:
-    told = await result_of(service.list_predictions(limit=limit, status=status))
+    told = await service.list_predictions(limit=limit, status=status)
     assert isinstance(told, PredictionList)
     return told
 
@@ -159,7 +159,7 @@ async def test_a_history_that_cannot_be_read_is_said_and_the_journal_told(
     async with service_at(base_url, sandbox=False, directory=tmp_path) as service:
         made = await animated(service, "one")
         sandbox.finish(made)
-        await result_of(service.get_prediction(made, deadline=LATER))
+        await look(service, made, deadline=LATER)
         sandbox.script(UNREADABLE)
         told = await listed(service)
 
@@ -172,9 +172,8 @@ async def test_a_history_that_takes_too_long_is_left(sandbox: Sandbox, base_url:
     async with service_at(base_url, sandbox=False) as service:
         await animated(service, "one")
         sandbox.script(Fault(endpoint="history", action="delay", seconds=30, times=9))
-        told = await result_of(service.list_predictions(answer_by=anyio.current_time() + 1))
+        told = await service.list_predictions(reply_deadline=anyio.current_time() + 1)
 
-    assert isinstance(told, PredictionList)
     assert prompts(told) == ["one"]
     assert told.notes == ("The account's history did not answer in time; the journal of this machine did.",)
 
@@ -188,7 +187,7 @@ async def test_without_a_key_the_journal_is_told_and_nothing_is_sent(
     async with service_at(base_url, sandbox=False, directory=tmp_path, key=None) as service:
         told = await listed(service)
         with pytest.raises(KeyRejected):
-            service.get_balance()
+            await service.get_balance()
 
     assert prompts(told) == ["one"]
     assert "No API key is set" in told.notes[0]
@@ -260,7 +259,7 @@ async def test_a_row_without_a_clip_does_not_undo_what_is_known(
         sandbox.script(history({"ID": made, "status": "succeeded"}))
         (running,) = (await listed(service)).predictions
         sandbox.finish(made)
-        await result_of(service.get_prediction(made, deadline=LATER))
+        await look(service, made, deadline=LATER)
         (clip,) = (await listed(service)).predictions
 
     assert running.status == "processing"
@@ -274,7 +273,7 @@ async def test_a_price_that_only_the_history_has_is_learned(base_url: str, sandb
     sandbox.script(looked, *rows)
 
     async with service_at(base_url, sandbox=False, directory=tmp_path) as service:
-        await result_of(service.get_prediction("p1", deadline=LATER))
+        await look(service, "p1", deadline=LATER)
         (told,) = (await listed(service, 1)).predictions
     async with service_at(base_url, sandbox=False, directory=tmp_path) as service:
         (again,) = (await listed(service, 1)).predictions
@@ -399,7 +398,7 @@ async def test_an_overdrawn_account_is_told_as_it_is(sandbox: Sandbox, base_url:
     sandbox.script(Fault(endpoint="balance", action="status", status=200, body=body))
 
     async with service_at(base_url, sandbox=False) as service:
-        told = await result_of(service.get_balance())
+        told = await service.get_balance()
 
     assert told == Balance(available_usd=-1.5, spent_24h_usd=0)
 

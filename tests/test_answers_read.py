@@ -196,7 +196,7 @@ async def test_the_rows_of_a_history_are_read_with_their_times(sandbox: Sandbox,
         reports = [cloud.report_in(row) for row in rows]
 
     found = [
-        {"id": row.prediction_id, "prompt": prompt_of(row.request), "created_at": row.created_at, "status": told.status}
+        {"id": row.prediction_id, "prompt": prompt_of(row.body), "created_at": row.created_at, "status": told.status}
         for row, told in zip(rows, reports, strict=True)
         if told
     ]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from contextlib import aclosing, closing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
-from atlascloud_video_mcp.cloud.body_fields import animated_in, in_our_order
+from atlascloud_video_mcp.cloud.body_fields import animated_in
 from atlascloud_video_mcp.cloud.documents import clip_hosts
-from atlascloud_video_mcp.cloud.reports import Record, Report, Status
+from atlascloud_video_mcp.cloud.reports import HistoryRow, Report, Status
 from atlascloud_video_mcp.errors import (
     AtlasError,
     NotAllowed,
@@ -24,17 +24,17 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
 )
+from atlascloud_video_mcp.journal import VideoRequest, from_history
 from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
 from atlascloud_video_mcp.network import retry_after
-from atlascloud_video_mcp.service.jobs import IN_TROUBLE
+from atlascloud_video_mcp.service.background import Phase, Progress
 from atlascloud_video_mcp.text import Link
-from kit import REMOTE, ROCKET, STANDARD, cloud_at, polls, requests_to, result_of, service_at
+from kit import REMOTE, ROCKET, STANDARD, animate, cloud_at, look, polls, requests_to, service_at
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from atlascloud_video_mcp.service.results import Prediction, SavedVideo
     from scripted_sandbox.faults import FaultEndpoint
 
 NOW = 0.0
@@ -120,7 +120,7 @@ async def test_every_outage_of_a_read_or_an_upload_is_tried_again(sandbox: Sandb
     sandbox.script(says("prediction", "<html>", status=status), says("upload", "<html>", status=status))
 
     async with service_at(base_url) as service:
-        await result_of(service.upload_image(ROCKET))
+        await service.upload_image(ROCKET)
     async with cloud_at(base_url) as cloud:
         with pytest.raises(AtlasError, match="has no prediction"):
             await cloud.prediction("p1")
@@ -152,15 +152,16 @@ async def test_a_guard_that_knows_this_computer_says_so_in_any_form(sandbox: San
 
 async def test_trouble_within_a_wait_is_sat_out_and_told_as_progress(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        made = cast("Prediction", await result_of(service.animate_image(REMOTE, deadline=NOW)))
+        made = await animate(service, REMOTE, deadline=NOW)
         sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=4))
         sandbox.finish(made.prediction_id)
-        deadline = anyio.current_time() + 20
-        async with aclosing(service.get_prediction(made.prediction_id, deadline=deadline)) as steps:
-            told = [step async for step in steps]
+        told: list[Progress] = []
+        clip = await service.get_prediction(
+            made.prediction_id, clip_deadline=anyio.current_time() + 20, progress=told.append
+        )
 
-    assert cast("Prediction", told[-1].result).status == "completed"
-    assert any(step.message.startswith(IN_TROUBLE) for step in told)
+    assert clip.status == "completed"
+    assert Phase.IN_TROUBLE in {step.phase for step in told}
 
 
 async def test_a_redirect_is_told_as_what_it_is_and_nothing_was_paid(sandbox: Sandbox, base_url: str) -> None:
@@ -187,7 +188,7 @@ async def test_a_reason_that_speaks_of_paying_does_not_hide_that_nothing_was(san
 
     async with service_at(base_url) as service:
         with pytest.raises(RequestRefused, match=r"only paid accounts.* Nothing was paid\."):
-            await result_of(service.animate_image(ROCKET, deadline=NOW))
+            await animate(service, ROCKET, deadline=NOW)
 
 
 @pytest.mark.parametrize("value", ["9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
@@ -200,7 +201,7 @@ async def test_what_is_no_link_is_never_submitted_as_the_picture(sandbox: Sandbo
 
     async with service_at(base_url) as service:
         with pytest.raises(ServiceUnavailable, match=r"gave no address for it\. .* Nothing was paid\."):
-            await result_of(service.animate_image(ROCKET, deadline=NOW))
+            await animate(service, ROCKET, deadline=NOW)
 
     assert sandbox.submissions == []
 
@@ -217,7 +218,7 @@ async def test_a_row_of_before_or_without_a_time_is_not_the_lost_submission(
 
     async with service_at(base_url, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown) as caught:
-            await result_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
 
     assert "may be it" not in str(caught.value)
 
@@ -238,7 +239,7 @@ async def test_a_default_filled_in_and_a_number_as_text_are_no_difference(
     sandbox.script(Fault(endpoint="generate", action="reset_before"), says("history", {"data": {"items": [row]}}))
 
     async with service_at(base_url) as service:
-        found = cast("Prediction", await result_of(service.animate_image(REMOTE, deadline=NOW)))
+        found = await animate(service, REMOTE, deadline=NOW)
 
     assert found.prediction_id == "ours"
 
@@ -256,7 +257,7 @@ async def test_the_one_row_that_may_be_the_lost_submission_is_named_and_not_join
     async with service_at(base_url, history_patience=0) as service:
         for _ in range(2):
             with pytest.raises(SubmissionUnknown) as caught:
-                await result_of(service.animate_image(REMOTE, deadline=NOW))
+                await animate(service, REMOTE, deadline=NOW)
             assert ("get_prediction, prediction_id p0" in str(caught.value)) is named
 
     assert requests_to(sandbox, "generate") == 1
@@ -306,7 +307,7 @@ async def test_a_completed_prediction_is_asked_for_again_where_something_can_hav
 
     for _ in range(2):
         async with service_at(base_url, directory=tmp_path) as service:
-            seen = cast("Prediction", await result_of(service.get_prediction("p1", deadline=NOW)))
+            seen = await look(service, "p1", deadline=NOW)
 
     assert polls(sandbox) == 1 + asked
     assert seen.cost_usd == (0.30 if asked else fields["price"] and 0.28)
@@ -322,7 +323,7 @@ async def test_what_the_journal_knows_is_told_where_asking_again_gives_nothing(
 
     for _ in range(2):
         async with service_at(base_url, directory=tmp_path) as service:
-            seen = cast("Prediction", await result_of(service.get_prediction("p1", deadline=NOW)))
+            seen = await look(service, "p1", deadline=NOW)
 
     assert seen.video_url == CLIP
     assert note in " ".join(seen.notes or ()) if note else seen.notes is None
@@ -333,19 +334,19 @@ async def test_a_link_that_has_ended_is_renewed_once_by_the_api_when_a_clip_is_s
     base_url: str, sandbox: Sandbox, tmp_path: Path, status: int
 ) -> None:
     async with service_at(base_url, directory=tmp_path / "state") as service:
-        made = cast("Prediction", await result_of(service.animate_image(REMOTE, deadline=NOW)))
+        made = await animate(service, REMOTE, deadline=NOW)
         sandbox.finish(made.prediction_id)
-        clip = cast("Prediction", await result_of(service.get_prediction(made.prediction_id, deadline=NOW)))
+        clip = await look(service, made.prediction_id, deadline=NOW)
         newer = {"status": "completed", "price": "0.3", "outputs": [f"{clip.video_url}?newer"]}
         sandbox.script(Fault(endpoint="file", action="status", status=status), says("prediction", newer))
-        saved = await result_of(service.save_video(made.prediction_id, str(tmp_path / "clips") + "/"))
+        saved = await service.save_video(made.prediction_id, str(tmp_path / "clips") + "/")
         sandbox.script(Fault(endpoint="file", action="status", status=status), says("prediction", newer))
         with pytest.raises(CannotSave, match="asked for a newer link, and gave none"):
-            await result_of(service.save_video(made.prediction_id, str(tmp_path / "again") + "/"))
+            await service.save_video(made.prediction_id, str(tmp_path / "again") + "/")
         before = polls(sandbox)
-        await result_of(service.get_prediction(made.prediction_id, deadline=NOW))
+        await look(service, made.prediction_id, deadline=NOW)
 
-    assert cast("SavedVideo", saved).video_url == f"{clip.video_url}?newer"
+    assert saved.video_url == f"{clip.video_url}?newer"
     assert polls(sandbox) == before + 1
 
 
@@ -361,17 +362,18 @@ def test_the_picture_that_is_told_is_the_one_that_was_animated() -> None:
     ours = {"input_image": "https://x.example/further.jpg", "first_frame": "https://x.example/animated.jpg"}
 
     assert animated_in(ours) == "https://x.example/animated.jpg"
-    assert animated_in(in_our_order({"image": REMOTE, "reference_image": CLIP, "prompt": "x"})) == REMOTE
-    assert in_our_order({"prompt": "x"}) == {"prompt": "x"}
+    theirs = {"model": "m", "image": REMOTE, "reference_image": CLIP, "prompt": "x"}
+    row = HistoryRow.model_validate({"ID": "p1", "requestBody": theirs})
+    assert from_history(row, None).request == VideoRequest(image=REMOTE, prompt="x", model="m")
 
 
 async def test_done_without_a_clip_is_never_final(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
     bare = {"status": "completed", "outputs": [], "has_nsfw_contents": [True], "error": "late"}
     long_ago = Report.model_validate(bare | {"id": "p1"}).after(None, datetime(2026, 1, 1, tzinfo=UTC))
     async with service_at(base_url, directory=tmp_path) as service:
-        made = cast("Prediction", await result_of(service.animate_image(REMOTE, deadline=NOW)))
+        made = await animate(service, REMOTE, deadline=NOW)
         sandbox.script(says("prediction", bare, times=9))
-        seen = cast("Prediction", await result_of(service.get_prediction(made.prediction_id, deadline=NOW)))
+        seen = await look(service, made.prediction_id, deadline=NOW)
 
     given_up = long_ago.after(long_ago, datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
     assert (seen.status, seen.provider_status) == ("processing", "completed")
@@ -390,7 +392,7 @@ async def test_a_row_of_the_minutes_that_an_upload_took_is_not_the_lost_submissi
     sandbox.script(Fault(endpoint="generate", action="reset_before"))
     async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await result_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
     begun = (datetime.now(UTC) - timedelta(minutes=10)).isoformat(timespec="microseconds")
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
         db.execute("UPDATE entries SET created_at = ?", (begun,))
@@ -398,7 +400,7 @@ async def test_a_row_of_the_minutes_that_an_upload_took_is_not_the_lost_submissi
 
     async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown, match="does not show it"):
-            await result_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
 
 
 async def test_a_link_to_this_machine_in_a_row_of_the_live_api_is_no_picture_of_ours() -> None:
@@ -407,11 +409,11 @@ async def test_a_link_to_this_machine_in_a_row_of_the_live_api_is_no_picture_of_
         "requestBody": {"image": "http://127.0.0.1:8080/a.jpg", "images": ["http://[::1]/"], "prompt": "x"},
     }
 
-    there = Record.model_validate(row, context={"local": False})
-    here = Record.model_validate(row, context={"local": True})
+    there = HistoryRow.model_validate(row, context={"local": False})
+    here = HistoryRow.model_validate(row, context={"local": True})
 
-    assert (animated_in(there.request), there.request) == (None, {"prompt": "x"})
-    assert animated_in(here.request) == "http://[::1]/"
+    assert (animated_in(there.body), there.body) == (None, {"prompt": "x"})
+    assert animated_in(here.body) == "http://[::1]/"
 
 
 async def test_a_clip_at_an_address_that_is_not_asked_is_not_said_to_be_good_there(tmp_path: Path) -> None:

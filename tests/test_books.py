@@ -14,7 +14,7 @@ from uuid import uuid4
 import anyio
 import pytest
 
-from atlascloud_video_mcp.cloud.reports import Report
+from atlascloud_video_mcp.cloud.reports import HistoryRow, Report
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget
 from atlascloud_video_mcp.journal import (
     Claim,
@@ -24,9 +24,13 @@ from atlascloud_video_mcp.journal import (
     Spending,
     SpendingRequest,
     Stage,
+    Submission,
+    VideoRequest,
+    from_history,
     schema,
 )
 from atlascloud_video_mcp.journal.transaction import Transaction
+from kit import STANDARD, as_sent, submission_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -37,7 +41,7 @@ JOURNALS = Path(__file__).parent / "journals"
 OLD_ACCOUNT = "d51dba4ab2c700f5"
 # All but the one that was not sent, which is given up.
 KEPT = """
-    SELECT seq, intent_id, key, owner, stage, request, notes, created_at, report, save_to, saved_path FROM entries
+    SELECT seq, intent_id, key, owner, stage, {body}, notes, created_at, report, save_to, saved_path FROM entries
     WHERE seq > 1 ORDER BY seq
 """
 
@@ -74,17 +78,17 @@ async def paid(journal: Journal, key: str, price: str | None = "0.30", at: datet
     """A running prediction, whose id is its key."""
     claim = await journal.claim(key, terms=terms(price, None))
     assert claim.won
-    await journal.sending(claim.entry.intent_id, {}, [])
-    await journal.submitted(claim.entry.intent_id, report(key), at)
-    return claim.entry.intent_id
+    await journal.mark_sending(as_sent(claim.submission.intent_id, {}, []))
+    await journal.mark_submitted(claim.submission.intent_id, report(key), at)
+    return claim.submission.intent_id
 
 
 async def test_a_claim_holds_its_price_from_the_first_moment(journal: Journal) -> None:
-    won = (await journal.claim("a", terms=terms("0.30"))).entry
+    won = (await journal.claim("a", terms=terms("0.30"))).submission
 
     assert (won.quote, won.account) == (Decimal("0.30"), "mine")
     assert await spent(journal) == Decimal("0.30")
-    assert await journal.entry(won.intent_id) == won
+    assert await submission_of(journal, won.intent_id) == won
 
 
 async def test_what_fits_alone_but_not_together_is_refused_with_all_figures(journal: Journal) -> None:
@@ -115,7 +119,7 @@ async def test_without_a_price_a_budget_lets_nothing_through_but_joining(journal
     first = await journal.claim("a", terms=terms("1.00"))
     joined = await journal.claim("a", terms=terms(None))
 
-    assert (joined.won, joined.entry.intent_id) == (False, first.entry.intent_id)
+    assert (joined.won, joined.submission.intent_id) == (False, first.submission.intent_id)
     assert await spent(journal) == Decimal("1.00")
 
 
@@ -126,22 +130,22 @@ async def test_what_costs_more_than_the_budget_itself_is_never_told_to_wait(jour
 
 @pytest.mark.parametrize("stage", [Stage.INTENDED, Stage.SENDING, Stage.UNKNOWN, Stage.SUBMITTED])
 async def test_what_is_unfinished_or_unknown_counts(journal: Journal, stage: Stage) -> None:
-    intent_id = (await journal.claim("a", terms=terms("0.30"))).entry.intent_id
+    intent_id = (await journal.claim("a", terms=terms("0.30"))).submission.intent_id
     if stage is not Stage.INTENDED:
-        await journal.sending(intent_id, {}, [])
+        await journal.mark_sending(as_sent(intent_id, {}, []))
     if stage is Stage.UNKNOWN:
-        await journal.unknown(intent_id)
+        await journal.mark_unknown(intent_id)
     if stage is Stage.SUBMITTED:
-        await journal.submitted(intent_id, report(), NOW)
+        await journal.mark_submitted(intent_id, report(), NOW)
 
     assert await spent(journal) == Decimal("0.30")
 
 
 async def test_what_was_refused_or_given_up_or_failed_frees_its_room(journal: Journal) -> None:
-    await journal.refused((await journal.claim("a", terms=terms("1.00"))).entry.intent_id)
-    await journal.abandoned((await journal.claim("b", terms=terms("1.00"))).entry.intent_id)
+    await journal.mark_refused((await journal.claim("a", terms=terms("1.00"))).submission.intent_id)
+    await journal.mark_abandoned((await journal.claim("b", terms=terms("1.00"))).submission.intent_id)
     await paid(journal, "c", "1.00")
-    await journal.reported("c", report("c", "failed", price="1.00"))
+    await journal.set_report("c", report("c", "failed", price="1.00"))
 
     assert await spent(journal) == 0
     assert (await journal.claim("d", terms=terms("1.00"))).won
@@ -167,7 +171,7 @@ async def test_a_price_that_is_reported_later_corrects_the_books(
     journal: Journal, quote: str | None, fields: dict[str, str], counts: str
 ) -> None:
     await paid(journal, "a", quote)
-    await journal.reported("a", report("a", **fields))
+    await journal.set_report("a", report("a", **fields))
 
     assert await spent(journal) == Decimal(counts)
 
@@ -177,19 +181,19 @@ async def test_what_counts_and_has_no_price_lets_nothing_be_claimed_with_a_budge
     journal: Journal, fields: dict[str, Any]
 ) -> None:
     intent_id = await paid(journal, "a", None)
-    await journal.reported("a", report("a", **fields))
+    await journal.set_report("a", report("a", **fields))
     for budget in ("1.00", "999"):
         with pytest.raises(PricesNeeded) as caught:
             await journal.claim("b", terms=terms("0.10", budget))
-        assert [entry.intent_id for entry in caught.value.entries] == [intent_id]
-    await journal.quoted(intent_id, Decimal("0.95"))
+        assert [entry.intent_id for entry in caught.value.submissions] == [intent_id]
+    await journal.set_quote(intent_id, Decimal("0.95"))
     with pytest.raises(OverBudget):
         await journal.claim("b", terms=terms("0.10"))
 
 
 async def test_a_price_that_is_told_after_the_submission_counts(journal: Journal) -> None:
     intent_id = await paid(journal, "a", None)
-    await journal.quoted(intent_id, Decimal("0.30"))
+    await journal.set_quote(intent_id, Decimal("0.30"))
 
     assert await spent(journal) == Decimal("0.30")
 
@@ -209,8 +213,8 @@ async def test_room_comes_free_24_hours_after_what_took_it(journal: Journal) -> 
 
 async def test_what_a_prediction_costs_counts_once_whoever_found_it(journal: Journal) -> None:
     await paid(journal, "a", "0.30")
-    again = (await journal.claim("b", terms=terms("0.30"))).entry.intent_id
-    await journal.submitted(again, report("a"), NOW)
+    again = (await journal.claim("b", terms=terms("0.30"))).submission.intent_id
+    await journal.mark_submitted(again, report("a"), NOW)
 
     assert await spent(journal) == Decimal("0.30")
 
@@ -220,7 +224,7 @@ async def test_what_any_key_pays_counts_and_what_nobody_here_paid_does_not(journ
     with pytest.raises(OverBudget):
         await journal.claim("b", terms=terms("0.60", account="yours"))
     assert (await journal.claim("b", terms=terms("0.40", account="yours"))).won
-    await journal.reported("foreign", report("foreign", "completed", price="5.00"))
+    await journal.set_report("foreign", report("foreign", "completed", price="5.00"))
 
     assert await spent(journal) == BUDGET
 
@@ -228,13 +232,13 @@ async def test_what_any_key_pays_counts_and_what_nobody_here_paid_does_not(journ
 async def test_a_dead_process_holds_no_room_for_what_it_had_not_sent(tmp_path: Path) -> None:
     async with Journal(tmp_path) as ours:
         async with Journal(tmp_path) as gone:
-            intended = (await gone.claim("a", terms=terms("0.40"))).entry.intent_id
-            sending = (await gone.claim("b", terms=terms("0.60"))).entry.intent_id
-            await gone.sending(sending, {}, [])
+            intended = (await gone.claim("a", terms=terms("0.40"))).submission.intent_id
+            sending = (await gone.claim("b", terms=terms("0.60"))).submission.intent_id
+            await gone.mark_sending(as_sent(sending, {}))
             with pytest.raises(OverBudget):
                 await ours.claim("c", terms=terms("0.40"))
         assert (await ours.claim("c", terms=terms("0.40"))).won
-        entries = [await ours.entry(intent_id) for intent_id in (intended, sending)]
+        entries = [await submission_of(ours, intent_id) for intent_id in (intended, sending)]
 
     assert [entry.stage for entry in entries if entry] == [Stage.ABANDONED, Stage.SENDING]
 
@@ -267,24 +271,29 @@ async def test_beside_a_file_that_fails_later_nothing_is_paid_with_a_budget_or_w
         for budget in ("1.00", None):
             with pytest.raises(JournalUnusable, match=r"cannot be used \(no such table: .*entries\): it may hold any"):
                 await journal.claim("b", terms=terms("0.10", budget))
-        assert (await journal.claim("a", terms=terms("0.10"))).entry.prediction_id == "a"
+        assert (await journal.claim("a", terms=terms("0.10"))).submission.prediction_id == "a"
         assert journal.warnings
         assert (await journal.spending()).total == Decimal("0.70")
 
 
+def row_of(prediction_id: str) -> Submission:
+    row = HistoryRow.model_validate({"ID": prediction_id, "createdAt": NOW.isoformat(), "requestBody": {"model": "m"}})
+    return from_history(row, report(prediction_id))
+
+
 async def test_what_the_history_shows_is_entered_once_and_belongs_to_nobodys_request(journal: Journal) -> None:
     await paid(journal, "known", "0.10")
-    await journal.reported("looked-at", report("looked-at"))
+    await journal.set_report("looked-at", report("looked-at"))
     for prediction_id in ("looked-at", "new", "new", "known"):
-        await journal.recounted(report(prediction_id), {"model": "m"}, NOW, terms("0.30"))
+        await journal.count_anew(row_of(prediction_id), terms("0.30"))
 
     assert await journal.uncounted(["known", "looked-at", "new", "other"]) == {"other"}
     assert await spent(journal) == Decimal("0.70")
     entry = await journal.prediction("new")
     assert entry
-    assert (entry.key, entry.account, entry.request) == ("", "mine", {"model": "m"})
-    ours = (await journal.claim("ours", terms=terms("0.30"))).entry.intent_id
-    await journal.submitted(ours, report("new"), NOW)
+    assert (entry.key, entry.account, entry.body) == ("", "mine", {"model": "m"})
+    ours = (await journal.claim("ours", terms=terms("0.30"))).submission.intent_id
+    await journal.mark_submitted(ours, report("new"), NOW)
     assert await spent(journal) == Decimal("0.70")
 
 
@@ -301,7 +310,7 @@ async def filled(directory: Path, entries: int) -> Journal:
     """A journal with so many paid entries of the last 24 hours, each with a prompt and a report."""
     journal = Journal(directory)
     intent_id = await paid(journal, "first", "0.000001")
-    await journal.reported("first", report("first", "completed", price="0.000001", error="x" * 500))
+    await journal.set_report("first", report("first", "completed", price="0.000001", error="x" * 500))
     with closing(sqlite3.connect(directory / "journal.sqlite3")) as database:
         database.row_factory = sqlite3.Row
         row = dict(database.execute("SELECT * FROM entries WHERE intent_id = ?", (intent_id,)).fetchone())
@@ -371,7 +380,7 @@ def planted(directory: Path, step: int) -> None:
 async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: Path, step: int, counts: str) -> None:
     planted(tmp_path, step)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
-        before = database.execute(KEPT).fetchall()
+        before = database.execute(KEPT.format(body="request")).fetchall()
 
     async with Journal(tmp_path) as journal:
         assert await journal.durations("minimax/hailuo-2.3/i2v-standard", None if step == 2 else 6)
@@ -383,9 +392,13 @@ async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: P
                 await spent(journal)
         else:
             assert await spent(journal) == Decimal(counts)
+        known = await journal.prediction("p2")
+        assert known
+        picture = "https://pictures.example/cat.jpg"
+        assert known.request == VideoRequest(picture, known.body["prompt"], known.body.get("duration"), STANDARD)
         assert journal.warnings == ()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database:
-        assert database.execute(KEPT).fetchall() == before
+        assert database.execute(KEPT.format(body="body")).fetchall() == before
         assert database.execute("PRAGMA user_version").fetchone() == (len(schema.STEPS),)
         assert {take for (take,) in database.execute("SELECT take FROM entries")} == {1}
         assert {name for (name,) in database.execute("SELECT picture FROM entries")} == {"null"}

@@ -10,32 +10,20 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget, RequestRefused, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
-from atlascloud_video_mcp.service.results import DryRun, Prediction
-from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, requests_to, result_of, service_at, until
+from atlascloud_video_mcp.service.results import DryRun
+from kit import CANARY, REMOTE, ROCKET, STANDARD, animate, cloud_at, look, rehearse, requests_to, service_at, until
 from scripted_sandbox import Fault, Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from atlascloud_video_mcp.service.steps import Step
 
 NOW = 0.0
 LATER = 1e12
 PRICE = Decimal("0.30")  # of six seconds of the standard model in the sandbox
 NO_PRICES = Fault(endpoint="calculate", action="status", status=404, times=99)
-
-
-async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
-    result = await result_of(steps)
-    assert isinstance(result, Prediction)
-    return result
 
 
 def counted(sandbox: Sandbox, endpoint: str) -> int:
@@ -54,13 +42,13 @@ async def test_a_prediction_costs_what_the_api_quotes_until_it_reports_a_price(
     sandbox.script(Fault(endpoint="prediction", action="status", status=200, body=unpriced, times=9999))
 
     async with service_at(base_url, directory=tmp_path) as service:
-        made = await last_of(service.animate_image(ROCKET, duration=10, deadline=NOW))
+        made = await animate(service, ROCKET, duration=10, deadline=NOW)
         await until(lambda: counted(sandbox, "calculate"))
         seen = made
         while seen.cost_usd is None:
-            seen = await last_of(service.get_prediction(made.prediction_id, deadline=NOW))
+            seen = await look(service, made.prediction_id, deadline=NOW)
     async with service_at(base_url, directory=tmp_path) as restarted:
-        again = await last_of(restarted.get_prediction(made.prediction_id, deadline=NOW))
+        again = await look(restarted, made.prediction_id, deadline=NOW)
 
     assert seen.cost_usd == again.cost_usd == 0.5
     assert await spent(tmp_path) == Decimal("0.5")
@@ -73,9 +61,9 @@ async def test_a_price_that_cannot_be_had_neither_delays_nor_fails_a_submission(
 
     async with service_at(base_url) as service:
         with anyio.fail_after(10):
-            made = await last_of(service.animate_image(REMOTE, deadline=NOW))
+            made = await animate(service, REMOTE, deadline=NOW)
         sandbox.finish(made.prediction_id)
-        clip = await last_of(service.get_prediction(made.prediction_id, deadline=LATER))
+        clip = await look(service, made.prediction_id, deadline=LATER)
 
     assert clip.status == "completed"
     assert clip.cost_usd == 0.3
@@ -85,19 +73,19 @@ async def test_a_crash_while_the_price_is_asked_for_is_nobodys_trouble(sandbox: 
     sandbox.script(Fault(endpoint="calculate", action="malformed", times=99))
 
     async with service_at(base_url) as service:
-        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        made = await animate(service, REMOTE, deadline=NOW)
         await until(lambda: counted(sandbox, "calculate") == 4)
-        assert (await last_of(service.get_prediction(made.prediction_id, deadline=NOW))).status == "processing"
+        assert (await look(service, made.prediction_id, deadline=NOW)).status == "processing"
 
 
 async def test_what_would_break_the_budget_is_refused_before_upload_and_submission(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path, budget="0.50") as service:
-        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        made = await animate(service, REMOTE, deadline=NOW)
         with pytest.raises(OverBudget) as caught:
-            await last_of(service.animate_image(ROCKET, deadline=NOW))
-        joined = await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, ROCKET, deadline=NOW)
+        joined = await animate(service, REMOTE, deadline=NOW)
 
     said = str(caught.value)
     assert "Nothing was sent or paid" in said
@@ -128,7 +116,7 @@ async def test_without_a_price_a_budget_lets_nothing_be_sent(
     async with service_at(base_url, directory=tmp_path, budget="100") as service:
         for image in (ROCKET, REMOTE):
             with pytest.raises(OverBudget, match="without a price nothing is submitted: Atlas Cloud "):
-                await last_of(service.animate_image(image, deadline=NOW))
+                await animate(service, image, deadline=NOW)
 
     assert {request.endpoint for request in sandbox.received} == {"calculate"}
     assert await spent(tmp_path) == 0
@@ -139,13 +127,13 @@ async def test_what_was_submitted_without_a_price_counts_with_the_one_that_is_ha
 ) -> None:
     sandbox.script(NO_PRICES.model_copy(update={"times": 2}))
     async with service_at(base_url, directory=tmp_path) as service:
-        await last_of(service.animate_image(REMOTE, prompt="one", deadline=NOW))
+        await animate(service, REMOTE, prompt="one", deadline=NOW)
         await until(lambda: requests_to(sandbox, "calculate"))
     async with service_at(base_url, directory=tmp_path, budget="0.50") as service:
         with pytest.raises(OverBudget, match=r"what the request of .* UTC cost, which counts in it, is not known"):
-            await last_of(service.animate_image(REMOTE, prompt="two", deadline=NOW))
+            await animate(service, REMOTE, prompt="two", deadline=NOW)
         with pytest.raises(OverBudget, match=r"\$0\.30 of the \$0\.50 .* are spent"):
-            await last_of(service.animate_image(REMOTE, prompt="two", deadline=NOW))
+            await animate(service, REMOTE, prompt="two", deadline=NOW)
 
     assert len(sandbox.submissions) == 1
 
@@ -154,9 +142,9 @@ async def test_an_identical_request_is_joined_though_no_price_can_be_had(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path, budget="0.30") as service:
-        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        first = await animate(service, REMOTE, deadline=NOW)
         sandbox.script(NO_PRICES)
-        joined = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        joined = await animate(service, REMOTE, deadline=NOW)
 
     assert (joined.prediction_id, joined.reused) == (first.prediction_id, True)
 
@@ -165,19 +153,19 @@ async def test_failed_and_refused_clips_free_their_room_and_unknown_ones_do_not(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path, budget="0.30") as service:
-        failing = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        failing = await animate(service, REMOTE, prompt="sandbox:fail", deadline=NOW)
         with pytest.raises(OverBudget):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
         sandbox.finish(failing.prediction_id)
-        failed = await last_of(service.get_prediction(failing.prediction_id, deadline=LATER))
+        failed = await look(service, failing.prediction_id, deadline=LATER)
         sandbox.script(Fault(endpoint="generate", action="status", status=400))
         with pytest.raises(RequestRefused):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
         sandbox.script(Fault(endpoint="generate", action="reset_before"))
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
         with pytest.raises(OverBudget):
-            await last_of(service.animate_image(REMOTE, take=2, deadline=NOW))
+            await animate(service, REMOTE, take=2, deadline=NOW)
 
     assert failed.cost_usd is None
     assert await spent(tmp_path) == PRICE
@@ -187,14 +175,14 @@ async def test_clips_that_nobody_watches_any_more_are_looked_at_before_anything_
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path, budget="0.60") as gone:
-        failing = await last_of(gone.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
-        await last_of(gone.animate_image(REMOTE, prompt="running", deadline=NOW))
+        failing = await animate(gone, REMOTE, prompt="sandbox:fail", deadline=NOW)
+        await animate(gone, REMOTE, prompt="running", deadline=NOW)
     sandbox.finish(failing.prediction_id)
     async with service_at(base_url, directory=tmp_path, budget="0.60") as service:
-        rehearsed = await result_of(service.animate_image(REMOTE, dry_run=True, deadline=NOW))
-        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        rehearsed = await rehearse(service, REMOTE)
+        made = await animate(service, REMOTE, deadline=NOW)
         with pytest.raises(OverBudget):
-            await last_of(service.animate_image(REMOTE, prompt="wind", deadline=NOW))
+            await animate(service, REMOTE, prompt="wind", deadline=NOW)
 
     assert isinstance(rehearsed, DryRun)
     assert "The budget allows it: $0.30 of $0.60 for 24 hours are left before it." in (rehearsed.notes or ())
@@ -204,12 +192,12 @@ async def test_clips_that_nobody_watches_any_more_are_looked_at_before_anything_
 
 async def test_clips_that_cannot_be_looked_at_go_on_counting(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
     async with service_at(base_url, directory=tmp_path, budget="0.30") as gone:
-        failing = await last_of(gone.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        failing = await animate(gone, REMOTE, prompt="sandbox:fail", deadline=NOW)
     sandbox.finish(failing.prediction_id)
     sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=99))
     async with service_at(base_url, directory=tmp_path, budget="0.30") as service:
         with pytest.raises(OverBudget):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
 
     assert len(sandbox.submissions) == 1
 
@@ -221,15 +209,15 @@ async def test_an_actual_price_that_is_reported_later_corrects_the_books(
     sandbox = Sandbox(seconds=3600, short_side=64, billed=billed)
     with sandbox.running() as base_url:
         async with service_at(base_url, directory=tmp_path, budget="0.60") as service:
-            first = await last_of(service.animate_image(REMOTE, prompt="one", deadline=NOW))
+            first = await animate(service, REMOTE, prompt="one", deadline=NOW)
             sandbox.finish(first.prediction_id)
-            clip = await last_of(service.get_prediction(first.prediction_id, deadline=LATER))
+            clip = await look(service, first.prediction_id, deadline=LATER)
             assert await spent(tmp_path) == Decimal(cost)
             if fits:
-                await last_of(service.animate_image(REMOTE, prompt="two", deadline=NOW))
+                await animate(service, REMOTE, prompt="two", deadline=NOW)
             else:
                 with pytest.raises(OverBudget, match=r"\$0\.60 of the \$0\.60"):
-                    await last_of(service.animate_image(REMOTE, prompt="two", deadline=NOW))
+                    await animate(service, REMOTE, prompt="two", deadline=NOW)
 
     assert clip.cost_usd == float(cost)
 
@@ -238,11 +226,11 @@ async def test_a_budget_is_the_state_directorys_whoever_pays_and_however_the_add
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path, budget="0.50") as service:
-        await last_of(service.animate_image(REMOTE, deadline=NOW))
+        await animate(service, REMOTE, deadline=NOW)
     for key, address in (("another", base_url), (CANARY, base_url.replace("127.0.0.1", "LOCALHOST") + "/")):
         async with service_at(address, directory=tmp_path, budget="0.50", key=key) as service:
             with pytest.raises(OverBudget, match=r"\$0\.30 of the \$0\.50"):
-                await last_of(service.animate_image(REMOTE, prompt="wind", deadline=NOW))
+                await animate(service, REMOTE, prompt="wind", deadline=NOW)
 
     assert len(sandbox.submissions) == 1
     assert await spent(tmp_path) == PRICE
@@ -269,10 +257,10 @@ async def test_with_a_budget_and_no_journal_on_disk_nothing_is_submitted(
         with pytest.raises(
             JournalUnusable, match=r"^Nothing was sent or paid\. ATLASCLOUD_BUDGET_USD is set, .* Mend that"
         ):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
         assert {request.endpoint for request in sandbox.received} <= {"calculate"}
         (tmp_path / "state").unlink()
-        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        made = await animate(service, REMOTE, deadline=NOW)
 
     assert made.notes is None
     assert await spent(tmp_path / "state") == PRICE
@@ -282,21 +270,21 @@ async def test_after_damage_the_accounts_own_history_counts_in_the_place_of_what
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path, budget="0.70") as service:
-        await last_of(service.animate_image(REMOTE, prompt="one", deadline=NOW))
-        failing = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        await animate(service, REMOTE, prompt="one", deadline=NOW)
+        failing = await animate(service, REMOTE, prompt="sandbox:fail", deadline=NOW)
         sandbox.finish(failing.prediction_id)
     damage(tmp_path)
     async with service_at(base_url, directory=tmp_path, budget="0.70") as service:
         sandbox.script(Fault(endpoint="history", action="status", status=503, times=4))
         with pytest.raises(OverBudget, match=r"begun anew in the last 24 hours, .* cannot be counted: Atlas Cloud"):
-            await last_of(service.animate_image(REMOTE, prompt="two", deadline=NOW))
+            await animate(service, REMOTE, prompt="two", deadline=NOW)
         assert len(sandbox.submissions) == 2
-        await last_of(service.animate_image(REMOTE, prompt="two", deadline=NOW))
+        await animate(service, REMOTE, prompt="two", deadline=NOW)
     # The mark is in the file: it holds in other processes, and after a restart.
     async with service_at(base_url, directory=tmp_path, budget="0.70") as restarted:
         with pytest.raises(OverBudget, match=r"\$0\.60 of the \$0\.70"):
-            await last_of(restarted.animate_image(REMOTE, prompt="three", deadline=NOW))
-        rehearsed = await result_of(restarted.animate_image(REMOTE, prompt="three", dry_run=True, deadline=NOW))
+            await animate(restarted, REMOTE, prompt="three", deadline=NOW)
+        rehearsed = await rehearse(restarted, REMOTE, prompt="three")
 
     assert isinstance(rehearsed, DryRun)
     assert "The budget would refuse it." in "".join(rehearsed.notes or ())
@@ -313,13 +301,13 @@ async def test_a_state_directory_that_is_deleted_under_running_processes_breaks_
         service_at(base_url, directory=state, budget="0.70") as ours,
         service_at(base_url, directory=state, budget="0.70") as theirs,
     ):
-        made = await last_of(ours.animate_image(REMOTE, prompt="one", deadline=NOW))
-        await last_of(theirs.animate_image(REMOTE, prompt="two", deadline=NOW))
+        made = await animate(ours, REMOTE, prompt="one", deadline=NOW)
+        await animate(theirs, REMOTE, prompt="two", deadline=NOW)
         shutil.rmtree(state)
         for service, prompt in ((theirs, "three"), (ours, "four")):
             with pytest.raises(OverBudget, match=r"\$0\.60 of the \$0\.70"):
-                await last_of(service.animate_image(REMOTE, prompt=prompt, deadline=NOW))
-        again = await last_of(ours.animate_image(REMOTE, prompt="one", deadline=NOW))
+                await animate(service, REMOTE, prompt=prompt, deadline=NOW)
+        again = await animate(ours, REMOTE, prompt="one", deadline=NOW)
 
     assert (again.prediction_id, again.reused) == (made.prediction_id, True)
     assert len(sandbox.submissions) == 2
@@ -334,7 +322,7 @@ async def refused_after_damage(directory: Path, *faults: Fault) -> str:
     with sandbox.running() as base_url:
         async with service_at(base_url, directory=directory, budget="1.20") as service:
             with pytest.raises(OverBudget) as caught:
-                await last_of(service.animate_image(REMOTE, deadline=NOW))
+                await animate(service, REMOTE, deadline=NOW)
     assert sandbox.submissions == []
     return str(caught.value)
 
@@ -367,8 +355,8 @@ async def test_a_history_is_counted_row_by_row_and_not_at_all_where_that_cannot_
 async def test_a_shorter_clip_may_fit_where_a_longer_one_does_not(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url, budget="0.40") as service:
         with pytest.raises(OverBudget, match=r"costs \$0\.50, .* it alone costs more than the whole budget"):
-            await last_of(service.animate_image(REMOTE, duration=10, deadline=NOW))
-        await last_of(service.animate_image(REMOTE, duration=6, deadline=NOW))
+            await animate(service, REMOTE, duration=10, deadline=NOW)
+        await animate(service, REMOTE, duration=6, deadline=NOW)
 
     assert [body["duration"] for body in sandbox.submissions] == [6]
 
@@ -378,12 +366,11 @@ import sys, anyio
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from atlascloud_video_mcp.errors import OverBudget
-from kit import REMOTE, service_at
+from kit import REMOTE, animate, service_at
 
-async def animate(studio, prompt, told):
+async def make(service, prompt, told):
     try:
-        async for step in studio.animate_image(REMOTE, prompt=prompt, deadline=0):
-            result = step.result
+        result = await animate(service, REMOTE, prompt=prompt)
     except OverBudget:
         told.append("refused")
     else:
@@ -391,11 +378,11 @@ async def animate(studio, prompt, told):
 
 async def main():
     told = []
-    async with service_at(sys.argv[2], directory=Path(sys.argv[3]), budget=sys.argv[4]) as studio:
+    async with service_at(sys.argv[2], directory=Path(sys.argv[3]), budget=sys.argv[4]) as service:
         sys.stdin.readline()
         async with anyio.create_task_group() as tasks:
             for number in range(25):
-                tasks.start_soon(animate, studio, f"{sys.argv[5]} {number}", told)
+                tasks.start_soon(make, service, f"{sys.argv[5]} {number}", told)
     print(*told, flush=True)
 
 anyio.run(main)

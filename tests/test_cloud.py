@@ -462,10 +462,10 @@ async def test_the_history_is_read_and_rows_that_make_no_sense_are_left_out(sand
         [second, third] = await cloud.history()
         assert await cloud.history() == []
 
-    assert (record.prediction_id, record.request) == (submitted.prediction_id, BODY)
+    assert (record.prediction_id, record.body) == (submitted.prediction_id, BODY)
     assert record.created_at is not None
-    assert (second.prediction_id, second.request) == ("p2", {})
-    assert (third.prediction_id, third.request) == ("p3", {"model": "m"})
+    assert (second.prediction_id, second.body) == ("p2", {})
+    assert (third.prediction_id, third.body) == ("p3", {"model": "m"})
 
 
 async def test_a_page_instead_of_an_answer_is_not_shown(sandbox: Sandbox, base_url: str) -> None:

@@ -21,6 +21,7 @@ from atlascloud_video_mcp.cli import console
 from atlascloud_video_mcp.cli.messages import interrupted as interrupted_text
 from atlascloud_video_mcp.cli.runs import CommandRun
 from atlascloud_video_mcp.errors import Exit, ServiceUnavailable
+from atlascloud_video_mcp.journal import VideoRequest
 from atlascloud_video_mcp.service.results import Prediction
 from kit import CANARY, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, service_at, until
 from scripted_sandbox import Fault, Sandbox
@@ -424,12 +425,16 @@ def test_in_the_sandbox_the_clip_is_left_in_the_current_directory(
 
 
 def animation(*, image: str = REMOTE, wait: float = 60) -> CommandRun:
-    return CommandRun(lambda service, deadline: service.animate_image(image, deadline=deadline), wait)
+    request = VideoRequest(image)
+    return CommandRun(
+        lambda service, deadline, progress: service.animate_image(request, clip_deadline=deadline, progress=progress),
+        wait,
+    )
 
 
-async def carry_out(errand: CommandRun, base_url: str, directory: Path | None = None) -> Prediction:
+async def carry_out(run: CommandRun, base_url: str, directory: Path | None = None) -> Prediction:
     with anyio.fail_after(20):
-        return await errand.carry_out(lambda: service_at(base_url, directory=directory), lambda *_: None)
+        return await run.carry_out(lambda: service_at(base_url, directory=directory))
 
 
 async def test_a_wait_sits_trouble_out_and_has_joined_what_it_joined(

@@ -17,28 +17,20 @@ from PIL import Image
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture, KeyRejected, SubmissionUnknown
 from atlascloud_video_mcp.media.pictures import Fit
 from atlascloud_video_mcp.server.server import build_server
-from atlascloud_video_mcp.service.results import DryRun, Prediction
-from kit import REMOTE, ROCKET, STANDARD, TINY, result_of, service_at, text_of, until
+from atlascloud_video_mcp.service.results import DryRun
+from kit import REMOTE, ROCKET, STANDARD, TINY, animate, rehearse, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from atlascloud_video_mcp.service.service import VideoService
-    from atlascloud_video_mcp.service.steps import Step
 
 NOW = 0.0
 
 
-async def made_by(steps: AsyncGenerator[Step, None]) -> Prediction:
-    result = await result_of(steps)
-    assert isinstance(result, Prediction)
-    return result
-
-
 async def rehearsed(service: VideoService, image: str = REMOTE, **arguments: Any) -> DryRun:  # noqa: ANN401 - of animate_image
-    result = await result_of(service.animate_image(image, dry_run=True, deadline=NOW, **arguments))
+    result = await rehearse(service, image, **arguments)
     assert isinstance(result, DryRun)
     return result
 
@@ -57,7 +49,7 @@ async def test_a_dry_run_shows_just_what_would_be_sent_and_its_price(sandbox: Sa
         told = await rehearsed(service, **wanted)
         assert sent(sandbox) == ["calculate"]
         assert sandbox.received[0].body == told.request
-        await made_by(service.animate_image(REMOTE, deadline=NOW, **wanted))
+        await animate(service, REMOTE, deadline=NOW, **wanted)
 
     assert sandbox.submissions == [told.request]
     assert told == DryRun(
@@ -77,7 +69,7 @@ async def test_a_local_picture_is_checked_and_not_uploaded(sandbox: Sandbox, bas
     async with service_at(base_url, sandbox=False) as service:
         told = await rehearsed(service, ROCKET)
         assert sent(sandbox) == ["calculate"]
-        await made_by(service.animate_image(ROCKET, deadline=NOW))
+        await animate(service, ROCKET, deadline=NOW)
         again = await rehearsed(service, ROCKET, take=2)
 
     assert told.request == {"model": STANDARD, "image": "(upload of rocket.jpg)"}
@@ -122,7 +114,7 @@ async def test_what_would_be_changed_in_the_picture_is_told(base_url: str, tmp_p
 async def test_a_dry_run_says_what_the_budget_would_do(base_url: str) -> None:
     async with service_at(base_url, budget="0.70") as service:
         before = await rehearsed(service, prompt="one")
-        await made_by(service.animate_image(REMOTE, prompt="two", deadline=NOW))
+        await animate(service, REMOTE, prompt="two", deadline=NOW)
         after = await rehearsed(service, prompt="one", duration=10)
         fits = await rehearsed(service, prompt="one")
 
@@ -165,7 +157,7 @@ async def test_an_estimate_is_called_one(sandbox: Sandbox, base_url: str) -> Non
 
 async def test_a_dry_run_says_whom_the_call_would_join(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
     async with service_at(base_url, directory=tmp_path, budget="0.30") as service:
-        made = await made_by(service.animate_image(ROCKET, deadline=NOW))
+        made = await animate(service, ROCKET, deadline=NOW)
         joining = await rehearsed(service, ROCKET)
         another = await rehearsed(service, ROCKET, take=2)
 
@@ -189,10 +181,10 @@ async def test_a_dry_run_knows_of_a_request_on_its_way_and_of_one_that_was_lost(
 
     async with service_at(base_url) as service:
         with pytest.raises(SubmissionUnknown):
-            await made_by(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
         lost = await rehearsed(service)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(made_by, service.animate_image(ROCKET, deadline=NOW))
+            tasks.start_soon(animate, service, ROCKET)
             await until(lambda: "upload" in sent(sandbox))
             coming = await rehearsed(service, ROCKET)
             tasks.cancel_scope.cancel()

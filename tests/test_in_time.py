@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,16 +11,15 @@ from mcp import Client
 from mcp.types import Implementation
 
 from atlascloud_video_mcp.errors import NotAllowed, OutOfTime, SubmissionUnknown
+from atlascloud_video_mcp.server.progress import Reporter
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.service.results import Prediction, SavedVideo, Upload
-from kit import REMOTE, ROCKET, requests_to, result_of, service_at, text_of, until
+from kit import REMOTE, ROCKET, animate, leave_at, look, requests_to, service_at, text_of, until
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from atlascloud_video_mcp.service.steps import Step
     from scripted_sandbox import Sandbox
 
 NOW = 0.0
@@ -30,12 +28,6 @@ NOW = 0.0
 def soon() -> float:
     """Long enough for a step to begin, too short for one that the sandbox delays."""
     return anyio.current_time() + 0.4
-
-
-async def prediction_of(steps: AsyncGenerator[Step, None]) -> Prediction:
-    result = await result_of(steps)
-    assert isinstance(result, Prediction)
-    return result
 
 
 async def test_an_upload_that_outlasts_its_call_goes_on_and_the_same_call_submits(
@@ -47,9 +39,9 @@ async def test_an_upload_that_outlasts_its_call_goes_on_and_the_same_call_submit
         with pytest.raises(
             OutOfTime, match=r"Uploading rocket.jpg \(.* of \d+ kB\): no result yet\. Nothing was submitted"
         ):
-            await result_of(service.animate_image(ROCKET, deadline=NOW, answer_by=anyio.current_time() + 2.5))
+            await animate(service, ROCKET, deadline=NOW, answer_by=anyio.current_time() + 2.5)
         assert sandbox.submissions == []
-        clip = await prediction_of(service.animate_image(ROCKET, deadline=NOW))
+        clip = await animate(service, ROCKET, deadline=NOW)
 
     assert not clip.reused
     assert requests_to(sandbox, "upload") == 1
@@ -60,11 +52,8 @@ async def test_an_upload_goes_on_when_its_call_is_cancelled_and_spends_nothing(s
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.5))
 
     async with service_at(base_url) as service:
-        async with aclosing(service.upload_image(ROCKET)) as steps:
-            async for step in steps:
-                if step.message.startswith("Uploading"):
-                    break
-        upload = await result_of(service.upload_image(ROCKET))
+        await leave_at("Uploading", lambda progress: service.upload_image(ROCKET, progress=progress))
+        upload = await service.upload_image(ROCKET)
 
     assert isinstance(upload, Upload)
     assert requests_to(sandbox, "upload") == 1
@@ -77,11 +66,11 @@ async def test_calls_with_the_same_picture_at_the_same_time_share_its_upload(san
 
     async with service_at(base_url) as service, anyio.create_task_group() as tasks:
 
-        async def animate(prompt: str) -> None:
-            made.append(await prediction_of(service.animate_image(ROCKET, prompt=prompt, deadline=NOW)))
+        async def make(prompt: str) -> None:
+            made.append(await animate(service, ROCKET, prompt=prompt, deadline=NOW))
 
         for number in range(4):
-            tasks.start_soon(animate, f"wind {number}")
+            tasks.start_soon(make, f"wind {number}")
 
     assert len({clip.prediction_id for clip in made}) == 4
     assert len({clip.image_url for clip in made}) == 1
@@ -101,14 +90,14 @@ async def test_a_shared_upload_that_fails_is_told_to_all_and_tried_anew_by_the_n
 
         async def upload() -> None:
             try:
-                await result_of(service.upload_image(ROCKET))
+                await service.upload_image(ROCKET)
             except NotAllowed as error:
                 failures.append(error)
 
         tasks.start_soon(upload)
         tasks.start_soon(upload)
         await until(lambda: len(failures) == 2)
-        await result_of(service.upload_image(ROCKET))
+        await service.upload_image(ROCKET)
 
 
 async def test_closing_the_studio_ends_an_upload_that_nobody_waits_for(sandbox: Sandbox, base_url: str) -> None:
@@ -117,7 +106,9 @@ async def test_closing_the_studio_ends_an_upload_that_nobody_waits_for(sandbox: 
     with anyio.fail_after(2.5):
         async with service_at(base_url) as service:
             with pytest.raises(OutOfTime):
-                await result_of(service.upload_image(ROCKET, answer_by=soon()))
+                await Reporter(reply_deadline=soon()).run(
+                    lambda progress: service.upload_image(ROCKET, progress=progress)
+                )
 
 
 async def test_a_paid_request_that_outlasts_its_call_keeps_its_id_and_is_joined(
@@ -127,8 +118,8 @@ async def test_a_paid_request_that_outlasts_its_call_keeps_its_id_and_is_joined(
 
     async with service_at(base_url) as service:
         with pytest.raises(OutOfTime, match="may be running and paid; calling again joins it and does not pay twice"):
-            await result_of(service.animate_image(REMOTE, deadline=NOW, answer_by=soon()))
-        clip = await prediction_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW, answer_by=soon())
+        clip = await animate(service, REMOTE, deadline=NOW)
 
     assert clip.reused
     assert [prediction_id for prediction_id, _ in sandbox.accepted] == [clip.prediction_id]
@@ -141,9 +132,9 @@ async def test_a_lost_answer_is_searched_for_after_its_call_was_answered(sandbox
 
     async with service_at(base_url) as service:
         with pytest.raises(OutOfTime, match="looking for the submission in the account's history: no result yet"):
-            await result_of(service.animate_image(REMOTE, deadline=NOW, answer_by=soon()))
+            await animate(service, REMOTE, deadline=NOW, answer_by=soon())
         await until(lambda: requests_to(sandbox, "prediction"))
-        clip = await prediction_of(service.animate_image(REMOTE, deadline=NOW))
+        clip = await animate(service, REMOTE, deadline=NOW)
 
     assert clip.reused
     assert clip.notes
@@ -158,7 +149,7 @@ async def test_the_verdict_on_an_earlier_lost_submission_comes_before_the_time_i
     async with service_at(base_url) as service:
         for _ in range(2):
             with pytest.raises(SubmissionUnknown):
-                await result_of(service.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.8))
+                await animate(service, REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.8)
 
 
 async def test_a_look_that_outlasts_its_call_leaves_the_id_valid(sandbox: Sandbox, base_url: str) -> None:
@@ -166,18 +157,18 @@ async def test_a_look_that_outlasts_its_call_leaves_the_id_valid(sandbox: Sandbo
 
     async with service_at(base_url) as service:
         with pytest.raises(OutOfTime, match=r"Looking at prediction p1: no result yet\. The prediction stays valid"):
-            await result_of(service.get_prediction("p1", deadline=NOW, answer_by=soon()))
+            await look(service, "p1", deadline=NOW, answer_by=soon())
 
 
 async def test_a_look_that_outlasts_its_call_is_answered_with_what_is_known(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        clip = await prediction_of(service.animate_image(REMOTE, deadline=NOW))
+        clip = await animate(service, REMOTE, deadline=NOW)
     sandbox.script(Fault(endpoint="prediction", action="delay", seconds=2, times=2))
 
     async with service_at(base_url, directory=tmp_path) as restarted:
-        seen = await prediction_of(restarted.get_prediction(clip.prediction_id, deadline=NOW, answer_by=soon()))
+        seen = await look(restarted, clip.prediction_id, deadline=NOW, answer_by=soon())
 
     assert (seen.prediction_id, seen.status) == (clip.prediction_id, "processing")
 
@@ -186,17 +177,19 @@ async def test_saving_that_outlasts_its_call_goes_on_and_is_found_by_the_same_ca
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url) as service:
-        clip = await prediction_of(service.animate_image(REMOTE, deadline=NOW))
+        clip = await animate(service, REMOTE, deadline=NOW)
         sandbox.finish(clip.prediction_id)
-        await prediction_of(service.get_prediction(clip.prediction_id, deadline=math.inf))
+        await look(service, clip.prediction_id, deadline=math.inf)
         sandbox.script(Fault(endpoint="file", action="delay", seconds=1.5))
         with pytest.raises(OutOfTime, match=f"Saving the clip of prediction {clip.prediction_id}: no result yet"):
-            await result_of(service.save_video(clip.prediction_id, str(tmp_path), answer_by=soon()))
+            await Reporter(reply_deadline=soon()).run(
+                lambda progress: service.save_video(clip.prediction_id, str(tmp_path), progress=progress)
+            )
         results: list[object] = []
         async with anyio.create_task_group() as tasks:
 
             async def save(prediction_id: str) -> None:
-                results.append(await result_of(service.save_video(prediction_id, str(tmp_path))))
+                results.append(await service.save_video(prediction_id, str(tmp_path)))
 
             tasks.start_soon(save, clip.prediction_id)
             tasks.start_soon(save, f" {clip.prediction_id}")

@@ -18,6 +18,7 @@ import pytest
 from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal import Journal, Stage, schema
+from kit import as_sent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +30,9 @@ FORGETS = "this process forgets what it did when it ends"
 async def submit(journal: Journal, key: str = "key") -> str:
     claim = await journal.claim(key)
     assert claim.won
-    await journal.sending(claim.entry.intent_id, {"prompt": "x" * 500}, [])
-    await journal.submitted(claim.entry.intent_id, RUNNING, datetime.now(UTC))
-    return claim.entry.intent_id
+    await journal.mark_sending(as_sent(claim.submission.intent_id, {"prompt": "x" * 500}, []))
+    await journal.mark_submitted(claim.submission.intent_id, RUNNING, datetime.now(UTC))
+    return claim.submission.intent_id
 
 
 async def fill(directory: Path) -> Path:
@@ -56,10 +57,10 @@ def damage(directory: Path) -> None:
 async def works_without_a_file(journal: Journal) -> str:
     """The one warning, once it was shown that a paid job is still reported and joined."""
     intent_id = await submit(journal)
-    assert (await journal.claim("key")).entry.intent_id == intent_id
+    assert (await journal.claim("key")).submission.intent_id == intent_id
     entry = await journal.prediction("p1")
     assert entry
-    assert (entry.intent_id, entry.mine, entry.owner_alive) == (intent_id, True, True)
+    assert (entry.intent_id, entry.owner_alive) == (intent_id, True)
     (warning,) = journal.warnings
     return warning
 
@@ -89,7 +90,7 @@ async def test_it_is_read_again_by_the_next_process(tmp_path: Path) -> None:
         intent_id = await submit(journal)
     async with Journal(tmp_path) as journal:
         claim = await journal.claim("key")
-    assert (claim.won, claim.entry.intent_id, claim.entry.report) == (False, intent_id, RUNNING)
+    assert (claim.won, claim.submission.intent_id, claim.submission.report) == (False, intent_id, RUNNING)
 
 
 async def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -104,7 +105,7 @@ async def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path, caplog: p
     assert name in warning
     assert caplog.messages == [warning]
     async with Journal(tmp_path) as journal:
-        assert (await journal.claim("key")).entry.intent_id == intent_id
+        assert (await journal.claim("key")).submission.intent_id == intent_id
         assert journal.warnings == ()
 
 
@@ -124,7 +125,7 @@ async def test_a_file_damaged_deep_inside_is_set_aside_when_it_shows(tmp_path: P
     async with Journal(tmp_path) as ours, Journal(tmp_path) as theirs:
         intent_id = await submit(ours)
         assert len(ours.warnings) == 1
-        assert (await theirs.claim("key")).entry.intent_id == intent_id
+        assert (await theirs.claim("key")).submission.intent_id == intent_id
         assert theirs.warnings == ()
 
 
@@ -132,13 +133,13 @@ async def test_damage_while_it_is_in_use_costs_none_of_its_own_entries(tmp_path:
     async with Journal(tmp_path) as journal:
         for number in range(30):
             await submit(journal, f"key {number}")
-        intent_id = (await journal.claim("key 7")).entry.intent_id
+        intent_id = (await journal.claim("key 7")).submission.intent_id
         damage(tmp_path)
         claim = await journal.claim("key 7")
-        assert (claim.won, claim.entry.intent_id) == (False, intent_id)
+        assert (claim.won, claim.submission.intent_id) == (False, intent_id)
         assert journal.warnings
     async with Journal(tmp_path) as journal:
-        assert (await journal.claim("key 7")).entry.intent_id == intent_id
+        assert (await journal.claim("key 7")).submission.intent_id == intent_id
 
 
 async def test_damage_that_cannot_be_mended_costs_none_of_its_own_entries(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ async def test_damage_that_cannot_be_mended_costs_none_of_its_own_entries(tmp_pa
         (tmp_path / "journal.lock").unlink()
         (tmp_path / "journal.lock").mkdir()
         claim = await journal.claim("key")
-        assert (claim.won, claim.entry.intent_id) == (False, intent_id)
+        assert (claim.won, claim.submission.intent_id) == (False, intent_id)
         (warning,) = journal.warnings
         assert FORGETS in warning
 
@@ -171,7 +172,7 @@ async def refused_beside_the_file(journal: Journal, key: str) -> str:
         JournalUnusable, match=r"^Nothing was sent or paid\. The journal .* is there and cannot be used"
     ):
         await journal.claim(key)
-    await journal.reported("p1", RUNNING)
+    await journal.set_report("p1", RUNNING)
     assert await journal.knows(["p1"]) == {"p1"}
     (warning,) = journal.warnings
     return warning
@@ -230,14 +231,14 @@ async def test_on_a_full_disk_another_process_does_not_pay_for_what_the_journal_
 
 async def test_what_was_given_up_by_others_meanwhile_is_not_taken_up_again(tmp_path: Path) -> None:
     async with Journal(tmp_path) as ours, Journal(tmp_path) as theirs:
-        claimed = (await ours.claim("key")).entry.intent_id
+        claimed = (await ours.claim("key")).submission.intent_id
         for lock in (tmp_path / "owners").iterdir():
             lock.unlink()  # as on a network file system that forgets locks
         assert (await theirs.claim("key")).won
         (tmp_path / "journal.sqlite3").rename(tmp_path / "elsewhere")
         assert await ours.knows([]) == set()
         (tmp_path / "elsewhere").rename(tmp_path / "journal.sqlite3")
-        assert not await ours.sending(claimed, {}, [])
+        assert not await ours.mark_sending(as_sent(claimed, {}, []))
 
 
 def make_newer(file: Path, by: int) -> None:
@@ -257,7 +258,7 @@ async def test_the_journal_of_a_newer_version_is_left_alone_and_nothing_is_paid_
                 JournalUnusable, match=r"^Nothing was sent or paid\. .* newer .* Update this installation"
             ):
                 await journal.claim(key)
-        await journal.reported("p1", RUNNING)
+        await journal.set_report("p1", RUNNING)
         assert await journal.knows(["p1"]) == {"p1"}
         (warning,) = journal.warnings
         assert "newer version" in warning
@@ -270,13 +271,13 @@ async def test_the_journal_of_a_newer_version_is_left_alone_and_nothing_is_paid_
 async def test_a_journal_that_becomes_newer_while_it_is_open_lets_nothing_be_sent_any_more(tmp_path: Path) -> None:
     async with Journal(tmp_path) as journal:
         paid = await submit(journal)
-        claimed = (await journal.claim("claimed")).entry.intent_id
+        claimed = (await journal.claim("claimed")).submission.intent_id
         make_newer(tmp_path / "journal.sqlite3", 1)
-        assert not await journal.sending(claimed, {}, [])
+        assert not await journal.mark_sending(as_sent(claimed, {}, []))
         for key in ("claimed", "another"):
             with pytest.raises(JournalUnusable, match="Update this installation"):
                 await journal.claim(key)
-        assert (await journal.claim("key")).entry.intent_id == paid
+        assert (await journal.claim("key")).submission.intent_id == paid
         entry = await journal.prediction("p1")
         assert entry
         assert entry.report == RUNNING
@@ -285,14 +286,16 @@ async def test_a_journal_that_becomes_newer_while_it_is_open_lets_nothing_be_sen
 async def test_a_file_that_fails_later_costs_none_of_its_own_entries(tmp_path: Path) -> None:
     async with Journal(tmp_path) as journal:
         intent_id = await submit(journal)
-        await journal.reported("foreign", RUNNING.model_copy(update={"prediction_id": "foreign"}))
-        foreign = (await journal.claim("other")).entry.intent_id
-        await journal.submitted(foreign, RUNNING.model_copy(update={"prediction_id": "foreign"}), datetime.now(UTC))
+        await journal.set_report("foreign", RUNNING.model_copy(update={"prediction_id": "foreign"}))
+        foreign = (await journal.claim("other")).submission.intent_id
+        await journal.mark_submitted(
+            foreign, RUNNING.model_copy(update={"prediction_id": "foreign"}), datetime.now(UTC)
+        )
         with sqlite3.connect(tmp_path / "journal.sqlite3") as onlooker:
             onlooker.execute("ALTER TABLE entries RENAME TO elsewhere")
         onlooker.close()
         claim = await journal.claim("key")
-        assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, Stage.SUBMITTED)
+        assert (claim.won, claim.submission.intent_id, claim.submission.stage) == (False, intent_id, Stage.SUBMITTED)
         assert await journal.knows(["p1", "foreign"]) == {"p1", "foreign"}
         (warning,) = journal.warnings
         assert FORGETS in warning
@@ -318,10 +321,10 @@ async def test_a_journal_that_is_deleted_while_in_use_is_begun_anew_and_says_so(
     async with Journal(directory) as ours, Journal(directory) as theirs:
         intent_id = await submit(ours)
         shutil.rmtree(directory)
-        second = (await ours.claim("other")).entry.intent_id
-        assert (await theirs.claim("key")).entry.intent_id == intent_id
+        second = (await ours.claim("other")).submission.intent_id
+        assert (await theirs.claim("key")).submission.intent_id == intent_id
         other = await theirs.claim("other")
-        assert (other.won, other.entry.intent_id, other.entry.owner_alive) == (False, second, True)
+        assert (other.won, other.submission.intent_id, other.submission.owner_alive) == (False, second, True)
         (warning,) = ours.warnings
         assert "was deleted or replaced while it was in use" in warning
         assert theirs.warnings == ()
@@ -332,32 +335,32 @@ async def test_a_journal_that_is_deleted_while_in_use_is_begun_anew_and_says_so(
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
 async def test_what_was_claimed_before_the_journal_was_deleted_is_to_be_claimed_again(tmp_path: Path) -> None:
     async with Journal(tmp_path / "state") as ours, Journal(tmp_path / "state") as theirs:
-        before = (await ours.claim("key")).entry.intent_id
+        before = (await ours.claim("key")).submission.intent_id
         shutil.rmtree(tmp_path / "state")
-        after = (await theirs.claim("key")).entry.intent_id
-        assert not await ours.sending(before, {}, [])
-        assert await theirs.sending(after, {}, [])
-        assert (await ours.claim("key")).entry.intent_id == after
+        after = (await theirs.claim("key")).submission.intent_id
+        assert not await ours.mark_sending(as_sent(before, {}, []))
+        assert await theirs.mark_sending(as_sent(after, {}, []))
+        assert (await ours.claim("key")).submission.intent_id == after
 
 
 async def test_what_happened_while_the_file_was_out_of_reach_is_written_to_it_when_it_is_back(tmp_path: Path) -> None:
     async with Journal(tmp_path) as journal:
-        lost = (await journal.claim("lost")).entry.intent_id
-        await journal.sending(lost, {}, [])
-        found = (await journal.claim("found")).entry.intent_id
-        await journal.sending(found, {}, [])
+        lost = (await journal.claim("lost")).submission.intent_id
+        await journal.mark_sending(as_sent(lost, {}, []))
+        found = (await journal.claim("found")).submission.intent_id
+        await journal.mark_sending(as_sent(found, {}, []))
         (tmp_path / "journal.sqlite3").rename(tmp_path / "elsewhere")
         (tmp_path / "journal.sqlite3").mkdir()
-        await journal.submitted(lost, RUNNING, datetime.now(UTC))
+        await journal.mark_submitted(lost, RUNNING, datetime.now(UTC))
         assert FORGETS in journal.warnings[-1]
         (tmp_path / "journal.sqlite3").rmdir()
         (tmp_path / "elsewhere").rename(tmp_path / "journal.sqlite3")
         async with Journal(tmp_path) as other:
-            await other.submitted(found, RUNNING.model_copy(update={"prediction_id": "p2"}), datetime.now(UTC))
-        assert (await journal.claim("lost")).entry.prediction_id == "p1"
+            await other.mark_submitted(found, RUNNING.model_copy(update={"prediction_id": "p2"}), datetime.now(UTC))
+        assert (await journal.claim("lost")).submission.prediction_id == "p1"
         assert journal.warnings == ()
     async with Journal(tmp_path) as journal:
-        entries = [(await journal.claim(key)).entry.prediction_id for key in ("lost", "found")]
+        entries = [(await journal.claim(key)).submission.prediction_id for key in ("lost", "found")]
     assert entries == ["p1", "p2"]
 
 
@@ -431,7 +434,7 @@ async def test_an_owner_that_is_no_name_of_ours_names_no_file(tmp_path: Path) ->
         database.execute("UPDATE entries SET owner = '../../x', stage = 'sending', prediction_id = NULL")
     async with Journal(tmp_path / "state") as journal:
         claim = await journal.claim("key")
-    assert (claim.won, claim.entry.stage) == (False, Stage.UNKNOWN)
+    assert (claim.won, claim.submission.stage) == (False, Stage.UNKNOWN)
     assert victim.exists()
 
 
@@ -464,16 +467,16 @@ async def test_what_was_or_may_be_paid_outlasts_a_power_cut_and_the_rest_does_no
     report = Report.model_validate({"id": "p", "status": "completed"})
     sure: dict[str, str] = {}
     async with Journal(tmp_path if on_disk else None) as journal:
-        intent_id = (await journal.claim("key")).entry.intent_id
+        intent_id = (await journal.claim("key")).submission.intent_id
         sure["claim"] = settings[-1]
         for name, work in {
-            "uploaded": journal.uploaded("digest", "https://files.example/a.jpg", host="host"),
-            "sending": journal.sending(intent_id, {}, ()),
-            "submitted": journal.submitted(intent_id, report, datetime.now(UTC)),
-            "reported": journal.reported("p", report),
-            "wants": journal.wants("p", "/clips"),
-            "saved": journal.saved("p", "/clips/p.mp4"),
-            "unknown": journal.unknown(intent_id),
+            "uploaded": journal.add_upload("digest", "https://files.example/a.jpg", host="host"),
+            "sending": journal.mark_sending(as_sent(intent_id, {}, ())),
+            "submitted": journal.mark_submitted(intent_id, report, datetime.now(UTC)),
+            "reported": journal.set_report("p", report),
+            "wants": journal.set_save_to("p", "/clips"),
+            "saved": journal.set_saved_path("p", "/clips/p.mp4"),
+            "unknown": journal.mark_unknown(intent_id),
         }.items():
             await work
             sure[name] = settings[-1]

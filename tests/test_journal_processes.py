@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.journal import Journal, Stage
+from kit import submission_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 OTHER = """
 import sys, pathlib, anyio
+from dataclasses import replace
 from atlascloud_video_mcp.journal import Journal
 
 async def main():
@@ -24,8 +26,8 @@ async def main():
         sys.stdin.readline()
         claim = await journal.claim("key")
         if claim.won and sys.argv[2] == "sending":
-            await journal.sending(claim.entry.intent_id, {"model": "vendor/model"}, [])
-        print(claim.won, claim.entry.intent_id, *journal.warnings, flush=True)
+            await journal.mark_sending(replace(claim.submission, body={"model": "vendor/model"}))
+        print(claim.won, claim.submission.intent_id, *journal.warnings, flush=True)
         sys.stdin.readline()
 
 anyio.run(main)
@@ -62,8 +64,8 @@ async def test_a_living_process_is_waited_for(tmp_path: Path, stage: str) -> Non
         async with Journal(tmp_path) as journal:
             claim = await journal.claim("key")
     assert won == "True"
-    assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, stage)
-    assert (claim.entry.mine, claim.entry.owner_alive) == (False, True)
+    assert (claim.won, claim.submission.intent_id, claim.submission.stage) == (False, intent_id, stage)
+    assert claim.submission.owner_alive
 
 
 async def test_a_process_killed_before_sending_is_forgotten(tmp_path: Path) -> None:
@@ -72,7 +74,7 @@ async def test_a_process_killed_before_sending_is_forgotten(tmp_path: Path) -> N
         _, intent_id = claimed(other)
     async with Journal(tmp_path) as journal:
         assert (await journal.claim("key")).won
-        entry = await journal.entry(intent_id)
+        entry = await submission_of(journal, intent_id)
     assert entry
     assert (entry.stage, entry.owner_alive) == (Stage.ABANDONED, False)
     assert list((tmp_path / "owners").iterdir()) == []
@@ -84,8 +86,8 @@ async def test_a_process_killed_while_sending_leaves_an_unknown(tmp_path: Path) 
         _, intent_id = claimed(other)
     async with Journal(tmp_path) as journal:
         claim = await journal.claim("key")
-    assert (claim.won, claim.entry.intent_id, claim.entry.stage) == (False, intent_id, Stage.UNKNOWN)
-    assert claim.entry.request == {"model": "vendor/model"}
+    assert (claim.won, claim.submission.intent_id, claim.submission.stage) == (False, intent_id, Stage.UNKNOWN)
+    assert claim.submission.body == {"model": "vendor/model"}
 
 
 @pytest.mark.parametrize("before", [b"", b"damaged"])

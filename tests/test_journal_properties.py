@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import OverBudget
 from atlascloud_video_mcp.journal import Journal, PriceNeeded, SpendingRequest, Stage
+from kit import as_sent, submission_of
 
 PROCESSES = st.integers(0, 1)
 PRICES = st.sampled_from([None, "0.30", "0.40"])
@@ -97,11 +98,10 @@ class Model:
         claim = await journal.claim(key, take, terms=terms)
         assert claim.won is (expected is None)
         if expected is None:
-            self.known.append(ModelRules(claim.entry.intent_id, key, take, journal, Decimal(price or 0)))
+            self.known.append(ModelRules(claim.submission.intent_id, key, take, journal, Decimal(price or 0)))
         else:
-            assert (claim.entry.intent_id, claim.entry.stage) == (expected.intent_id, expected.stage)
-            assert claim.entry.mine is (expected.owner is journal)
-            assert claim.entry.owner_alive is (expected.owner in self.journals)
+            assert (claim.submission.intent_id, claim.submission.stage) == (expected.intent_id, expected.stage)
+            assert claim.submission.owner_alive is (expected.owner in self.journals)
 
     async def restart(self, process: int) -> None:
         await self.journals[process].__aexit__(None, None, None)
@@ -114,9 +114,9 @@ class Model:
         if known.stage is not Stage.SUBMITTED:
             await self.before_the_id(action, journal, known)
         elif action in {"unknown", "refused", "abandoned"}:
-            await getattr(journal, action)(known.intent_id)  # too late to matter
+            await getattr(journal, f"mark_{action}")(known.intent_id)  # too late to matter
         elif action in {"processing", "completed", "failed"}:
-            await journal.reported(known.intent_id, told(known.intent_id, action, price))
+            await journal.set_report(known.intent_id, told(known.intent_id, action, price))
             if action != "processing" or known.status is Status.PROCESSING:
                 known.status = Status(action)
                 known.billed = Decimal(price) if price else None
@@ -125,13 +125,13 @@ class Model:
         self.revived |= known.stage in {Stage.REFUSED, Stage.ABANDONED} and action in {"submitted", "unknown"}
         if action == "sending":
             may_be_sent = known.stage is Stage.INTENDED and known.owner is journal
-            assert await journal.sending(known.intent_id, {}, []) is may_be_sent
+            assert await journal.mark_sending(as_sent(known.intent_id, {}, [])) is may_be_sent
             if not may_be_sent:
                 return
         elif action == "submitted":
-            await journal.submitted(known.intent_id, told(known.intent_id, "processing"), datetime.now(UTC))
+            await journal.mark_submitted(known.intent_id, told(known.intent_id, "processing"), datetime.now(UTC))
         elif action in {"unknown", "refused", "abandoned"}:
-            await getattr(journal, action)(known.intent_id)
+            await getattr(journal, f"mark_{action}")(known.intent_id)
         else:
             return
         known.stage = Stage(action)
@@ -140,7 +140,7 @@ class Model:
         for journal in self.journals:
             assert (await journal.spending()).total == self.spent()
             for known in self.known:
-                entry = await journal.entry(known.intent_id)
+                entry = await submission_of(journal, known.intent_id)
                 assert entry
                 status = entry.report.status if entry.report else Status.PROCESSING
                 assert (entry.stage, status, entry.take) == (known.stage, known.status, known.take)

@@ -16,7 +16,7 @@ from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
 from atlascloud_video_mcp.models import ANY_PICTURE, Parameter, local_pictures
 from atlascloud_video_mcp.models.local_pictures import takes_pictures
 from atlascloud_video_mcp.service.results import DryRun, Prediction
-from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, result_of, service_at
+from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, animate, rehearse, service_at
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ LIST = {"type": ["array"], "items": TEXT}
 
 async def made(service: VideoService, image: str = REMOTE, **parameters: Any) -> Prediction | DryRun:  # noqa: ANN401 - of a model
     dry_run = parameters.pop("dry_run", False)
-    steps = service.animate_image(image, model=FRAMES, parameters=parameters, deadline=0.0, dry_run=dry_run)
-    result = await result_of(steps)
-    assert isinstance(result, Prediction | DryRun)
-    return result
+    return await (rehearse if dry_run else animate)(service, image, model=FRAMES, parameters=parameters)
 
 
 def uploads(sandbox: Sandbox) -> int:
@@ -143,11 +140,8 @@ async def test_references_in_a_list_are_uploaded_each_in_its_place(sandbox: Sand
     sandbox.script(Fault(endpoint="schema", action="status", status=200, body=body, times=9))
     listed = {"reference_images": [COFFEE, REMOTE, ROCKET]}
     async with service_at(base_url, online=True) as service:
-        told = await result_of(
-            service.animate_image(REMOTE, model=STANDARD, parameters=listed, deadline=0.0, dry_run=True)
-        )
+        told = await rehearse(service, REMOTE, model=STANDARD, parameters=listed)
 
-    assert isinstance(told, DryRun)
     assert told.request
     assert told.request["reference_images"] == ["(upload of coffee.png)", REMOTE, "(upload of rocket.jpg)"]
 

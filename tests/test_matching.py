@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
-from atlascloud_video_mcp.cloud.reports import Record
+from atlascloud_video_mcp.cloud.reports import HistoryRow
+from atlascloud_video_mcp.journal import Submission, from_history
 from atlascloud_video_mcp.service.matching import matches
 
 ASKED = {"model": "m", "image": "https://x.example/a.jpg", "enable_prompt_expansion": True, "duration": 6}
 
 
-def row(**changes: object) -> Record:
+def row(**changes: object) -> Submission:
     """A row as the facts page has it: a time as text, the body as JSON text (section 8)."""
     created = str(int(datetime.now(UTC).timestamp()))
     body: dict[str, Any] = {**ASKED, **changes}
-    return Record.model_validate({"ID": "p1", "createdAt": created, "model": "m", "requestBody": json.dumps(body)})
+    found = {"ID": "p1", "createdAt": created, "model": "m", "requestBody": json.dumps(body)}
+    return from_history(HistoryRow.model_validate(found), None)
 
 
 @pytest.mark.parametrize("kept", [{}, {"duration": "6"}, {"enable_prompt_expansion": "true"}, {"go_fast": True}])

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 
 from atlascloud_sandbox.offers import HAILUO
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, ServiceUnavailable
 from atlascloud_video_mcp.models import Catalogue
-from atlascloud_video_mcp.service.results import Prediction
-from kit import FAST, PHOTOS, PRO, REMOTE, ROCKET, STANDARD, catalogue_of, cloud_at, service_at, until
+from kit import FAST, PHOTOS, PRO, REMOTE, ROCKET, STANDARD, animate, catalogue_of, cloud_at, service_at, until
 from scripted_sandbox import Fault, Sandbox
 from scripted_sandbox.offers import INVENTED
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from atlascloud_video_mcp.service.steps import Step
 
 NOW = 0.0
 LANTERN = "lantern/lantern-2/image-to-video"
@@ -36,16 +33,6 @@ BROKEN = {
     "5 MB": Fault(endpoint="models", action="status", status=200, body=f'["{"x" * 5_000_000}"]', times=99),
     "slow": Fault(endpoint="models", action="delay", seconds=30, times=99),
 }
-
-
-async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
-    result = None
-    with anyio.fail_after(60):
-        async with aclosing(steps):
-            async for step in steps:
-                result = step.result
-    assert isinstance(result, Prediction)
-    return result
 
 
 def asked(sandbox: Sandbox) -> list[str]:
@@ -72,7 +59,7 @@ async def test_every_model_makes_a_clip_of_a_picture_and_a_prompt(model: Any) ->
     sandbox = Sandbox(seconds=0, short_side=64)
     with sandbox.running() as base_url:
         async with service_at(base_url, online=True) as service:
-            clip = await last_of(service.animate_image(ROCKET, prompt="wind", model=model.id, deadline=1e12))
+            clip = await animate(service, ROCKET, prompt="wind", model=model.id, deadline=1e12)
 
     assert clip.status == "completed"
     assert (clip.model, clip.prompt) == (model.id, "wind")
@@ -88,13 +75,11 @@ async def test_a_lost_submission_to_any_model_is_found_again_and_known_after_a_r
     sandbox.script(Fault(endpoint="generate", action="reset_after"))
 
     async with service_at(base_url, online=True, directory=tmp_path) as service:
-        found = await last_of(service.animate_image(REMOTE, prompt="wind", duration=4, model=model, deadline=NOW))
+        found = await animate(service, REMOTE, prompt="wind", duration=4, model=model, deadline=NOW)
     async with service_at(base_url, online=True, directory=tmp_path) as restarted:
-        joined = await last_of(restarted.animate_image(REMOTE, prompt="wind", duration=4, model=model, deadline=NOW))
-        other = await last_of(
-            restarted.animate_image(
-                REMOTE, prompt="wind", model=model, parameters={"duration": 4, "seed": 7}, deadline=NOW
-            )
+        joined = await animate(restarted, REMOTE, prompt="wind", duration=4, model=model, deadline=NOW)
+        other = await animate(
+            restarted, REMOTE, prompt="wind", model=model, parameters={"duration": 4, "seed": 7}, deadline=NOW
         )
 
     assert found.prediction_id == joined.prediction_id == sandbox.accepted[0][0]
@@ -116,7 +101,7 @@ async def test_a_row_with_a_parameter_that_we_did_not_send_is_anothers(sandbox: 
     )
 
     async with service_at(base_url, online=True) as service:
-        found = await last_of(service.animate_image(REMOTE, model=FRAMES, deadline=NOW))
+        found = await animate(service, REMOTE, model=FRAMES, deadline=NOW)
 
     assert found.prediction_id == "ours"
 
@@ -125,7 +110,7 @@ async def test_the_default_model_does_not_wait_for_the_catalogue(sandbox: Sandbo
     sandbox.script(Fault(endpoint="models", action="delay", seconds=30))
 
     async with service_at(base_url, online=True) as service:
-        made = await last_of(service.animate_image(REMOTE, prompt="wind", duration=10, deadline=NOW))
+        made = await animate(service, REMOTE, prompt="wind", duration=10, deadline=NOW)
 
     assert made.notes
     assert "had not been read yet. It was checked against the rules built into this server" in made.notes[-1]
@@ -136,12 +121,12 @@ async def test_a_catalogue_that_is_read_is_not_asked_again_by_any_process(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, online=True, directory=tmp_path) as service:
-        await last_of(service.animate_image(REMOTE, deadline=NOW))
+        await animate(service, REMOTE, deadline=NOW)
         await at_rest(sandbox, 2)
         await until(lambda: len(list((tmp_path / "catalogue").glob("*.json"))) == 2)
-        again = await last_of(service.animate_image(REMOTE, prompt="again", deadline=NOW))
+        again = await animate(service, REMOTE, prompt="again", deadline=NOW)
     async with service_at(base_url, online=True, directory=tmp_path) as another:
-        third = await last_of(another.animate_image(REMOTE, prompt="third", deadline=NOW))
+        third = await animate(another, REMOTE, prompt="third", deadline=NOW)
 
     assert again.notes is third.notes is None
     assert asked(sandbox).count("models") == asked(sandbox).count("schema") == 1
@@ -154,15 +139,15 @@ async def test_the_default_model_works_with_a_broken_catalogue_and_says_what_was
     sandbox.script(fault)
 
     async with catalogue_at(base_url, patience=0.1) as hasty, service_at(base_url, catalogue=hasty) as service:
-        first = await last_of(service.animate_image(ROCKET, prompt="wind", deadline=NOW))
+        first = await animate(service, ROCKET, prompt="wind", deadline=NOW)
         with pytest.raises(InvalidInput, match=r"6 or 10 seconds\. What .* could not be read: the list of models"):
-            await last_of(service.animate_image(ROCKET, duration=7, deadline=NOW))
-        second = await last_of(service.animate_image(ROCKET, prompt="rain", duration=6, deadline=NOW))
+            await animate(service, ROCKET, duration=7, deadline=NOW)
+        second = await animate(service, ROCKET, prompt="rain", duration=6, deadline=NOW)
         with pytest.raises(
             ServiceUnavailable,
             match=rf"cannot be known: the list of models .*{STANDARD}, {PRO}, {FAST}\. Nothing was paid\.",
         ):
-            await last_of(service.animate_image(ROCKET, model=LANTERN, deadline=NOW))
+            await animate(service, ROCKET, model=LANTERN, deadline=NOW)
 
     assert len(sandbox.submissions) == 2
     assert first.notes
@@ -190,7 +175,7 @@ async def test_a_model_whose_schema_cannot_be_had_is_not_guessed_at(
 
     async with service_at(base_url, online=True) as service:
         with pytest.raises(ServiceUnavailable, match=said):
-            await last_of(service.animate_image(ROCKET, model=LANTERN, prompt="wind", deadline=NOW))
+            await animate(service, ROCKET, model=LANTERN, prompt="wind", deadline=NOW)
 
     assert unpaid(sandbox)
 
@@ -224,7 +209,7 @@ async def test_what_is_no_image_to_video_model_is_refused_with_a_guess(
 ) -> None:
     async with service_at(base_url, online=True) as service:
         with pytest.raises(InvalidInput, match=said):
-            await last_of(service.animate_image(ROCKET, model=model, deadline=NOW))
+            await animate(service, ROCKET, model=model, deadline=NOW)
 
     assert unpaid(sandbox)
 
@@ -232,13 +217,13 @@ async def test_what_is_no_image_to_video_model_is_refused_with_a_guess(
 async def test_a_default_model_that_does_not_exist_is_told_with_the_setting_that_names_it(base_url: str) -> None:
     async with service_at(base_url, online=True, model="no/such") as service:
         with pytest.raises(InvalidInput, match="ATLASCLOUD_MODEL makes it this server's default"):
-            await last_of(service.animate_image(ROCKET, deadline=NOW))
+            await animate(service, ROCKET, deadline=NOW)
 
 
 async def test_a_model_is_known_in_whatever_case_it_is_written(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url, online=True) as service:
         for model in (FRAMES.upper(), STANDARD.upper()):
-            await last_of(service.animate_image(REMOTE, model=f" {model} ", deadline=NOW))
+            await animate(service, REMOTE, model=f" {model} ", deadline=NOW)
 
     assert [body["model"] for body in sandbox.submissions] == [FRAMES, STANDARD]
 
@@ -265,7 +250,7 @@ async def test_a_wrong_parameter_of_any_model_is_refused_with_all_faults_and_not
 ) -> None:
     async with service_at(base_url, online=True) as service:
         with pytest.raises(InvalidInput) as caught:
-            await last_of(service.animate_image(ROCKET, model=model, deadline=NOW, **wish))
+            await animate(service, ROCKET, model=model, deadline=NOW, **wish)
 
     for words in said:
         assert caught.match(words)
@@ -281,7 +266,7 @@ async def test_rules_at_hand_that_refuse_are_read_anew_before_the_caller_is_refu
 
     async with service_at(base_url, online=True) as service:
         with pytest.raises(AtlasError):  # the sandbox knows nothing of this, but it was asked
-            await last_of(service.animate_image(REMOTE, duration=15, parameters={"style": "ink"}, deadline=NOW))
+            await animate(service, REMOTE, duration=15, parameters={"style": "ink"}, deadline=NOW)
 
     assert [endpoint for endpoint in asked(sandbox) if endpoint != "calculate"] == ["models", "schema", "generate"]
 
@@ -295,13 +280,13 @@ async def test_old_rules_will_do_where_the_request_fits_them(sandbox: Sandbox, b
         async with service_at(base_url, catalogue=catalogue) as service:
             for endpoint in ("models", "schema"):
                 sandbox.script(Fault(endpoint=endpoint, action="status", status=500, times=99))
-            await last_of(service.animate_image(REMOTE, model=FRAMES, duration=12, deadline=NOW))
+            await animate(service, REMOTE, model=FRAMES, duration=12, deadline=NOW)
             await at_rest(sandbox, 6)
             with pytest.raises(InvalidInput, match=r"4 to 12.*It was checked against its rules of 2001-09-09"):
-                await last_of(service.animate_image(REMOTE, model=FRAMES, duration=13, deadline=NOW))
+                await animate(service, REMOTE, model=FRAMES, duration=13, deadline=NOW)
             with pytest.raises(ServiceUnavailable, match="the list of models is answered with status 500"):
-                await last_of(service.animate_image(REMOTE, model="no/such", deadline=NOW))
-            later = await last_of(service.animate_image(REMOTE, model=FRAMES, duration=11, deadline=NOW))
+                await animate(service, REMOTE, model="no/such", deadline=NOW)
+            later = await animate(service, REMOTE, model=FRAMES, duration=11, deadline=NOW)
 
     assert [body["duration"] for body in sandbox.submissions] == [12, 11]
     assert later.notes
@@ -349,7 +334,7 @@ async def test_the_limits_of_a_models_pictures_hold(sandbox: Sandbox, base_url: 
 
     async with service_at(base_url, online=True) as service:
         small = str(PHOTOS / "chelsea.png")
-        await last_of(service.animate_image(small, model="tidal/tidal-3-mini/image-to-video", deadline=NOW))
+        await animate(service, small, model="tidal/tidal-3-mini/image-to-video", deadline=NOW)
 
     assert len(sandbox.submissions) == 1
 
@@ -370,7 +355,7 @@ async def test_a_schema_writes_nothing_into_the_body_that_is_paid_for(sandbox: S
     sandbox.script(Fault(endpoint="schema", action="status", status=200, body=json.dumps(schema), times=99))
 
     async with service_at(base_url, online=True) as service:
-        await last_of(service.animate_image(REMOTE, prompt="wind", model=LANTERN, deadline=NOW))
+        await animate(service, REMOTE, prompt="wind", model=LANTERN, deadline=NOW)
 
     assert sandbox.submissions == [{"model": LANTERN, "image_url": REMOTE, "prompt": "wind"}]
 
@@ -384,6 +369,6 @@ async def test_what_a_model_requires_and_nobody_gave_is_named_before_anything_is
 
     async with service_at(base_url, online=True) as service:
         with pytest.raises(InvalidInput, match=f"style is missing: {LANTERN} takes ink or oil"):
-            await last_of(service.animate_image(REMOTE, model=LANTERN, deadline=NOW))
+            await animate(service, REMOTE, model=LANTERN, deadline=NOW)
 
     assert unpaid(sandbox)

@@ -8,7 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import AsyncExitStack, aclosing, closing
+from contextlib import AsyncExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,27 +31,14 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.journal import Journal, Stage
 from atlascloud_video_mcp.server.host_limits import limits_of
 from atlascloud_video_mcp.server.tool_results import prediction_answer
-from atlascloud_video_mcp.service.results import Prediction, SavedVideo
-from kit import CANARY, REMOTE, ROCKET, STANDARD, patience_for, polls, service_at, text_of, until
+from kit import CANARY, REMOTE, ROCKET, STANDARD, animate, look, patience_for, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from atlascloud_video_mcp.service.steps import Step
+    from atlascloud_video_mcp.service.results import Prediction
 
 NOW = 0.0
 LATER = 1e12
-
-
-async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
-    result = None
-    with anyio.fail_after(30):
-        async with aclosing(steps):
-            async for step in steps:
-                result = step.result
-    assert isinstance(result, Prediction)
-    return result
 
 
 def uploads(sandbox: Sandbox) -> int:
@@ -123,10 +111,10 @@ async def test_an_accepted_submission_whose_answer_is_lost_is_found_and_paid_onc
     sandbox.script(fault)
 
     async with service_at(base_url, directory=tmp_path, patience=patience_for(fault)) as service:
-        found = await last_of(service.animate_image(ROCKET, prompt="wind", deadline=NOW))
+        found = await animate(service, ROCKET, prompt="wind", deadline=NOW)
     async with service_at(base_url, directory=tmp_path) as restarted:
-        again = await last_of(restarted.animate_image(ROCKET, prompt="wind", deadline=NOW))
-        seen = await last_of(restarted.get_prediction(found.prediction_id, deadline=NOW))
+        again = await animate(restarted, ROCKET, prompt="wind", deadline=NOW)
+        seen = await look(restarted, found.prediction_id, deadline=NOW)
 
     assert len(sandbox.submissions) == 1
     assert found.prediction_id == again.prediction_id == seen.prediction_id == sandbox.accepted[0][0]
@@ -144,13 +132,13 @@ async def test_a_submission_that_never_arrived_stays_unknown_and_another_take_is
 
     async with service_at(base_url, directory=tmp_path) as service:
         with pytest.raises(SubmissionUnknown, match="only another take"):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
     async with service_at(base_url, directory=tmp_path) as restarted:
         with pytest.raises(SubmissionUnknown, match=r"An identical request was sent at .* only another take"):
-            await last_of(restarted.animate_image(REMOTE, deadline=LATER))
+            await animate(restarted, REMOTE, deadline=LATER)
         assert sandbox.submissions == []
-        another = await last_of(restarted.animate_image(REMOTE, take=2, deadline=NOW))
-        joined = await last_of(restarted.animate_image(REMOTE, take=2, deadline=NOW))
+        another = await animate(restarted, REMOTE, take=2, deadline=NOW)
+        joined = await animate(restarted, REMOTE, take=2, deadline=NOW)
 
     assert len(sandbox.submissions) == 1
     assert (another.reused, joined.reused) == (False, True)
@@ -165,9 +153,9 @@ async def test_a_refused_submission_is_free_and_may_be_called_again(
 
     async with service_at(base_url, directory=tmp_path) as service:
         with pytest.raises(kind):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
         assert sandbox.submissions == []
-        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        made = await animate(service, REMOTE, deadline=NOW)
 
     assert not made.reused
     assert len(sandbox.submissions) == 1
@@ -180,9 +168,9 @@ async def test_a_passing_fault_elsewhere_costs_nothing_but_time(
     sandbox.script(fault)
 
     async with service_at(base_url, directory=tmp_path, patience=patience_for(fault)) as service:
-        submitted = await last_of(service.animate_image(ROCKET, deadline=NOW))
+        submitted = await animate(service, ROCKET, deadline=NOW)
         sandbox.finish(submitted.prediction_id)
-        clip = await last_of(service.get_prediction(submitted.prediction_id, deadline=LATER))
+        clip = await look(service, submitted.prediction_id, deadline=LATER)
 
     assert clip.status == "completed"
     assert len(sandbox.submissions) == 1
@@ -193,8 +181,8 @@ async def test_a_submission_that_cannot_have_left_may_be_called_again(
 ) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
         with sandbox.refusing(), pytest.raises(ServiceUnavailable, match="Nothing was submitted or paid"):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
-        assert not (await last_of(service.animate_image(REMOTE, deadline=NOW))).reused
+            await animate(service, REMOTE, deadline=NOW)
+        assert not (await animate(service, REMOTE, deadline=NOW)).reused
 
     assert len(sandbox.submissions) == 1
 
@@ -206,9 +194,9 @@ async def test_a_history_that_lags_is_searched_with_patience(tmp_path: Path) -> 
     with sandbox.running() as base_url:
         async with service_at(base_url, directory=tmp_path) as service:
             with pytest.raises(SubmissionUnknown):
-                await last_of(service.animate_image(REMOTE, deadline=LATER))
+                await animate(service, REMOTE, deadline=LATER)
             sandbox.show_history()
-            joined = await last_of(service.animate_image(REMOTE, deadline=NOW))
+            joined = await animate(service, REMOTE, deadline=NOW)
 
     assert joined.reused
     assert len(sandbox.submissions) == 1
@@ -221,7 +209,7 @@ async def test_clocks_that_differ_do_not_hide_a_submission(tmp_path: Path, skew:
 
     with sandbox.running() as base_url:
         async with service_at(base_url, directory=tmp_path) as service:
-            found = await last_of(service.animate_image(REMOTE, deadline=NOW))
+            found = await animate(service, REMOTE, deadline=NOW)
 
     assert found.prediction_id == sandbox.accepted[0][0]
 
@@ -234,15 +222,15 @@ async def test_a_history_that_cannot_be_read_leaves_it_unknown(sandbox: Sandbox,
 
     async with service_at(base_url) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
 
 
 async def test_a_row_of_long_ago_or_of_another_request_is_not_taken_for_ours(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        known = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        known = await animate(service, REMOTE, deadline=NOW)
         sandbox.script(Fault(endpoint="generate", action="reset_before"))
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, take=2, deadline=NOW))
+            await animate(service, REMOTE, take=2, deadline=NOW)
         rows = [
             {"ID": "old", "createdAt": 1, "requestBody": sandbox.submissions[0]},
             {"ID": "other", "requestBody": {"model": "m"}},
@@ -254,7 +242,7 @@ async def test_a_row_of_long_ago_or_of_another_request_is_not_taken_for_ours(san
             Fault(endpoint="history", action="status", status=200, body=body),
         )
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, take=3, deadline=NOW))
+            await animate(service, REMOTE, take=3, deadline=NOW)
 
 
 async def test_identical_requests_at_the_same_moment_from_two_processes_pay_once(
@@ -265,12 +253,12 @@ async def test_identical_requests_at_the_same_moment_from_two_processes_pay_once
         patient = [service_at(base_url, directory=tmp_path, history_patience=60) for _ in range(2)]
         studios = [await stack.enter_async_context(service) for service in patient]
 
-        async def animate(number: int) -> None:
-            made.append(await last_of(studios[number % 2].animate_image(ROCKET, prompt="wind", deadline=NOW)))
+        async def make(number: int) -> None:
+            made.append(await animate(studios[number % 2], ROCKET, prompt="wind", deadline=NOW))
 
         async with anyio.create_task_group() as tasks:
             for number in range(10):
-                tasks.start_soon(animate, number)
+                tasks.start_soon(make, number)
 
     assert len(sandbox.submissions) == 1
     assert uploads(sandbox) == 1
@@ -287,8 +275,8 @@ async def test_a_request_that_differs_is_a_clip_of_its_own(
     sandbox: Sandbox, base_url: str, change: dict[str, object]
 ) -> None:
     async with service_at(base_url) as service:
-        await last_of(service.animate_image(REMOTE, deadline=NOW))
-        other = await last_of(service.animate_image(REMOTE, deadline=NOW, **change))  # type: ignore[arg-type]  # each of its own type
+        await animate(service, REMOTE, deadline=NOW)
+        other = await animate(service, REMOTE, deadline=NOW, **change)  # type: ignore[arg-type]  # each of its own type
 
     assert not other.reused
     assert len(sandbox.submissions) == 2
@@ -300,14 +288,15 @@ async def test_an_identical_request_that_never_gets_submitted_is_not_waited_for_
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=20, times=9))
 
     async with (
-        service_at(base_url, directory=tmp_path, heartbeat=30) as first,
+        service_at(base_url, directory=tmp_path) as first,
         service_at(base_url, directory=tmp_path) as second,
-        aclosing(first.animate_image(ROCKET, deadline=LATER)) as steps,
+        anyio.create_task_group() as tasks,
     ):
-        while "Uploading" not in (await anext(steps)).message:
-            pass
+        tasks.start_soon(partial(animate, first, ROCKET, deadline=LATER))
+        await until(lambda: uploads(sandbox))
         with pytest.raises(OutOfTime, match="an identical request that is on its way: no result yet"):
-            await last_of(second.animate_image(ROCKET, deadline=NOW, answer_by=anyio.current_time() + 6))
+            await animate(second, ROCKET, deadline=NOW, answer_by=anyio.current_time() + 6)
+        tasks.cancel_scope.cancel()
 
     assert sandbox.submissions == []
 
@@ -321,10 +310,10 @@ async def test_a_lost_submission_is_found_behind_many_newer_ones(
 
     async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, prompt="lost", deadline=NOW))
+            await animate(service, REMOTE, prompt="lost", deadline=NOW)
         for number in range(60):
-            await last_of(service.animate_image(REMOTE, prompt=f"newer {number}", deadline=NOW))
-        joined = await last_of(service.animate_image(REMOTE, prompt="lost", deadline=NOW))
+            await animate(service, REMOTE, prompt=f"newer {number}", deadline=NOW)
+        joined = await animate(service, REMOTE, prompt="lost", deadline=NOW)
 
     assert joined.prediction_id == sandbox.accepted[0][0]
     assert len(sandbox.submissions) == 61
@@ -339,7 +328,7 @@ async def test_a_history_without_end_is_not_read_for_ever(sandbox: Sandbox, base
 
     async with service_at(base_url, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
 
     assert sum(request.endpoint == "history" for request in sandbox.received) == 20
 
@@ -353,7 +342,7 @@ async def test_a_request_without_a_prompt_is_not_taken_for_one_with_a_prompt(san
 
     async with service_at(base_url) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
 
 
 @pytest.mark.parametrize("status", [401, 403, 422])
@@ -361,7 +350,7 @@ async def test_a_refused_look_does_not_end_the_watch_of_what_was_paid(
     sandbox: Sandbox, base_url: str, tmp_path: Path, status: int
 ) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        first = await last_of(service.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
+        first = await animate(service, REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW)
         sandbox.script(Fault(endpoint="prediction", action="status", status=status))
         before = polls(sandbox)
         await until(lambda: polls(sandbox) > before + 1)
@@ -373,12 +362,12 @@ async def test_one_answer_of_not_found_after_a_restart_does_not_hide_a_predictio
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        first = await animate(service, REMOTE, deadline=NOW)
     sandbox.script(Fault(endpoint="prediction", action="status", status=404))
     async with service_at(base_url, directory=tmp_path) as restarted:
-        seen = await last_of(restarted.get_prediction(first.prediction_id, deadline=NOW))
+        seen = await look(restarted, first.prediction_id, deadline=NOW)
         sandbox.finish(first.prediction_id)
-        clip = await last_of(restarted.get_prediction(first.prediction_id, deadline=LATER))
+        clip = await look(restarted, first.prediction_id, deadline=LATER)
 
     assert (seen.status, clip.status) == ("processing", "completed")
 
@@ -389,10 +378,10 @@ async def test_a_call_whose_time_is_up_while_the_clip_is_saved_gets_its_url(
     sandbox.script(Fault(endpoint="file", action="delay", seconds=1))
 
     async with service_at(base_url) as service:
-        first = await last_of(service.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
+        first = await animate(service, REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW)
         sandbox.finish(first.prediction_id)
-        seen = await last_of(service.get_prediction(first.prediction_id, deadline=NOW))
-        saved = await last_of(service.get_prediction(first.prediction_id, deadline=LATER))
+        seen = await look(service, first.prediction_id, deadline=NOW)
+        saved = await look(service, first.prediction_id, deadline=LATER)
 
     assert seen.saved_path is None
     assert seen.saving is True
@@ -410,9 +399,9 @@ async def test_a_call_whose_time_is_up_while_the_clip_is_saved_gets_its_url(
 async def test_an_outage_at_the_first_look_at_a_foreign_prediction_is_told(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=8))
 
-    async with service_at(base_url, heartbeat=0.01) as service:
+    async with service_at(base_url, retry_pause=0.01) as service:
         with pytest.raises(ServiceUnavailable, match="do not submit again"):
-            await last_of(service.get_prediction("p1", deadline=NOW))
+            await look(service, "p1", deadline=NOW)
         await until(lambda: polls(sandbox) == 9)
 
 
@@ -420,14 +409,14 @@ async def test_a_finished_clip_is_given_again_at_once_from_the_journal_and_saved
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path / "state") as service:
-        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        first = await animate(service, REMOTE, deadline=NOW)
         sandbox.finish(first.prediction_id)
-        clip = await last_of(service.animate_image(REMOTE, deadline=LATER))
+        clip = await animate(service, REMOTE, deadline=LATER)
     before = polls(sandbox)
     async with service_at(base_url, directory=tmp_path / "state") as restarted:
-        again = [await last_of(restarted.animate_image(REMOTE, deadline=NOW)) for _ in range(3)]
-        kept = await last_of(restarted.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=LATER))
-        another = await last_of(restarted.animate_image(REMOTE, take=2, deadline=NOW))
+        again = [await animate(restarted, REMOTE, deadline=NOW) for _ in range(3)]
+        kept = await animate(restarted, REMOTE, save_to=str(tmp_path / "clips"), deadline=LATER)
+        another = await animate(restarted, REMOTE, take=2, deadline=NOW)
 
     for told in (clip, *again, kept):
         assert (told.status, told.reused, told.take, told.video_url) == ("completed", True, 1, clip.video_url)
@@ -446,11 +435,11 @@ async def test_a_finished_clip_is_given_again_at_once_from_the_journal_and_saved
 
 async def test_a_clip_that_the_api_has_deleted_by_now_is_not_joined(base_url: str, tmp_path: Path) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        first = await animate(service, REMOTE, deadline=NOW)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as database:
         database.execute("UPDATE entries SET submitted_at = '2020-01-01T00:00:00.000000+00:00'")
     async with service_at(base_url, directory=tmp_path) as service:
-        second = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        second = await animate(service, REMOTE, deadline=NOW)
 
     assert not second.reused
     assert second.prediction_id != first.prediction_id
@@ -463,11 +452,11 @@ async def test_a_submission_that_is_cut_off_by_the_end_of_the_studio_is_unknown_
 
     with anyio.move_on_after(10) as scope:
         async with service_at(base_url, directory=tmp_path) as service, anyio.create_task_group() as tasks:
-            tasks.start_soon(last_of, service.animate_image(REMOTE, deadline=LATER))
+            tasks.start_soon(partial(animate, service, REMOTE, deadline=LATER))
             await until(lambda: sandbox.submissions)
             scope.cancel()
     async with service_at(base_url, directory=tmp_path) as service:
-        joined = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        joined = await animate(service, REMOTE, deadline=NOW)
 
     assert joined.reused
     assert len(sandbox.submissions) == 1
@@ -475,10 +464,10 @@ async def test_a_submission_that_is_cut_off_by_the_end_of_the_studio_is_unknown_
 
 async def test_a_failed_generation_is_not_joined(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        first = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        first = await animate(service, REMOTE, prompt="sandbox:fail", deadline=NOW)
         sandbox.finish(first.prediction_id)
-        await last_of(service.get_prediction(first.prediction_id, deadline=LATER))
-        assert not (await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))).reused
+        await look(service, first.prediction_id, deadline=LATER)
+        assert not (await animate(service, REMOTE, prompt="sandbox:fail", deadline=NOW)).reused
 
 
 async def test_an_outage_while_following_a_joined_prediction_is_told_and_a_rejected_key_ends_it(
@@ -486,30 +475,30 @@ async def test_an_outage_while_following_a_joined_prediction_is_told_and_a_rejec
 ) -> None:
     # With such a pace the API is looked at only when a call asks for it.
     async with service_at(base_url, poll_interval=3600) as service:
-        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        first = await animate(service, REMOTE, deadline=NOW)
         sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=4))
         with pytest.raises(ServiceUnavailable, match="do not submit again"):
-            await last_of(service.animate_image(REMOTE, deadline=LATER))
+            await animate(service, REMOTE, deadline=NOW)
         sandbox.script(Fault(endpoint="prediction", action="status", status=401))
         with pytest.raises(KeyRejected, match="do not submit again"):
-            await last_of(service.animate_image(REMOTE, deadline=LATER))
+            await animate(service, REMOTE, deadline=LATER)
         sandbox.finish(first.prediction_id)
-        assert (await last_of(service.animate_image(REMOTE, deadline=LATER))).status == "completed"
+        assert (await animate(service, REMOTE, deadline=LATER)).status == "completed"
 
     assert len(sandbox.submissions) == 1
 
 
 async def test_what_a_process_knew_is_known_to_the_next(sandbox: Sandbox, base_url: str, tmp_path: Path) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        first = await last_of(service.animate_image(ROCKET, prompt="wind", duration=10, deadline=NOW))
+        first = await animate(service, ROCKET, prompt="wind", duration=10, deadline=NOW)
     async with service_at(base_url, directory=tmp_path) as second:
-        seen = await last_of(second.get_prediction(first.prediction_id, deadline=NOW))
+        seen = await look(second, first.prediction_id, deadline=NOW)
         sandbox.finish(first.prediction_id)
-        clip = await last_of(second.get_prediction(first.prediction_id, deadline=LATER))
+        clip = await look(second, first.prediction_id, deadline=LATER)
         sandbox.forget(first.prediction_id)
     before = polls(sandbox)
     async with service_at(base_url, directory=tmp_path) as third:
-        remembered = await last_of(third.get_prediction(first.prediction_id, deadline=LATER))
+        remembered = await look(third, first.prediction_id, deadline=LATER)
 
     assert (seen.prompt, seen.duration, seen.image_url) == ("wind", 10, first.image_url)
     assert clip.status == "completed"
@@ -521,7 +510,7 @@ async def test_a_prediction_the_api_forgot_is_told_from_the_journal(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        first = await animate(service, REMOTE, deadline=NOW)
     sandbox.script(Fault(endpoint="prediction", action="status", status=401))
     async with Journal(tmp_path) as journal:
         entry = await journal.prediction(first.prediction_id)
@@ -529,12 +518,12 @@ async def test_a_prediction_the_api_forgot_is_told_from_the_journal(
         assert entry.stage is Stage.SUBMITTED
         assert entry.report
         old = entry.report.model_copy(update={"created_at": None, "word": "queued"})
-        await journal.reported("foreign", old.model_copy(update={"prediction_id": "foreign"}))
+        await journal.set_report("foreign", old.model_copy(update={"prediction_id": "foreign"}))
     sandbox.script(Fault(endpoint="prediction", action="status", status=404))
     async with service_at(base_url, directory=tmp_path) as second:
         with pytest.raises(KeyRejected):
-            await last_of(second.get_prediction("foreign", deadline=NOW))
-        seen = await last_of(second.get_prediction("foreign", deadline=LATER))
+            await look(second, "foreign", deadline=NOW)
+        seen = await look(second, "foreign", deadline=LATER)
 
     assert seen.status == "processing"
     assert seen.notes == ("The API no longer has this prediction; this is what the journal remembers of it.",)
@@ -546,9 +535,9 @@ async def test_the_same_bytes_are_uploaded_once_within_an_hour(sandbox: Sandbox,
 
     async with service_at(base_url, directory=tmp_path / "state") as service:
         for image in (ROCKET, str(copy)):
-            await last_of(service.animate_image(image, prompt=image[-5:], deadline=NOW))
+            await animate(service, image, prompt=image[-5:], deadline=NOW)
     async with service_at(base_url, directory=tmp_path / "state", key="another") as other:
-        await last_of(other.animate_image(ROCKET, deadline=NOW))
+        await animate(other, ROCKET, deadline=NOW)
 
     assert uploads(sandbox) == 2
     assert len({body["image"] for body in sandbox.submissions[:2]}) == 1
@@ -559,8 +548,8 @@ async def test_a_failed_upload_leaves_nothing_to_join(sandbox: Sandbox, base_url
 
     async with service_at(base_url, directory=tmp_path) as service:
         with pytest.raises(NotAllowed):
-            await last_of(service.animate_image(ROCKET, deadline=NOW))
-        assert not (await last_of(service.animate_image(ROCKET, deadline=NOW))).reused
+            await animate(service, ROCKET, deadline=NOW)
+        assert not (await animate(service, ROCKET, deadline=NOW)).reused
 
 
 async def test_a_journal_that_cannot_be_written_is_done_without_and_said(
@@ -569,7 +558,7 @@ async def test_a_journal_that_cannot_be_written_is_done_without_and_said(
     (tmp_path / "state").write_bytes(b"not a directory")
 
     async with service_at(base_url, directory=tmp_path / "state") as service:
-        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        made = await animate(service, REMOTE, deadline=NOW)
 
     assert made.notes
     assert "journal" in made.notes[0].lower()
@@ -581,15 +570,14 @@ async def test_a_finished_clip_is_saved_where_it_was_asked_for_by_whichever_proc
 ) -> None:
     target = tmp_path / "clips"
     async with service_at(base_url, directory=tmp_path / "state") as service:
-        first = await last_of(service.animate_image(ROCKET, save_to=str(target), deadline=NOW))
+        first = await animate(service, ROCKET, save_to=str(target), deadline=NOW)
     sandbox.finish(first.prediction_id)
     async with service_at(base_url, directory=tmp_path / "state") as second:
-        clip = await last_of(second.get_prediction(first.prediction_id, deadline=LATER))
-        kept = [step.result async for step in second.save_video(first.prediction_id, str(target))][-1]
+        clip = await look(second, first.prediction_id, deadline=LATER)
+        kept = await second.save_video(first.prediction_id, str(target))
 
     assert clip.saved_path
     assert (await anyio.Path(clip.saved_path).read_bytes())[4:8] == b"ftyp"
-    assert isinstance(kept, SavedVideo)
     assert kept.saved_path == clip.saved_path
     assert [path.name for path in target.iterdir()] == [Path(clip.saved_path).name]
 
@@ -598,18 +586,17 @@ async def test_a_download_directory_gets_every_clip_and_a_joiner_may_ask_for_ano
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, download_dir=tmp_path / "all") as service:
-        first = await last_of(service.animate_image(ROCKET, deadline=NOW))
+        first = await animate(service, ROCKET, deadline=NOW)
         sandbox.finish(first.prediction_id)
-        clip = await last_of(service.get_prediction(first.prediction_id, deadline=LATER))
-        kept = [step.result async for step in service.save_video(first.prediction_id)][-1]
+        clip = await look(service, first.prediction_id, deadline=LATER)
+        kept = await service.save_video(first.prediction_id)
     async with service_at(base_url) as service:
-        second = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        second = await animate(service, REMOTE, deadline=NOW)
         sandbox.finish(second.prediction_id)
-        joined = await last_of(service.animate_image(REMOTE, save_to=str(tmp_path / "mine"), deadline=LATER))
+        joined = await animate(service, REMOTE, save_to=str(tmp_path / "mine"), deadline=LATER)
 
     assert clip.saved_path
     assert Path(clip.saved_path).parent == tmp_path / "all"
-    assert isinstance(kept, SavedVideo)
     assert kept.saved_path == clip.saved_path
     assert joined.reused
     assert joined.saved_path
@@ -622,9 +609,9 @@ async def test_a_clip_that_cannot_be_saved_is_a_note_and_its_url_is_told_all_the
     sandbox.script(Fault(endpoint="file", action="status", status=404, times=9))
 
     async with service_at(base_url) as service:
-        first = await last_of(service.animate_image(REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW))
+        first = await animate(service, REMOTE, save_to=str(tmp_path / "clips"), deadline=NOW)
         sandbox.finish(first.prediction_id)
-        clip = await last_of(service.get_prediction(first.prediction_id, deadline=LATER))
+        clip = await look(service, first.prediction_id, deadline=LATER)
 
     assert clip.video_url
     assert clip.saved_path is None
@@ -637,28 +624,27 @@ async def test_a_place_that_cannot_be_written_is_refused_before_anything_is_sent
 ) -> None:
     async with service_at(base_url) as service:
         with pytest.raises(InvalidInput):
-            await last_of(service.animate_image(REMOTE, save_to="clips", deadline=NOW))
+            await animate(service, REMOTE, save_to="clips", deadline=NOW)
 
     assert sandbox.received == []
 
 
 async def test_saving_needs_a_finished_clip(base_url: str, tmp_path: Path) -> None:
     async with service_at(base_url) as service:
-        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        first = await animate(service, REMOTE, deadline=NOW)
         with pytest.raises(InvalidInput, match="no clip to save: the prediction is processing"):
-            [step async for step in service.save_video(first.prediction_id, str(tmp_path))]
+            await service.save_video(first.prediction_id, str(tmp_path))
 
 
 KILLED = """
 import sys, anyio
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from kit import REMOTE, service_at
+from kit import REMOTE, animate, service_at
 
 async def main():
-    async with service_at(sys.argv[2], directory=Path(sys.argv[3])) as studio:
-        async for step in studio.animate_image(REMOTE, deadline=1e12):
-            print(step.message, flush=True)
+    async with service_at(sys.argv[2], directory=Path(sys.argv[3])) as service:
+        await animate(service, REMOTE, deadline=1e12)
 
 anyio.run(main)
 """
@@ -688,19 +674,19 @@ async def test_a_process_that_is_killed_while_it_submits_or_watches_leaves_the_r
             process.send_signal(signal.SIGKILL)
     async with service_at(base_url, directory=tmp_path) as service:
         if arrived:
-            joined = await last_of(service.animate_image(REMOTE, deadline=NOW))
+            joined = await animate(service, REMOTE, deadline=NOW)
             assert joined.reused
             assert joined.prediction_id == sandbox.accepted[0][0]
         else:
             with pytest.raises(SubmissionUnknown, match="only another take"):
-                await last_of(service.animate_image(REMOTE, deadline=NOW))
+                await animate(service, REMOTE, deadline=NOW)
 
     assert len(sandbox.submissions) == arrived
 
 
 async def test_the_key_is_in_nothing_that_is_kept(base_url: str, tmp_path: Path) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        first = await last_of(service.animate_image(ROCKET, deadline=NOW))
+        first = await animate(service, ROCKET, deadline=NOW)
         files = [path async for path in anyio.Path(tmp_path).rglob("*") if await path.is_file()]
         kept = b"".join([await path.read_bytes() for path in files])
 

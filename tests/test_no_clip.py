@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcp import Client
@@ -17,14 +17,14 @@ from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import OverBudget
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.server.server import build_server
-from kit import REMOTE, STANDARD, polls, requests_to, result_of, service_at, text_of
+from kit import REMOTE, STANDARD, animate, look, polls, requests_to, service_at, text_of
 from scripted_sandbox import Fault, Sandbox, Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from atlascloud_video_mcp.service.results import Balance, Prediction, PredictionList
+    from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
 
 NOW = 0.0
@@ -46,11 +46,11 @@ def base_url(sandbox: Sandbox) -> Iterator[str]:
 
 
 async def animated(service: VideoService, take: int = 1) -> Prediction:
-    return cast("Prediction", await result_of(service.animate_image(REMOTE, take=take, deadline=NOW)))
+    return await animate(service, REMOTE, take=take, deadline=NOW)
 
 
 async def looked_at(service: VideoService, prediction_id: str) -> Prediction:
-    return cast("Prediction", await result_of(service.get_prediction(prediction_id, deadline=NOW)))
+    return await look(service, prediction_id, deadline=NOW)
 
 
 async def a_minute_passes(directory: Path, prediction_id: str) -> None:
@@ -60,7 +60,7 @@ async def a_minute_passes(directory: Path, prediction_id: str) -> None:
         assert entry
         assert entry.report
         since = datetime.now(UTC) - FIRST_SEEN
-        await journal.reported(prediction_id, entry.report.model_copy(update={"no_clip_since": since}))
+        await journal.set_report(prediction_id, entry.report.model_copy(update={"no_clip_since": since}))
 
 
 async def missing(sandbox: Sandbox, base_url: str, directory: Path) -> str:
@@ -100,7 +100,7 @@ async def test_another_take_is_another_clip_and_both_count_in_the_budget(
 
     async with service_at(base_url, directory=tmp_path, budget="0.80") as service:
         other = await animated(service, take=2)
-        money = cast("Balance", await result_of(service.get_balance()))
+        money = await service.get_balance()
         with pytest.raises(OverBudget):
             await animated(service, take=3)
 
@@ -115,7 +115,7 @@ async def test_it_is_looked_at_again_by_its_id_and_told_in_the_list(
     known = await missing(sandbox, base_url, tmp_path)
 
     async with service_at(base_url, directory=tmp_path) as service:
-        listed = cast("PredictionList", await result_of(service.list_predictions(status=Status.FAILED)))
+        listed = await service.list_predictions(status=Status.FAILED)
         failed, clip = await looked_at(service, known), await looked_at(service, known)
 
     assert [each.prediction_id for each in listed.predictions] == [known]
@@ -131,7 +131,7 @@ async def test_a_history_that_names_the_clip_is_believed(sandbox: Sandbox, base_
     sandbox.script(Fault(endpoint="history", action="status", status=200, body=body))
 
     async with service_at(base_url, directory=tmp_path) as service:
-        listed = cast("PredictionList", await result_of(service.list_predictions()))
+        listed = await service.list_predictions()
         remembered = await service.recall(known)
 
     assert [each.video_url for each in (*listed.predictions, remembered)] == [CLIP, CLIP]
@@ -142,7 +142,7 @@ async def test_the_minute_goes_on_when_others_look_at_it(sandbox: Sandbox, base_
     known = await missing(sandbox, base_url, tmp_path)
 
     async with service_at(base_url, directory=tmp_path) as service:
-        await result_of(service.get_balance())
+        await service.get_balance()
         async with Journal(tmp_path) as journal:
             entry = await journal.prediction(known)
 

@@ -9,7 +9,7 @@ import pytest
 from atlascloud_video_mcp.errors import InvalidPicture
 from atlascloud_video_mcp.media.pictures.source import web_address
 from atlascloud_video_mcp.network import is_public_host
-from kit import REMOTE, result_of, service_at
+from kit import REMOTE, animate, service_at
 
 if TYPE_CHECKING:
     from scripted_sandbox import Sandbox
@@ -98,8 +98,8 @@ async def test_the_same_picture_in_another_spelling_of_its_url_is_sent_as_the_sa
 ) -> None:
     async with service_at(base_url) as service:
         for url in (REMOTE, f"<{REMOTE.replace('https', 'HTTPS')}>", f"![x]({REMOTE})"):
-            await result_of(service.animate_image(url, deadline=0.0))
+            await animate(service, url, deadline=0.0)
         with pytest.raises(InvalidPicture, match="not a public host"):
-            await result_of(service.animate_image("https://127.0.0.1/a.png", deadline=0.0))
+            await animate(service, "https://127.0.0.1/a.png", deadline=0.0)
 
     assert {body["image"] for body in sandbox.submissions} == {REMOTE}

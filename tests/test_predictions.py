@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from atlascloud_video_mcp.cloud.reports import Record, Report, Status
+from atlascloud_video_mcp.cloud.reports import HistoryRow, Report, Status
 
 CLIP = "https://storage.example/clip.mp4"
 
@@ -194,4 +194,4 @@ def test_a_model_of_a_wrong_type_is_absent() -> None:
 
 @pytest.mark.parametrize("body", ["{", "[" * 100_000, "[]", 3, None])
 def test_a_row_whose_request_makes_no_sense_is_a_request_like_no_other(body: object) -> None:
-    assert Record.model_validate({"ID": "p1", "requestBody": body}).request == {}
+    assert HistoryRow.model_validate({"ID": "p1", "requestBody": body}).body == {}

@@ -19,9 +19,10 @@ from PIL import Image
 from atlascloud_sandbox.render import render
 from atlascloud_video_mcp.media.clips import CannotPreview, CannotSave
 from atlascloud_video_mcp.media.clips.video import Container, contact_sheet, read_container
+from atlascloud_video_mcp.server.progress import Reporter
 from atlascloud_video_mcp.server.server import build_server
 from clips_kit import answer, files, film, saver
-from kit import ROCKET, only_id, polls, service_at, text_of, until
+from kit import ROCKET, animate, only_id, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -208,19 +209,26 @@ async def test_without_the_extra_the_answer_says_how_to_install_it(
 async def test_the_wait_for_a_preview_is_shown_and_100_comes_with_it(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="file", action="delay", seconds=0.5))
     async with service_at(base_url) as service:
-        submitted = [step async for step in service.animate_image(ROCKET, deadline=0)]
+        submitted = await animate(service, ROCKET)
         sandbox.finish(await only_id(base_url))
         await until(lambda: polls(sandbox) > 0)
-        steps = [
-            (step.message.split(",")[0].split(" after")[0], step.share, bool(step.preview))
-            async for step in service.get_prediction(await only_id(base_url), deadline=math.inf, preview=True)
-        ]
+        told: list[tuple[str, float]] = []
 
-    assert not any(step.preview for step in submitted)
-    *waiting, last = steps
-    assert list(last) == ["Finished", 1, True]
-    assert waiting.count(("Taking frames of the clip", 0.99, False)) > 3
-    assert all(share < 1 for _, share, _ in waiting)
+        async def show(message: str, fraction: float) -> None:
+            told.append((message.split(",", maxsplit=1)[0].split(" after", maxsplit=1)[0], fraction))
+
+        clip = await Reporter(show, heartbeat=0.05).wait(
+            lambda progress: service.get_prediction(
+                submitted.prediction_id, clip_deadline=math.inf, preview=True, progress=progress
+            )
+        )
+
+    assert submitted.preview is None
+    assert clip.preview
+    *waiting, last = told
+    assert list(last) == ["Finished", 1]
+    assert waiting.count(("Taking frames of the clip", 0.99)) > 3
+    assert all(fraction < 1 for _, fraction in waiting)
 
 
 async def test_a_preview_is_not_worth_as_many_tries_as_a_clip_on_disk() -> None:

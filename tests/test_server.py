@@ -18,7 +18,7 @@ from mcp.types import Implementation, ResourceLink
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall, risen
-from atlascloud_video_mcp.service.steps import Step
+from atlascloud_video_mcp.service.background import Phase, Progress
 from kit import CANARY, FAST, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mcp.types import CallToolResult
 
+    from atlascloud_video_mcp.service.background import ProgressSink
     from atlascloud_video_mcp.service.service import VideoService
 
 FROZEN = Path(__file__).parent / "tools"
@@ -44,14 +45,13 @@ async def client_of(
     max_wait: float | None = None,
     key: str | None = CANARY,
 ) -> AsyncGenerator[Client, None]:
-    # At its real pace: on a busy machine a quicker heartbeat would come between two stages.
-    server = build_server(lambda: service_at(base_url, key=key, heartbeat=5), max_wait=max_wait)
+    server = build_server(lambda: service_at(base_url, key=key, retry_pause=5), max_wait=max_wait)
     who = Implementation(name=name, version="1")
     async with Client(server, mode=era, client_info=who, raise_exceptions=True) as client:
         yield client
 
 
-class Progress:
+class Shown:
     """What a client is told while it waits."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ async def fits(client: Client, tool: str, result: CallToolResult) -> None:
 
 async def test_one_call_makes_a_clip_with_progress_all_the_way(sandbox: Sandbox, base_url: str) -> None:
     # In memory only the older era sends a progress token; over stdio, which test_stdio.py drives, both do.
-    progress = Progress()
+    progress = Shown()
     async with client_of(base_url, era="legacy") as client, anyio.create_task_group() as tasks:
         tasks.start_soon(finished, sandbox, base_url)
         began = anyio.current_time()
@@ -153,15 +153,16 @@ def test_progress_rises_with_two_decimals_at_most_and_is_whole_with_the_clip_onl
 
 
 async def test_a_call_that_has_told_all_but_the_clip_tells_no_more_until_that_is_there(base_url: str) -> None:
-    async def steps() -> AsyncGenerator[Step, None]:
-        for share in (0.9999, 0.9999, 1.0):
-            yield Step("Rendering", share, "the clip")
+    async def call(progress: ProgressSink) -> str:
+        for fraction in (0.9999, 0.99991, 1.0):
+            progress(Progress(Phase.RENDERING, fraction))
+        return "the clip"
 
     async def waits(ctx: Context[ServerState]) -> str:
-        """Go through the steps as every tool does."""
-        return await ToolCall(ctx).finish(steps())
+        """Run a call as every tool does."""
+        return await ToolCall(ctx).run(call)
 
-    server, progress = build_server(lambda: service_at(base_url)), Progress()
+    server, progress = build_server(lambda: service_at(base_url)), Shown()
     server.add_tool(waits)
     async with Client(server, mode="legacy") as client:
         result = await client.call_tool("waits", {}, progress_callback=progress)
@@ -245,7 +246,7 @@ async def test_a_failed_generation_is_an_error_of_animate_image_and_an_answer_of
 
 
 async def test_a_picture_is_uploaded_and_its_url_given(base_url: str) -> None:
-    progress = Progress()
+    progress = Shown()
     async with client_of(base_url, era="legacy") as client:
         result = await client.call_tool("upload_image", {"image": ROCKET}, progress_callback=progress)
         await fits(client, "upload_image", result)

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from atlascloud_video_mcp.__main__ import main
-from atlascloud_video_mcp.cli import console
+from atlascloud_video_mcp.cli.progress_bar import progress
+from atlascloud_video_mcp.service.background import Phase, Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from atlascloud_video_mcp.service.background import ProgressSink
 
 COMMAND = [sys.executable, "-m", "atlascloud_video_mcp"]
 INITIALIZE = {
@@ -199,9 +202,14 @@ def test_on_the_command_line_nobody_is_told_to_restart_a_server(
     assert "restart" not in told
 
 
-def test_without_a_terminal_the_same_line_is_not_shown_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    with console.progress(shown=True) as (show, _):
-        for message in ("uploading", "uploading", "submitted", "uploading"):
-            show(message, 0.1)
+async def test_without_a_terminal_the_same_line_is_not_shown_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    async def call(progress: ProgressSink) -> None:
+        progress(Progress(Phase.SUBMITTING, 0.1, "it"))
+        progress(Progress(Phase.SUBMITTING, 0.101, "it"))  # which reads the same
+        progress(Progress(Phase.LISTED, 0.1))
+        progress(Progress(Phase.SUBMITTING, 0.1, "it"))
 
-    assert capsys.readouterr().err.splitlines() == [" 10% uploading", " 10% submitted", " 10% uploading"]
+    with progress(shown=True) as reporter:
+        await reporter.run(call)
+
+    assert capsys.readouterr().err.splitlines() == [" 10% Submitting to it", " 10% Listed", " 10% Submitting to it"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,48 +17,50 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
 )
 from atlascloud_video_mcp.service.pacing import Durations
-from atlascloud_video_mcp.service.results import Prediction, Upload
-from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, service_at, until
+from atlascloud_video_mcp.service.results import Prediction
+from kit import (
+    PHOTOS,
+    REMOTE,
+    ROCKET,
+    STANDARD,
+    TINY,
+    animate,
+    animating,
+    leave_at,
+    look,
+    only_id,
+    polls,
+    service_at,
+    steps_of,
+    until,
+)
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from atlascloud_video_mcp.service.steps import Step
+    from kit import Step
 
 NOW = 0.0
 LATER = 1e12
-
-
-async def all_of(steps: AsyncGenerator[Step, None]) -> list[Step]:
-    with anyio.fail_after(30):
-        async with aclosing(steps):
-            return [step async for step in steps]
 
 
 def looks_at(sandbox: Sandbox, prediction_id: str) -> int:
     return sum(request.path.endswith(prediction_id) for request in sandbox.received)
 
 
-async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
-    result = (await all_of(steps))[-1].result
-    assert isinstance(result, Prediction)
-    return result
-
-
 async def test_a_picture_on_disk_becomes_a_clip(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url, sandbox=False) as service, anyio.create_task_group() as tasks:
         steps: list[Step] = []
 
-        async def animate() -> None:
-            steps.extend(await all_of(service.animate_image(ROCKET, prompt="wind", duration=10, deadline=LATER)))
+        async def make() -> None:
+            steps.extend(await steps_of(service, ROCKET, prompt="wind", duration=10, deadline=LATER))
 
-        tasks.start_soon(animate)
+        tasks.start_soon(make)
         await until(lambda: polls(sandbox) > 1)
         sandbox.finish(await only_id(base_url))
 
-    clip = steps[-1].result
+    clip = steps[-1].prediction
     assert isinstance(clip, Prediction)
     assert (clip.status, clip.provider_status) == ("completed", "completed")
     assert clip.video_url
@@ -75,20 +76,20 @@ async def test_a_picture_on_disk_becomes_a_clip(sandbox: Sandbox, base_url: str)
     assert clip.expires_at
     assert (clip.expires_at - clip.created_at).days == 14
     assert clip.expected_seconds is None
-    assert steps[-1].share == 1
+    assert steps[-1].fraction == 1
     assert sandbox.submissions == [
         {"model": STANDARD, "prompt": "wind", "duration": 10, "image": clip.image_url},
     ]
 
 
 async def test_each_stage_is_told_in_order_with_rising_shares_and_the_id_from_submission_on(base_url: str) -> None:
-    async with service_at(base_url, durations=Durations(), heartbeat=30) as service:
-        steps = await all_of(service.animate_image(ROCKET, deadline=NOW))
+    async with service_at(base_url, durations=Durations()) as service:
+        steps = await steps_of(service, ROCKET, deadline=NOW)
 
     told = [step.message.split(" ")[0] for step in steps]
     assert told == ["Checking", "Uploading", "Submitting", "Submitted:"]
-    assert [step.share for step in steps] == sorted(step.share for step in steps)
-    last = steps[-1].result
+    assert [step.fraction for step in steps] == sorted(step.fraction for step in steps)
+    last = steps[-1].prediction
     assert isinstance(last, Prediction)
     assert last.status == "processing"
     assert last.prediction_id in steps[-1].message
@@ -98,7 +99,7 @@ async def test_each_stage_is_told_in_order_with_rising_shares_and_the_id_from_su
 
 async def test_an_https_url_is_passed_on_as_it_is(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        prediction = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        prediction = await animate(service, REMOTE, deadline=NOW)
 
     assert prediction.image_url == REMOTE
     assert sandbox.submissions == [{"model": STANDARD, "image": REMOTE}]
@@ -107,9 +108,8 @@ async def test_an_https_url_is_passed_on_as_it_is(sandbox: Sandbox, base_url: st
 
 async def test_the_url_of_an_upload_can_be_animated(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        upload = (await all_of(service.upload_image(ROCKET)))[-1].result
-        assert isinstance(upload, Upload)
-        await last_of(service.animate_image(upload.url, deadline=NOW))
+        upload = await service.upload_image(ROCKET)
+        await animate(service, upload.url, deadline=NOW)
 
     assert sandbox.submissions[0]["image"] == upload.url
     assert (upload.filename, upload.content_type, upload.width, upload.height) == ("rocket.jpg", "image/jpeg", 640, 427)
@@ -120,19 +120,17 @@ async def test_the_url_of_an_upload_can_be_animated(sandbox: Sandbox, base_url: 
 async def test_an_http_url_elsewhere_is_refused(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
         with pytest.raises(InvalidPicture, match="https"):
-            await last_of(service.animate_image("http://pictures.example/cat.jpg", deadline=NOW))
+            await animate(service, "http://pictures.example/cat.jpg", deadline=NOW)
 
     assert sandbox.received == []
 
 
 async def test_a_bad_picture_is_refused_before_anything_is_sent(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        for steps in (
-            service.animate_image(TINY, deadline=NOW),
-            service.upload_image(TINY),
-        ):
-            with pytest.raises(InvalidPicture, match="300 px"):
-                await all_of(steps)
+        with pytest.raises(InvalidPicture, match="300 px"):
+            await animate(service, TINY, deadline=NOW)
+        with pytest.raises(InvalidPicture, match="300 px"):
+            await service.upload_image(TINY)
 
     assert sandbox.received == []
 
@@ -142,7 +140,7 @@ async def test_a_picture_outside_the_allowed_directories_is_refused(
 ) -> None:
     async with service_at(base_url, allowed_dirs=[tmp_path]) as service:
         with pytest.raises(InvalidPicture, match="outside"):
-            await all_of(service.animate_image(ROCKET, deadline=NOW))
+            await steps_of(service, ROCKET, deadline=NOW)
 
     assert sandbox.received == []
 
@@ -150,7 +148,7 @@ async def test_a_picture_outside_the_allowed_directories_is_refused(
 async def test_a_bad_argument_is_told_before_anything_is_sent(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
         with pytest.raises(InvalidInput, match="6 or 10 seconds"):
-            await last_of(service.animate_image(ROCKET, duration=7, deadline=NOW))
+            await animate(service, ROCKET, duration=7, deadline=NOW)
 
     assert sandbox.received == []
 
@@ -158,11 +156,11 @@ async def test_a_bad_argument_is_told_before_anything_is_sent(sandbox: Sandbox, 
 async def test_a_missing_key_is_told_before_anything_starts(base_url: str) -> None:
     async with service_at(base_url, key=None) as service:
         with pytest.raises(KeyRejected):
-            service.animate_image(ROCKET, deadline=NOW)
+            await animate(service, ROCKET, deadline=NOW)
         with pytest.raises(KeyRejected):
-            service.upload_image(ROCKET)
+            await service.upload_image(ROCKET)
         with pytest.raises(KeyRejected):
-            service.get_prediction("p1", deadline=NOW)
+            await look(service, "p1", deadline=NOW)
 
 
 async def test_notes_about_changes_to_the_picture_reach_the_answer(base_url: str, tmp_path: Path) -> None:
@@ -173,43 +171,31 @@ async def test_notes_about_changes_to_the_picture_reach_the_answer(base_url: str
         photograph.save(path)
 
     async with service_at(base_url) as service:
-        prediction = await last_of(service.animate_image(str(path), deadline=NOW))
+        prediction = await animate(service, str(path), deadline=NOW)
 
     assert prediction.notes
     assert "WebP" in prediction.notes[0]
 
 
 async def test_silence_is_broken_by_a_fresh_step_every_heartbeat(base_url: str) -> None:
-    async with service_at(base_url, poll_interval=30, heartbeat=0.02) as service:
-        beats = 0
-        async with aclosing(service.animate_image(REMOTE, deadline=LATER)) as steps:
-            async for step in steps:
-                beats += step.message.startswith("Submitted")
-                if beats == 4:
-                    break
-
-    assert beats == 4
+    async with service_at(base_url, poll_interval=30) as service:
+        with anyio.fail_after(10):
+            await leave_at("Submitted", animating(service, REMOTE), times=4)
 
 
 async def test_looks_that_find_nothing_new_do_not_prolong_the_silence(base_url: str) -> None:
-    async with service_at(base_url, poll_interval=30, heartbeat=0.1) as service, anyio.create_task_group() as tasks:
+    async with service_at(base_url, poll_interval=30) as service, anyio.create_task_group() as tasks:
 
         async def look_all_the_time() -> None:
             prediction_id = await only_id(base_url)
             while True:
-                await all_of(service.get_prediction(prediction_id, deadline=NOW))
+                await look(service, prediction_id, deadline=NOW)
 
         tasks.start_soon(look_all_the_time)
-        beats = 0
         with anyio.fail_after(10):
-            async with aclosing(service.animate_image(REMOTE, deadline=LATER)) as steps:
-                async for step in steps:
-                    beats += step.message.startswith("Submitted")  # the API still says created
-                    if beats == 4:
-                        break
+            # The API still says created.
+            await leave_at("Submitted", animating(service, REMOTE), times=4)
         tasks.cancel_scope.cancel()
-
-    assert beats == 4
 
 
 async def test_every_change_of_the_apis_word_is_a_step(sandbox: Sandbox, base_url: str) -> None:
@@ -221,24 +207,24 @@ async def test_every_change_of_the_apis_word_is_a_step(sandbox: Sandbox, base_ur
         *(Fault(endpoint="prediction", action="status", status=200, body=look, after=i) for i, look in enumerate(looks))
     )
 
-    async with service_at(base_url, heartbeat=30) as service:
-        steps = await all_of(service.animate_image(REMOTE, deadline=LATER))
+    async with service_at(base_url) as service:
+        steps = await steps_of(service, REMOTE, deadline=LATER)
 
-    assert [step.result.provider_status for step in steps if isinstance(step.result, Prediction)] == words
+    assert [step.prediction.provider_status for step in steps if step.prediction] == words
 
 
 async def test_a_failed_generation_is_a_result_with_its_reason() -> None:
     sandbox = Sandbox(seconds=0)
     with sandbox.running() as base_url:
         async with service_at(base_url) as service:
-            steps = await all_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=LATER))
+            steps = await steps_of(service, REMOTE, prompt="sandbox:fail", deadline=LATER)
 
-    failed = steps[-1].result
+    failed = steps[-1].prediction
     assert isinstance(failed, Prediction)
     assert (failed.status, failed.error) == ("failed", "Generation failed: Content moderation refused the prompt")
     assert failed.video_url is None
     assert failed.expires_at is None
-    assert steps[-1].share < 1
+    assert steps[-1].fraction < 1
     assert "Failed after 0 s" in steps[-1].message
 
 
@@ -247,7 +233,7 @@ async def test_an_answer_that_is_finished_at_once_needs_no_poll(sandbox: Sandbox
     sandbox.script(Fault(endpoint="generate", action="status", status=200, body=body))
 
     async with service_at(base_url) as service:
-        clip = await last_of(service.animate_image(REMOTE, deadline=LATER))
+        clip = await animate(service, REMOTE, deadline=LATER)
 
     assert clip.video_url == "https://x.example/a.mp4"
     assert polls(sandbox) == 0
@@ -262,10 +248,10 @@ async def test_a_new_id_the_api_does_not_know_yet_is_waited_for(sandbox: Sandbox
     async with service_at(base_url) as service, anyio.create_task_group() as tasks:
         clips: list[Prediction] = []
 
-        async def animate() -> None:
-            clips.append(await last_of(service.animate_image(REMOTE, deadline=LATER)))
+        async def make() -> None:
+            clips.append(await animate(service, REMOTE, deadline=LATER))
 
-        tasks.start_soon(animate)
+        tasks.start_soon(make)
         await until(lambda: polls(sandbox) > 3)
         sandbox.finish(await only_id(base_url))
 
@@ -274,43 +260,43 @@ async def test_a_new_id_the_api_does_not_know_yet_is_waited_for(sandbox: Sandbox
 
 async def test_an_id_that_was_known_and_is_gone_is_not_found(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
+        prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
         sandbox.forget(prediction_id)
 
     async with service_at(base_url) as another:
         with pytest.raises(PredictionNotFound, match=prediction_id):
-            await last_of(another.get_prediction(prediction_id, deadline=NOW))
+            await look(another, prediction_id, deadline=NOW)
         with pytest.raises(PredictionNotFound):
-            await last_of(another.get_prediction(prediction_id, deadline=NOW))
+            await look(another, prediction_id, deadline=NOW)
 
 
 @pytest.mark.parametrize("prediction_id", ["  ", ".", "..", "a b", "a\nb", "x" * 201])
 async def test_what_can_be_no_id_is_refused(base_url: str, prediction_id: str) -> None:
     async with service_at(base_url) as service:
         with pytest.raises(InvalidInput, match="list_predictions shows the ids"):
-            service.get_prediction(prediction_id, deadline=NOW)
+            await look(service, prediction_id, deadline=NOW)
 
 
 @pytest.mark.parametrize("image", ["https://", "https:///a.jpg", "https://x y.example/a.jpg", "https://x.example/\\a"])
 async def test_what_can_be_no_address_is_refused(sandbox: Sandbox, base_url: str, image: str) -> None:
     async with service_at(base_url) as service:
         with pytest.raises(InvalidInput, match="no complete https URL"):
-            await last_of(service.animate_image(image, deadline=NOW))
+            await animate(service, image, deadline=NOW)
 
     assert sandbox.received == []
 
 
 async def test_an_address_in_quotes_is_understood(base_url: str) -> None:
     async with service_at(base_url) as service:
-        assert (await last_of(service.animate_image(f' "{REMOTE}" ', deadline=NOW))).image_url == REMOTE
+        assert (await animate(service, f' "{REMOTE}" ', deadline=NOW)).image_url == REMOTE
 
 
 async def test_looking_without_waiting_takes_a_look(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url, poll_interval=3600) as service:
-        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
-        assert (await last_of(service.get_prediction(prediction_id, deadline=NOW))).status == "processing"
+        prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
+        assert (await look(service, prediction_id, deadline=NOW)).status == "processing"
         sandbox.finish(prediction_id)
-        assert (await last_of(service.get_prediction(prediction_id, deadline=NOW))).status == "completed"
+        assert (await look(service, prediction_id, deadline=NOW)).status == "completed"
 
     assert polls(sandbox) == 2
 
@@ -318,13 +304,14 @@ async def test_looking_without_waiting_takes_a_look(sandbox: Sandbox, base_url: 
 async def test_a_silent_api_is_told_of_while_it_is_silent(sandbox: Sandbox, base_url: str) -> None:
     sandbox.script(Fault(endpoint="prediction", action="delay", seconds=0.15))
 
-    async with (
-        service_at(base_url, heartbeat=0.02) as service,
-        aclosing(service.get_prediction("p1", deadline=LATER)) as steps,
-    ):
-        told = [(await anext(steps)).message for _ in range(3)]
+    async with service_at(base_url) as service:
+        said = await leave_at(
+            "Looking at prediction p1",
+            lambda progress: service.get_prediction("p1", clip_deadline=LATER, progress=progress),
+            times=3,
+        )
 
-    assert told == ["Looking at prediction p1"] * 3
+    assert said == ["Looking at prediction p1"] * 3
 
 
 @pytest.mark.parametrize("status", [402, 422, 302])
@@ -333,9 +320,9 @@ async def test_a_refused_look_is_no_refused_clip(sandbox: Sandbox, base_url: str
 
     async with service_at(base_url) as service:
         with pytest.raises(AtlasError, match=r"Only the look at prediction sandbox-\w+ failed: .* do not submit again"):
-            await last_of(service.animate_image(REMOTE, prompt="wind", deadline=LATER))
+            await animate(service, REMOTE, prompt="wind", deadline=LATER)
         prediction_id = await only_id(base_url)
-        seen = await last_of(service.get_prediction(prediction_id, deadline=NOW))
+        seen = await look(service, prediction_id, deadline=NOW)
 
     assert (seen.status, seen.prompt, seen.image_url) == ("processing", "wind", REMOTE)
 
@@ -344,10 +331,10 @@ async def test_a_look_that_was_under_way_already_does_not_answer_for_now(sandbox
     sandbox.script(Fault(endpoint="prediction", action="delay_after", seconds=0.3))
 
     async with service_at(base_url) as service:
-        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
+        prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
         await until(lambda: polls(sandbox) > 0)
         sandbox.finish(prediction_id)
-        seen = await last_of(service.get_prediction(prediction_id, deadline=NOW))
+        seen = await look(service, prediction_id, deadline=NOW)
 
     assert seen.status == "completed"
 
@@ -357,37 +344,37 @@ async def test_a_prediction_of_unknown_age_is_not_asked_after_ever_faster(sandbo
     sandbox.script(Fault(endpoint="prediction", action="status", status=200, body=body, times=1000))
 
     async with service_at(base_url, durations=Durations()) as service:
-        await last_of(service.get_prediction("p1", deadline=anyio.current_time() + 0.5))
+        await look(service, "p1", deadline=anyio.current_time() + 0.5)
 
     assert polls(sandbox) < 5
 
 
 async def test_the_watch_waits_as_long_as_the_api_asks_for(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
+        prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=429, headers={"Retry-After": "3600"}))
         with pytest.raises(RateLimited, match="Wait 3600 seconds"):
-            await last_of(service.get_prediction(prediction_id, deadline=anyio.current_time() + 0.3))
+            await look(service, prediction_id, deadline=anyio.current_time() + 0.3)
         before = looks_at(sandbox, prediction_id)
-        await last_of(service.animate_image(REMOTE, prompt="another", deadline=anyio.current_time() + 0.3))
+        await animate(service, REMOTE, prompt="another", deadline=anyio.current_time() + 0.3)
 
     assert looks_at(sandbox, prediction_id) == before
 
 
 async def test_a_prediction_of_another_process_can_be_looked_at_and_waited_for(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
+        prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
 
     async with service_at(base_url) as another:
-        seen = await last_of(another.get_prediction(f" {prediction_id} ", deadline=NOW))
+        seen = await look(another, f" {prediction_id} ", deadline=NOW)
         assert seen.status == "processing"
         assert seen.model == STANDARD
         sandbox.finish(prediction_id)
-        clip = await last_of(another.get_prediction(prediction_id, deadline=LATER))
+        clip = await look(another, prediction_id, deadline=LATER)
         assert clip.status == "completed"
         assert clip.elapsed_seconds < 5
         before = polls(sandbox)
-        assert (await last_of(another.get_prediction(prediction_id, deadline=LATER))).video_url == clip.video_url
+        assert (await look(another, prediction_id, deadline=LATER)).video_url == clip.video_url
         assert polls(sandbox) == before
 
 
@@ -395,7 +382,7 @@ async def test_the_time_of_a_prediction_of_unknown_age_starts_at_nothing(sandbox
     sandbox.script(Fault(endpoint="prediction", action="status", status=200, body='{"status": "processing"}'))
 
     async with service_at(base_url) as service:
-        seen = await last_of(service.get_prediction("p1", deadline=NOW))
+        seen = await look(service, "p1", deadline=NOW)
 
     assert seen.elapsed_seconds == 0
     assert seen.expires_at is None
@@ -403,11 +390,11 @@ async def test_the_time_of_a_prediction_of_unknown_age_starts_at_nothing(sandbox
 
 async def test_many_who_wait_for_one_prediction_share_one_watcher(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url, poll_interval=0.05) as service, anyio.create_task_group() as tasks:
-        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
+        prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
         clips: list[Prediction] = []
 
         async def wait() -> None:
-            clips.append(await last_of(service.get_prediction(prediction_id, deadline=LATER)))
+            clips.append(await look(service, prediction_id, deadline=LATER))
 
         for _ in range(40):
             tasks.start_soon(wait)
@@ -422,11 +409,8 @@ async def test_leaving_before_submission_spends_nothing(sandbox: Sandbox, base_u
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.2))
 
     async with service_at(base_url) as service:
-        async with aclosing(service.animate_image(ROCKET, deadline=LATER)) as steps:
-            async for step in steps:
-                if step.message.startswith("Uploading"):
-                    break
-        await last_of(service.animate_image(REMOTE, deadline=NOW))
+        await leave_at("Uploading", animating(service, ROCKET))
+        await animate(service, REMOTE, deadline=NOW)
 
     assert len(sandbox.submissions) == 1
 
@@ -436,11 +420,11 @@ async def test_leaving_during_or_after_submission_leaves_the_job_going(sandbox: 
 
     async with service_at(base_url) as service:
         with anyio.move_on_after(0.1):
-            await all_of(service.animate_image(REMOTE, deadline=LATER))
+            await steps_of(service, REMOTE, deadline=LATER)
         prediction_id = await only_id(base_url)
         await until(lambda: polls(sandbox) > 1)
         sandbox.finish(prediction_id)
-        clip = await last_of(service.get_prediction(prediction_id, deadline=LATER))
+        clip = await look(service, prediction_id, deadline=LATER)
 
     assert clip.status == "completed"
     assert clip.image_url == REMOTE
@@ -451,14 +435,14 @@ async def test_an_outage_is_told_with_the_id_and_the_watch_goes_on(
     sandbox: Sandbox, base_url: str, status: int, kind: type[Exception]
 ) -> None:
     async with service_at(base_url) as service:
-        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
+        prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=status, times=8))
         with pytest.raises(kind, match=f"look at prediction {prediction_id} failed: the prediction stays valid"):
-            await last_of(service.get_prediction(prediction_id, deadline=NOW))
+            await look(service, prediction_id, deadline=NOW)
         with pytest.raises(kind, match="stays valid"):
-            await last_of(service.get_prediction(prediction_id, deadline=NOW))
+            await look(service, prediction_id, deadline=NOW)
         sandbox.finish(prediction_id)
-        clip = await last_of(service.get_prediction(prediction_id, deadline=LATER))
+        clip = await look(service, prediction_id, deadline=LATER)
 
     assert clip.status == "completed"
 
@@ -467,24 +451,24 @@ async def test_a_key_that_is_rejected_while_waiting_ends_the_wait_and_leaves_the
     sandbox: Sandbox, base_url: str
 ) -> None:
     async with service_at(base_url) as service:
-        prediction_id = (await last_of(service.animate_image(REMOTE, deadline=NOW))).prediction_id
+        prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=401))
         with pytest.raises(KeyRejected, match=f"look at prediction {prediction_id} failed: the prediction stays valid"):
-            await last_of(service.get_prediction(prediction_id, deadline=LATER))
-        assert (await last_of(service.get_prediction(prediction_id, deadline=NOW))).status == "processing"
+            await look(service, prediction_id, deadline=LATER)
+        assert (await look(service, prediction_id, deadline=NOW)).status == "processing"
 
 
 async def test_closing_the_studio_ends_its_jobs_at_once(base_url: str) -> None:
     with anyio.fail_after(5):
         async with service_at(base_url, poll_interval=3600) as service:
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
 
 
 async def test_the_share_done_comes_from_how_long_generations_take(base_url: str) -> None:
-    async with service_at(base_url, heartbeat=0.02, durations=Durations()) as service:
-        steps = await all_of(service.animate_image(REMOTE, deadline=anyio.current_time() + 0.2))
+    async with service_at(base_url, durations=Durations()) as service:
+        steps = await steps_of(service, REMOTE, deadline=anyio.current_time() + 0.2)
 
-    shares = [step.share for step in steps]
+    shares = [step.fraction for step in steps]
 
     assert shares == sorted(shares)
     assert shares[-1] < Durations().fraction(5)

@@ -12,7 +12,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import aclosing, asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +25,23 @@ from mcp import Client
 from atlascloud_video_mcp.errors import OutOfTime, ServiceUnavailable, SubmissionUnknown
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.service.results import DryRun, Prediction
-from kit import CANARY, REMOTE, ROCKET, STANDARD, cloud_at, polls, requests_to, result_of, service_at, text_of, until
+from kit import (
+    CANARY,
+    REMOTE,
+    ROCKET,
+    STANDARD,
+    animate,
+    animating,
+    cloud_at,
+    leave_at,
+    look,
+    polls,
+    rehearse,
+    requests_to,
+    service_at,
+    text_of,
+    until,
+)
 from scripted_sandbox import Chaos, Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -33,17 +49,10 @@ if TYPE_CHECKING:
 
     from anyio.abc import Process
 
-    from atlascloud_video_mcp.service.steps import Step
 
 NOW = 0.0
 LATER = 1e12
 HERE = str(Path(__file__).parent)
-
-
-async def last_of(steps: AsyncGenerator[Step, None]) -> Prediction:
-    result = await result_of(steps)
-    assert isinstance(result, Prediction)
-    return result
 
 
 # A process that makes one call after another, one for each line on stdin, and tells of each on a line.
@@ -52,18 +61,17 @@ import json, sys, anyio
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from atlascloud_video_mcp.errors import AtlasError
-from kit import service_at
+from kit import animate, service_at
 
 async def main():
-    async with service_at(sys.argv[2], directory=Path(sys.argv[3]), history_patience=5) as studio:
+    async with service_at(sys.argv[2], directory=Path(sys.argv[3]), history_patience=5) as service:
         print("ready", flush=True)
         while line := await anyio.to_thread.run_sync(sys.stdin.readline):
             call = json.loads(line)
             seconds = call.pop("seconds")
             answer_by = anyio.current_time() + seconds
             try:
-                async for step in studio.animate_image(**call, deadline=0, answer_by=answer_by):
-                    told = step.result
+                told = await animate(service, **call, answer_by=answer_by)
             except AtlasError as error:
                 print(json.dumps({"error": str(error), "kind": type(error).__name__}), flush=True)
             else:
@@ -126,7 +134,7 @@ async def test_who_is_told_to_call_again_while_anothers_clip_is_saved_pays_nothi
     ):
 
         async def wait() -> None:
-            told.append(await last_of(first.animate_image(**wanted, deadline=LATER)))
+            told.append(await animate(first, **wanted, deadline=LATER))
 
         tasks.start_soon(wait)
         await until(lambda: sandbox.accepted)
@@ -147,11 +155,11 @@ async def test_whoever_runs_out_of_time_is_told_the_id_once_there_is_one(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path) as first:
-        made = await last_of(first.animate_image(REMOTE, deadline=NOW))
+        made = await animate(first, REMOTE, deadline=NOW)
     sandbox.script(Fault(endpoint="prediction", action="delay", seconds=9, times=9))
-    async with service_at(base_url, directory=tmp_path, heartbeat=30) as second:
+    async with service_at(base_url, directory=tmp_path, retry_pause=30) as second:
         answer_by = anyio.current_time() + 0.3
-        joined = await last_of(second.animate_image(REMOTE, deadline=LATER, answer_by=answer_by))
+        joined = await animate(second, REMOTE, deadline=LATER, answer_by=answer_by)
 
     assert (joined.prediction_id, joined.status, joined.reused) == (made.prediction_id, "processing", True)
 
@@ -266,11 +274,11 @@ async def test_a_renewed_key_is_given_what_the_old_one_paid_for(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        first = await last_of(service.animate_image(ROCKET, deadline=NOW))
+        first = await animate(service, ROCKET, deadline=NOW)
     sandbox.finish(first.prediction_id)
     before = polls(sandbox)
     async with service_at(base_url, directory=tmp_path, key="renewed") as service:
-        again = [await last_of(service.animate_image(ROCKET, deadline=NOW)) for _ in range(3)]
+        again = [await animate(service, ROCKET, deadline=NOW) for _ in range(3)]
     asked = polls(sandbox) - before
 
     assert {(each.prediction_id, each.status, each.reused) for each in again} == {
@@ -286,12 +294,12 @@ async def test_an_address_is_the_same_however_it_is_spelled(
 ) -> None:
     port = base_url.partition("1:")[2].partition("/")[0]
     async with service_at(base_url, directory=tmp_path) as service:
-        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        first = await animate(service, REMOTE, deadline=NOW)
     address = spelled.format(port=port)
     async with cloud_at(base_url) as one, cloud_at(address) as other:
         assert one.account == other.account
     async with service_at("http://localhost:" + base_url.partition("1:")[2], directory=tmp_path) as service:
-        again = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        again = await animate(service, REMOTE, deadline=NOW)
 
     assert (again.prediction_id, again.reused) == (first.prediction_id, True)
     assert len(sandbox.submissions) == 1
@@ -328,22 +336,22 @@ async def test_what_a_key_cannot_read_is_anothers_and_what_it_cannot_look_at_is_
 ) -> None:
     no_such = Fault(endpoint="prediction", action="status", status=404)
     async with service_at(base_url, directory=tmp_path) as service:
-        first = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        first = await animate(service, REMOTE, deadline=NOW)
     async with service_at(base_url, directory=tmp_path, key="another", history_patience=5) as service:
         sandbox.script(no_such)
         with pytest.raises(OutOfTime):  # it may be too new to be known
-            await last_of(service.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.3))
+            await animate(service, REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.3)
         older(tmp_path, timedelta(minutes=1))
         sandbox.script(Fault(endpoint="prediction", action="status", status=503, times=4))
         with pytest.raises(ServiceUnavailable, match="Nothing was paid"):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
         assert len(sandbox.submissions) == 1
         sandbox.script(no_such)
-        rehearsed = await result_of(service.animate_image(REMOTE, dry_run=True, deadline=NOW))
+        rehearsed = await rehearse(service, REMOTE)
         assert isinstance(rehearsed, DryRun)
         assert not rehearsed.reused
         sandbox.script(no_such)
-        theirs = await last_of(service.animate_image(REMOTE, deadline=NOW))
+        theirs = await animate(service, REMOTE, deadline=NOW)
 
     assert not theirs.reused
     assert theirs.prediction_id != first.prediction_id
@@ -357,11 +365,11 @@ async def test_a_lost_request_of_the_old_key_is_found_by_the_renewed_one_or_stay
     sandbox.script(Fault(endpoint="generate", action="reset_after"), hidden)
     async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
     async with service_at(base_url, directory=tmp_path, key="renewed", history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
-        found = await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
+        found = await animate(service, REMOTE, deadline=NOW)
 
     assert (found.prediction_id, found.reused) == (sandbox.accepted[0][0], True)
 
@@ -379,7 +387,7 @@ async def test_who_is_taken_for_dead_while_he_uploads_sends_nothing_and_joins(
     ):
 
         async def ask() -> None:
-            told.append(await last_of(slow.animate_image(ROCKET, deadline=NOW)))
+            told.append(await animate(slow, ROCKET, deadline=NOW))
 
         tasks.start_soon(ask)
         await until(lambda: requests_to(sandbox, "upload"))
@@ -404,7 +412,7 @@ async def test_takes_whose_answers_are_lost_at_the_same_moment_are_found_each(
         async with service_at(base_url, directory=tmp_path) as service:
             for _ in range(5):
                 with suppress(SubmissionUnknown):
-                    told[take] = (await last_of(service.animate_image(REMOTE, take=take, deadline=NOW))).prediction_id
+                    told[take] = (await animate(service, REMOTE, take=take, deadline=NOW)).prediction_id
                     return
 
     async with anyio.create_task_group() as tasks:
@@ -424,16 +432,16 @@ async def test_a_take_that_never_arrived_is_not_given_the_clip_of_another_that_i
 
     async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW)
 
         async def second() -> None:
-            told.append(await last_of(service.animate_image(REMOTE, take=2, deadline=NOW)))
+            told.append(await animate(service, REMOTE, take=2, deadline=NOW))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(second)
             await until(lambda: sandbox.accepted)
             with pytest.raises(SubmissionUnknown):
-                await last_of(service.animate_image(REMOTE, deadline=NOW))
+                await animate(service, REMOTE, deadline=NOW)
 
     assert [(each.take, each.prediction_id) for each in told] == [(2, sandbox.accepted[0][0])]
     assert len(sandbox.accepted) == 1
@@ -441,10 +449,10 @@ async def test_a_take_that_never_arrived_is_not_given_the_clip_of_another_that_i
 
 async def test_a_failed_generation_is_made_anew_for_the_same_call(sandbox: Sandbox, base_url: str) -> None:
     async with service_at(base_url) as service:
-        first = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        first = await animate(service, REMOTE, prompt="sandbox:fail", deadline=NOW)
         sandbox.finish(first.prediction_id)
-        failed = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=LATER))
-        anew = await last_of(service.animate_image(REMOTE, prompt="sandbox:fail", deadline=NOW))
+        failed = await animate(service, REMOTE, prompt="sandbox:fail", deadline=LATER)
+        anew = await animate(service, REMOTE, prompt="sandbox:fail", deadline=NOW)
 
     assert (failed.status, failed.reused) == ("failed", True)
     assert (anew.reused, anew.take) == (False, 1)
@@ -454,7 +462,7 @@ async def test_the_clips_of_version_1_0_0_are_had_again_for_nothing(
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        made = await last_of(service.animate_image(REMOTE, prompt="completed", deadline=NOW))
+        made = await animate(service, REMOTE, prompt="completed", deadline=NOW)
     # The frozen file is of the default address: its keys are made anew as version 1.0.0 made them, for this one.
     account = sha256(f"{base_url}/ {CANARY}".encode()).hexdigest()[:16]
     (tmp_path / "journal.sqlite3").unlink()
@@ -470,12 +478,12 @@ async def test_the_clips_of_version_1_0_0_are_had_again_for_nothing(
         database.execute("UPDATE entries SET submitted_at = ?", (at,))
     async with service_at(base_url, directory=tmp_path, history_patience=0) as service:
         told = {
-            prompt: await last_of(service.animate_image(REMOTE, prompt=prompt, deadline=NOW))
+            prompt: await animate(service, REMOTE, prompt=prompt, deadline=NOW)
             for prompt in ("completed", "without a price", "twice")
         }
         with pytest.raises(SubmissionUnknown):
-            await last_of(service.animate_image(REMOTE, prompt="unknown", deadline=NOW))
-        another = await last_of(service.animate_image(REMOTE, prompt="completed", take=2, deadline=NOW))
+            await animate(service, REMOTE, prompt="unknown", deadline=NOW)
+        another = await animate(service, REMOTE, prompt="completed", take=2, deadline=NOW)
 
     assert {prompt: (each.prediction_id, each.take, each.reused) for prompt, each in told.items()} == {
         "completed": ("p2", 1, True),
@@ -490,14 +498,14 @@ async def test_a_picture_that_version_1_0_0_sent_with_its_metadata_is_the_same_p
     sandbox: Sandbox, base_url: str, tmp_path: Path
 ) -> None:
     async with service_at(base_url, directory=tmp_path) as service:
-        made = await last_of(service.animate_image(ROCKET, prompt="wind", deadline=NOW))
+        made = await animate(service, ROCKET, prompt="wind", deadline=NOW)
     account = sha256(f"{base_url}/ {CANARY}".encode()).hexdigest()[:16]
     whole_file = sha256(await anyio.Path(ROCKET).read_bytes()).hexdigest()
     asked = json.dumps([account, whole_file, {"model": STANDARD, "prompt": "wind"}], sort_keys=True)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as database:
         database.execute("UPDATE entries SET key = ?", (sha256(asked.encode()).hexdigest(),))
     async with service_at(base_url, directory=tmp_path) as service:
-        again = await last_of(service.animate_image(ROCKET, prompt="wind", deadline=NOW))
+        again = await animate(service, ROCKET, prompt="wind", deadline=NOW)
 
     assert (again.prediction_id, again.reused) == (made.prediction_id, True)
     assert len(sandbox.submissions) == 1
@@ -534,11 +542,11 @@ async def test_what_a_deleted_journal_knew_is_found_in_the_accounts_history(
 ) -> None:
     state = tmp_path / "state"
     async with service_at(base_url, directory=state) as ours, service_at(base_url, directory=state) as theirs:
-        made = await last_of(ours.animate_image(REMOTE, prompt="one", deadline=NOW))
-        await last_of(theirs.animate_image(REMOTE, prompt="two", deadline=NOW))
+        made = await animate(ours, REMOTE, prompt="one", deadline=NOW)
+        await animate(theirs, REMOTE, prompt="two", deadline=NOW)
         await anyio.to_thread.run_sync(shutil.rmtree, state)
-        again = await last_of(theirs.animate_image(REMOTE, prompt="one", deadline=NOW))
-        other = await last_of(theirs.animate_image(REMOTE, prompt="three", deadline=NOW))
+        again = await animate(theirs, REMOTE, prompt="one", deadline=NOW)
+        other = await animate(theirs, REMOTE, prompt="three", deadline=NOW)
 
     assert (again.prediction_id, again.reused) == (made.prediction_id, True)
     assert not other.reused
@@ -552,8 +560,8 @@ async def test_who_leaves_while_the_history_is_looked_through_keeps_nobody_waiti
     sandbox.script(Fault(endpoint="history", action="delay", seconds=30))
     async with service_at(base_url, directory=tmp_path) as service:
         with pytest.raises(OutOfTime):
-            await last_of(service.animate_image(REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.5))
-        made = await last_of(service.animate_image(REMOTE, deadline=NOW))
+            await animate(service, REMOTE, deadline=NOW, answer_by=anyio.current_time() + 0.5)
+        made = await animate(service, REMOTE, deadline=NOW)
 
     assert not made.reused
     assert len(sandbox.submissions) == 1
@@ -572,7 +580,7 @@ async def test_a_newer_journal_beside_a_running_process_stops_its_next_payment(
     async with caller(base_url, tmp_path) as restarted:
         same = await restarted.call(image=REMOTE)
     async with service_at(base_url, directory=tmp_path) as service:
-        seen = await last_of(service.get_prediction(first["prediction_id"], deadline=NOW))
+        seen = await look(service, first["prediction_id"], deadline=NOW)
 
     for told in (refused, same):
         assert told["kind"] == "JournalUnusable"
@@ -588,11 +596,8 @@ async def test_whoever_leaves_before_it_is_sent_has_paid_nothing_and_frees_the_t
 ) -> None:
     sandbox.script(Fault(endpoint="upload", action="delay", seconds=0.5))
     async with service_at(base_url, directory=tmp_path) as service:
-        async with aclosing(service.animate_image(ROCKET, deadline=NOW)) as steps:
-            async for step in steps:
-                if "Uploading" in step.message:
-                    break
-        again = await last_of(service.animate_image(ROCKET, deadline=NOW))
+        await leave_at("Uploading", animating(service, ROCKET))
+        again = await animate(service, ROCKET, deadline=NOW)
 
     assert not again.reused
     assert len(sandbox.submissions) == 1

@@ -19,7 +19,7 @@ from atlascloud_video_mcp.server.sessions import run_session
 from atlascloud_video_mcp.server.stdio.opening import recorded
 from atlascloud_video_mcp.server.stdio.pipe import Line
 from atlascloud_video_mcp.server.tasks import TASKS
-from kit import REMOTE, ROCKET, polls, service_at, until
+from kit import REMOTE, ROCKET, as_sent, polls, service_at, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -283,9 +283,9 @@ async def test_a_task_whose_prediction_the_api_has_lost_ends_with_what_is_known(
     long_ago = datetime.now(UTC) - timedelta(days=20)
     async with Journal(tmp_path) as journal:
         claim = await journal.claim("key")
-        await journal.sending(claim.entry.intent_id, {"model": "m"}, [])
-        await journal.submitted(
-            claim.entry.intent_id, Report.model_validate({"id": "gone-1", "status": "processing"}), long_ago
+        await journal.mark_sending(as_sent(claim.submission.intent_id, {"model": "m"}, []))
+        await journal.mark_submitted(
+            claim.submission.intent_id, Report.model_validate({"id": "gone-1", "status": "processing"}), long_ago
         )
     async with session(base_url, directory=tmp_path) as client:
         task = await client.get("gone-1")

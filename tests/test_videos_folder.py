@@ -10,7 +10,7 @@ import pytest
 from atlascloud_video_mcp.media.clips import CannotSave
 from atlascloud_video_mcp.service.results import Prediction, SavedVideo
 from clips_kit import everything
-from kit import PHOTOS, ROCKET, result_of, service_at
+from kit import PHOTOS, ROCKET, animate, service_at
 from scripted_sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def clip_of(service: VideoService) -> str:
-    clip = await result_of(service.animate_image(ROCKET, deadline=1e12))
+    clip = await animate(service, ROCKET, deadline=1e12)
     assert isinstance(clip, Prediction)
     return clip.prediction_id
 
 
 async def test_without_a_place_a_clip_goes_to_the_folder_for_videos(base_url: str, home: Path) -> None:
     async with service_at(base_url) as service:
-        saved = await result_of(service.save_video(await clip_of(service)))
+        saved = await service.save_video(await clip_of(service))
 
     assert isinstance(saved, SavedVideo)
     folder, name = os.path.split(saved.saved_path)
@@ -55,7 +55,7 @@ async def test_the_download_directory_of_the_settings_comes_before_it(
     base_url: str, home: Path, tmp_path: Path
 ) -> None:
     async with service_at(base_url, download_dir=tmp_path / "clips") as service:
-        saved = await result_of(service.save_video(await clip_of(service)))
+        saved = await service.save_video(await clip_of(service))
 
     assert isinstance(saved, SavedVideo)
     assert saved.saved_path.startswith(str(tmp_path / "clips"))
@@ -65,6 +65,6 @@ async def test_the_download_directory_of_the_settings_comes_before_it(
 async def test_the_folder_for_videos_must_be_allowed_like_any_other(base_url: str, home: Path, tmp_path: Path) -> None:
     async with service_at(base_url, allowed_dirs=[tmp_path / "clips", PHOTOS]) as service:
         with pytest.raises(CannotSave, match="lies outside the directories this server may read and write"):
-            await result_of(service.save_video(await clip_of(service)))
+            await service.save_video(await clip_of(service))
 
     assert everything(home) == []

@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.service.service import VideoService
     from atlascloud_video_mcp.settings import Settings
 
-HEARTBEAT = 5.0
-"""Longest silence between two steps of a call, seconds."""
-
 
 def service_opener(
-    settings: Settings, *, sandbox: bool, speed: float, heartbeat: float = HEARTBEAT
+    settings: Settings, *, sandbox: bool, speed: float
 ) -> Callable[[], AbstractAsyncContextManager[VideoService]]:
     """What opens the service; nothing is opened or imported yet.
 
@@ -33,15 +30,14 @@ def service_opener(
         settings: What the environment asks for.
         sandbox: Whether to work on an emulator that lives as long as the service is open, instead of the live API.
         speed: How many times faster than the live API that emulator is.
-        heartbeat: Longest silence between two steps of a call, seconds.
 
     Raises:
         SettingsError: A library of the sandbox is asked for and missing.
     """
     if not sandbox:
-        return partial(_service, settings, heartbeat=heartbeat)
+        return partial(_service, settings)
     require_sandbox()
-    return partial(_sandbox_service, settings, speed=speed, heartbeat=heartbeat)
+    return partial(_sandbox_service, settings, speed=speed)
 
 
 def missing_for_sandbox() -> list[str]:
@@ -111,7 +107,7 @@ def state_directory(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def _service(
-    settings: Settings, *, heartbeat: float, speed: float = 1.0, in_sandbox: bool = False
+    settings: Settings, *, speed: float = 1.0, in_sandbox: bool = False
 ) -> AsyncGenerator[VideoService, None]:
     """A service on the live API, or on an emulator that is `speed` times faster."""
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
@@ -143,7 +139,6 @@ async def _service(
             download_dir=settings.download_dir,
             budget=settings.budget_usd,
             poll_interval=settings.poll_interval,
-            heartbeat=heartbeat,
             durations=Durations().faster(speed),
         ) as service,
     ):
@@ -151,12 +146,12 @@ async def _service(
 
 
 @asynccontextmanager
-async def _sandbox_service(settings: Settings, *, speed: float, heartbeat: float) -> AsyncGenerator[VideoService, None]:
+async def _sandbox_service(settings: Settings, *, speed: float) -> AsyncGenerator[VideoService, None]:
     from atlascloud_sandbox import Account, Sandbox  # noqa: PLC0415 - only --sandbox needs it
 
     # Of this process alone: no other program of this machine may use the port.
     key = f"sandbox-{secrets.token_urlsafe()}"
     with Sandbox(Account(speed=speed), keys={key}).running() as base_url:
         emulated = settings._replace(base_url=base_url, key=key)
-        async with _service(emulated, heartbeat=heartbeat, speed=speed, in_sandbox=True) as service:
+        async with _service(emulated, speed=speed, in_sandbox=True) as service:
             yield service

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import traceback
-from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +21,9 @@ from pydantic import SecretStr
 from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.cloud.documents import clip_hosts
 from atlascloud_video_mcp.errors import AtlasError
-from atlascloud_video_mcp.journal import Journal
+from atlascloud_video_mcp.journal import Journal, VideoRequest
 from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.models import Catalogue
-from atlascloud_video_mcp.service.results import Prediction
 from atlascloud_video_mcp.service.service import VideoService
 
 if TYPE_CHECKING:
@@ -79,19 +77,14 @@ async def _animate(base_url: str, key: str, state: Path, image: str, prompt: str
         loop = asyncio.get_running_loop()
         if isinstance(loop, _Loop):
             loop.turns_left = turns
-        result = None
         try:
-            async with aclosing(service.animate_image(image, prompt=prompt, deadline=0.0)) as steps:
-                async for step in steps:
-                    result = step.result
+            made = await service.animate_image(VideoRequest(image, prompt=prompt), clip_deadline=0.0)
         except AtlasError as error:
             return type(error).__name__
         finally:
             if isinstance(loop, _Loop):
                 loop.turns_left = 0
-    if not isinstance(result, Prediction):
-        return "nothing"
-    return f"{'joined' if result.reused else 'submitted'} {result.prediction_id}"
+    return f"{'joined' if made.reused else 'submitted'} {made.prediction_id}"
 
 
 def _in_child(work: Callable[[], str]) -> tuple[int, str]:

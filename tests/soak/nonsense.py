@@ -9,6 +9,7 @@ import random
 import traceback
 from collections import Counter
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -19,10 +20,12 @@ from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.cloud.request import ApiPatience
 from atlascloud_video_mcp.errors import AtlasError
+from atlascloud_video_mcp.journal import Submission
 from atlascloud_video_mcp.media.pictures import PictureRules, open_picture
-from atlascloud_video_mcp.service.jobs import Job, News
-from atlascloud_video_mcp.service.results import Prediction
-from atlascloud_video_mcp.service.steps import step
+from atlascloud_video_mcp.server.progress import line
+from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.service.pacing import Durations
+from atlascloud_video_mcp.service.render import prediction
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -195,12 +198,8 @@ def _told(result: object) -> str:
     """What a client would be told of it."""
     if not isinstance(result, Report):
         return json.dumps(str(result))
-    job = Job()
-    news = News("Rendering", 0.05, result)
-    job.tell(news)
-    told = step(job, news, sandbox=False)
-    if not isinstance(told.result, Prediction):
-        raise TypeError("a report became no prediction")
-    whole = json.dumps([told.message, told.share, told.result.model_dump(mode="json")], allow_nan=False)
-    (told.message + told.result.model_dump_json()).encode()
+    told = prediction(Submission(), result, datetime.now(UTC), durations=Durations(), sandbox=False)
+    message, fraction = line(Progress(Phase.RENDERING, 0.05, prediction=lambda: told))
+    whole = json.dumps([message, fraction, told.model_dump(mode="json")], allow_nan=False)
+    (message + told.model_dump_json()).encode()
     return whole

@@ -28,10 +28,10 @@ from atlascloud_video_mcp.cloud.api import Cloud
 from atlascloud_video_mcp.cloud.documents import clip_hosts
 from atlascloud_video_mcp.cloud.request import ApiPatience
 from atlascloud_video_mcp.errors import AtlasError
-from atlascloud_video_mcp.journal import Journal
+from atlascloud_video_mcp.journal import Journal, VideoRequest
 from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.models import Catalogue
-from atlascloud_video_mcp.service.results import Prediction
+from atlascloud_video_mcp.server.progress import Reporter
 from atlascloud_video_mcp.service.service import VideoService
 from scripted_sandbox import Chaos, Fault, Sandbox
 
@@ -220,11 +220,12 @@ async def _service(job: dict[str, Any]) -> AsyncGenerator[VideoService, None]:
 
 async def _ask(service: VideoService, prompt: str, take: int) -> dict[str, Any]:
     told: dict[str, Any] = {"prompt": prompt, "take": take}
-    answer_by = anyio.current_time() + 5
+    request, deadline = VideoRequest(REMOTE, prompt=prompt, take=take), anyio.current_time() + 5
     try:
-        async for step in service.animate_image(REMOTE, prompt=prompt, take=take, deadline=0, answer_by=answer_by):
-            if isinstance(step.result, Prediction):
-                told |= {"id": step.result.prediction_id, "reused": step.result.reused}
+        made = await Reporter(reply_deadline=deadline).wait(
+            lambda progress: service.animate_image(request, clip_deadline=0, reply_deadline=deadline, progress=progress)
+        )
+        told |= {"id": made.prediction_id, "reused": made.reused}
     except AtlasError as error:
         told["error"] = type(error).__name__
     return told

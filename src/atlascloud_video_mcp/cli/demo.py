@@ -10,7 +10,7 @@ from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
 from rich.console import Console
 
-from atlascloud_video_mcp.cli.console import progress_bar
+from atlascloud_video_mcp.cli.progress_bar import progress_bar
 from atlascloud_video_mcp.errors import AtlasError
 
 _LONGEST_WAIT = 600  # seconds; the sandbox takes a few
@@ -43,7 +43,7 @@ async def demo(picture: Path, prompt: str, duration: int, speed: float) -> None:
         with progress_bar(console) as show:
 
             async def report(progress: float, total: float | None, message: str | None) -> None:
-                show(message or "", progress / (total or 1))
+                await show(message or "", progress / (total or 1))
 
             result = await client.call_tool("animate_image", arguments, progress_callback=report)
     saved = (result.structured_content or {}).get("saved_path")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -16,8 +16,7 @@ from atlascloud_video_mcp.text import in_dollars
 if TYPE_CHECKING:
     import argparse
 
-    from atlascloud_video_mcp.models import Listing
-    from atlascloud_video_mcp.service.results import Balance, Prediction, PredictionList
+    from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.settings import Settings
 
 _LONGEST = 500  # characters of a description
@@ -29,7 +28,7 @@ def models(options: argparse.Namespace, settings: Settings) -> Exit:
 
 
 async def _models(options: argparse.Namespace, settings: Settings) -> Exit:
-    listing = cast("Listing", await answer(options, settings, lambda service: service.list_models(options.query)))
+    listing = await answer(options, settings, lambda service: service.list_models(options.query))
     notes = (*listing.notes, f"The default model is {listing.default}.")
     known = [(offer, listing.models.get(offer.id)) for offer in listing.entries]
     if options.json:
@@ -51,9 +50,8 @@ def predictions(options: argparse.Namespace, settings: Settings) -> Exit:
 
 async def _predictions(options: argparse.Namespace, settings: Settings) -> Exit:
     status = Status(options.status) if options.status else None
-    listed = cast(
-        "PredictionList",
-        await answer(options, settings, lambda service: service.list_predictions(limit=options.limit, status=status)),
+    listed = await answer(
+        options, settings, lambda service: service.list_predictions(limit=options.limit, status=status)
     )
     if options.json:
         console.result_json(listed.model_dump(mode="json", exclude_none=True))
@@ -83,7 +81,7 @@ def balance(options: argparse.Namespace, settings: Settings) -> Exit:
 
 
 async def _balance(options: argparse.Namespace, settings: Settings) -> Exit:
-    money = cast("Balance", await answer(options, settings, lambda service: service.get_balance()))
+    money = await answer(options, settings, lambda service: service.get_balance())
     if options.json:
         console.result_json(money.model_dump(mode="json", exclude_none=True))
     else:

@@ -14,7 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from atlascloud_video_mcp.cloud.envelope import ASK_FIRST, Answer, MalformedAnswer, Refusal, describe, meaning
-from atlascloud_video_mcp.cloud.reports import Record, Report, Status
+from atlascloud_video_mcp.cloud.reports import HistoryRow, Report, Status
 from atlascloud_video_mcp.cloud.request import LOST, ApiClient
 from atlascloud_video_mcp.cloud.wire import Quote, dollars
 from atlascloud_video_mcp.errors import (
@@ -120,19 +120,19 @@ class Cloud(ApiClient):
             ) from error
         return self._report(answer, id=prediction_id)
 
-    async def history(self, page: int = 1) -> list[Record]:
+    async def history(self, page: int = 1) -> list[HistoryRow]:
         """A page of the account's submissions, newest first, without malformed rows."""
         reply = (await self._tried("GET", f"/model/history?no={page}&size={_PAGE}")).payload
         rows: list[Any] = next((value for value in reply.values() if isinstance(value, list)), [])
-        return [record for row in rows[:_PAGE] for record in self._records(row)]
+        return [read for row in rows[:_PAGE] for read in self._rows(row)]
 
-    def report_in(self, record: Record) -> Report | None:
+    def report_in(self, row: HistoryRow) -> Report | None:
         """The report in a row of the history; None when the row says too little."""
-        return record.report({"local": self._is_local})
+        return row.report({"local": self._is_local})
 
-    def _records(self, row: object) -> list[Record]:
+    def _rows(self, row: object) -> list[HistoryRow]:
         try:
-            return [Record.model_validate(row, context={"local": self._is_local})]
+            return [HistoryRow.model_validate(row, context={"local": self._is_local})]
         except ValidationError:
             return []
 

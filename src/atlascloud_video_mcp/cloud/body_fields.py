@@ -84,16 +84,6 @@ def animated_in(body: Mapping[str, object]) -> Link | None:
     return next((link for link in links if link), None)
 
 
-def in_our_order(body: Mapping[str, object]) -> dict[str, object]:
-    """A body of others as we would have made it: what most likely takes the picture comes last."""
-    picture = min((name for name in body if picture_rank(name) is not None), key=_rank, default=None)
-    return {name: body[name] for name in sorted(body, key=lambda name: name == picture)}
-
-
-def _rank(name: str) -> int:
-    return picture_rank(name) or 0
-
-
 def prompt_of(body: Mapping[str, object]) -> str | None:
     """The motion asked for."""
     value = next((body[name] for name in PROMPT_FIELDS if body.get(name)), None)

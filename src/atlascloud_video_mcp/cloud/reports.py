@@ -205,8 +205,8 @@ def _asked(value: object, info: ValidationInfo) -> dict[str, Any]:
 Body = Annotated[dict[str, Any], BeforeValidator(_body)]
 
 
-class Record(BaseModel):
-    """One row, read as leniently as a report, with the same validation context.
+class HistoryRow(BaseModel):
+    """One row of the account's history, read as leniently as a report, with the same validation context.
 
     Source: npm atlascloud-mcp 1.7.0, type HistoryItem (times are unix seconds as text), and the shapes that the
     vendor's other tools accept.
@@ -216,7 +216,7 @@ class Record(BaseModel):
 
     prediction_id: Identifier = Field(validation_alias="id")
     created_at: Moment = Field(None, validation_alias=AliasChoices("createdAt", "created_at"))
-    request: Annotated[dict[str, Any], BeforeValidator(_asked)] = Field(
+    body: Annotated[dict[str, Any], BeforeValidator(_asked)] = Field(
         default_factory=dict, validation_alias=AliasChoices("requestBody", "request_body")
     )
     model: ModelName = None

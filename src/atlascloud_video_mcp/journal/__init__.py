@@ -9,12 +9,11 @@ from atlascloud_video_mcp.journal.budget import (
     SpendingRequest,
 )
 from atlascloud_video_mcp.journal.journal import Journal
-from atlascloud_video_mcp.journal.submission import Claim, Entry, Stage
+from atlascloud_video_mcp.journal.submission import Claim, Stage, Submission, VideoRequest, from_history
 
 __all__ = [
     "SPAN",
     "Claim",
-    "Entry",
     "HistoryNeeded",
     "Journal",
     "PriceNeeded",
@@ -22,4 +21,7 @@ __all__ = [
     "Spending",
     "SpendingRequest",
     "Stage",
+    "Submission",
+    "VideoRequest",
+    "from_history",
 ]

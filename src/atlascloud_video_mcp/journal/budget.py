@@ -13,7 +13,7 @@ from atlascloud_video_mcp.text import in_dollars
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlascloud_video_mcp.journal.submission import Entry
+    from atlascloud_video_mcp.journal.submission import Submission
 
 SPAN = timedelta(hours=24)
 """How far back spending counts."""
@@ -24,7 +24,7 @@ _NEXT = (
 
 
 class HistoryNeeded(Exception):
-    """There is a budget, and entries from before `begun_anew` may be missing: the account's history is to be read."""
+    """There is a budget, and what was submitted before `begun_anew` may be missing: the account's history is needed."""
 
     def __init__(self, begun_anew: datetime) -> None:
         super().__init__(begun_anew)
@@ -36,11 +36,11 @@ class PriceNeeded(Exception):
 
 
 class PricesNeeded(Exception):
-    """There is a budget, and of earlier requests that count in it the price is not known; those are `entries`."""
+    """There is a budget, and of earlier requests that count in it the price is not known; those are `submissions`."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        super().__init__(f"{len(entries)} without a price")
-        self.entries = entries
+    def __init__(self, submissions: Sequence[Submission]) -> None:
+        super().__init__(f"{len(submissions)} without a price")
+        self.submissions = submissions
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from atlascloud_video_mcp.journal.submission import Entry
+    from atlascloud_video_mcp.journal.submission import Submission
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -38,7 +38,7 @@ class Database:
         self._db: sqlite3.Connection | None = None
         self._identity: tuple[tuple[int, int] | None, ...] = ()
         self._origin: bytes | None = None
-        self._written: dict[str, Entry] = {}
+        self._written: dict[str, Submission] = {}
         self._told: tuple[str, ...] = ()
         self._logged: set[str] = set()
         self._trouble: Exception | None = None
@@ -65,7 +65,7 @@ class Database:
             return self._attempt(work, lasting=lasting)
 
     def close(self) -> None:
-        """Let go of the file and of the entries that are still open."""
+        """Let go of the file and of the submissions that are still open."""
         with self._alone, suppress(*_FAILURES):
             self._disconnect()
             if self._process_locks:
@@ -91,10 +91,10 @@ class Database:
         return Transaction(db, self._me, self._process_locks if self._file else None, self._trouble)
 
     def _remember(self, transaction: Transaction) -> None:
-        for intent_id, entry in transaction.written.items():
+        for intent_id, submission in transaction.written.items():
             self._written.pop(intent_id, None)
-            if entry:
-                self._written[intent_id] = entry
+            if submission:
+                self._written[intent_id] = submission
 
     def _look_to_the_file(self) -> None:
         try:

@@ -77,6 +77,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             owner TEXT NOT NULL,
             stage TEXT NOT NULL,
             request TEXT NOT NULL,
+            body TEXT NOT NULL,
             notes TEXT NOT NULL,
             created_at TEXT NOT NULL,
             submitted_at TEXT,
@@ -90,11 +91,12 @@ STEPS: tuple[tuple[str, ...], ...] = (
             picture TEXT NOT NULL
         )
         """,
-        # What counts in a budget, in millionths of a US dollar, as version 1.0.0 reckoned it from each report.
+        # What version 1.0.0 kept is the body. What counts in a budget, in millionths of a US dollar, is reckoned from
+        # each report as that version did.
         """
         INSERT INTO entries_with_takes
-        SELECT seq, intent_id, key, 1, owner, stage, request, notes, created_at, submitted_at, prediction_id, report,
-            save_to, saved_path, account, quote,
+        SELECT seq, intent_id, key, 1, owner, stage, 'null', request, notes, created_at, submitted_at, prediction_id,
+            report, save_to, saved_path, account, quote,
             CASE
                 WHEN key = '' OR stage IN ('refused', 'abandoned') THEN 0
                 WHEN word IN ('failed', 'error', 'timeout', 'canceled', 'cancelled') THEN 0
@@ -118,7 +120,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX entries_by_time ON entries (COALESCE(submitted_at, created_at))",
         "CREATE INDEX entries_intended ON entries (owner) WHERE stage = 'intended'",
         "CREATE INDEX entries_without_a_price ON entries (created_at) WHERE quote IS NULL AND spent = 0 AND key <> ''",
-        # What was spent in each ten minutes, "2026-01-01T00:0": a day has 144 of them, however many entries it has.
+        # What was spent in each ten minutes, "2026-01-01T00:0": a day has 144 of them, however many submissions it has.
         "CREATE TABLE spending (span TEXT PRIMARY KEY, amount INTEGER NOT NULL) WITHOUT ROWID",
         """
         INSERT INTO spending

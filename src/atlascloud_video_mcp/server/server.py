@@ -74,7 +74,7 @@ async def upload_image(
     """Upload a local picture for its URL. Free; not needed before animate_image."""
     call = ToolCall(ctx)
     service = await call.service()
-    return upload_answer(await call.finish(service.upload_image(image, answer_by=call.answer_by)))
+    return upload_answer(await call.run(lambda progress: service.upload_image(image, progress=progress)))
 
 
 async def animate_image(
@@ -110,12 +110,13 @@ async def animate_image(
     answer was lost (a time-out, a cancelled call), do not start over: list_predictions has the id. The same call again
     gives the same clip, paid once; another take is another clip, paid again.
     """
+    from atlascloud_video_mcp.journal import VideoRequest  # noqa: PLC0415 - with SQLite, and only a call needs it
     from atlascloud_video_mcp.media.pictures import Fit  # noqa: PLC0415 - with Pillow, and only a call needs it
 
     call = ToolCall(ctx, wait_seconds)
     service = await call.service()
-    steps = service.animate_image(
-        image,
+    request = VideoRequest(
+        image=image,
         prompt=prompt,
         duration=duration,
         model=model,
@@ -123,15 +124,16 @@ async def animate_image(
         parameters=parameters,
         unlisted=unlisted,
         fit=Fit(fit) if fit else None,
-        save_to=save_to,
+        save_to=save_to or None,
         take=take,
-        dry_run=dry_run,
-        deadline=call.deadline,
-        answer_by=call.answer_by,
     )
-    result: Prediction | DryRun = await call.finish(steps)
-    if isinstance(result, DryRun):
-        return dry_run_answer(result)
+    if dry_run:
+        return dry_run_answer(await call.run(lambda progress: service.dry_run(request, progress=progress)))
+    result = await call.wait(
+        lambda progress: service.animate_image(
+            request, clip_deadline=call.clip_deadline, reply_deadline=call.reply_deadline, progress=progress
+        )
+    )
     return prediction_answer(result, call.client, is_error=result.status == "failed")
 
 
@@ -142,7 +144,7 @@ async def list_models(
     """Find models for animate_image, best match first, with list prices. Free, without key."""
     call = ToolCall(ctx)
     service = await call.service()
-    return model_list_answer(await call.finish(service.list_models(query, answer_by=call.answer_by)))
+    return model_list_answer(await call.run(lambda progress: service.list_models(query, progress=progress)))
 
 
 async def get_prediction(
@@ -154,9 +156,12 @@ async def get_prediction(
     """Wait for a clip that animate_image began, or look at it: status, clip URL, what to do next. Free."""
     call = ToolCall(ctx, wait_seconds)
     service = await call.service()
-    steps = service.get_prediction(prediction_id, deadline=call.deadline, answer_by=call.answer_by, preview=preview)
-    prediction: Prediction = await call.finish(steps)
-    return prediction_answer(prediction, call.client, preview=call.preview)
+    prediction = await call.wait(
+        lambda progress: service.get_prediction(
+            prediction_id, clip_deadline=call.clip_deadline, preview=preview, progress=progress
+        )
+    )
+    return prediction_answer(prediction, call.client)
 
 
 async def save_video(
@@ -172,8 +177,8 @@ async def save_video(
     """Save a finished clip to disk, before it is deleted. Overwrites nothing. Free."""
     call = ToolCall(ctx)
     service = await call.service()
-    steps = service.save_video(prediction_id, save_to or None, answer_by=call.answer_by)
-    return saved_answer(await call.finish(steps))
+    saved = await call.run(lambda progress: service.save_video(prediction_id, save_to or None, progress=progress))
+    return saved_answer(saved)
 
 
 async def list_predictions(
@@ -185,15 +190,19 @@ async def list_predictions(
     call = ToolCall(ctx)
     service = await call.service()
     wanted = Status(status) if status else None
-    steps = service.list_predictions(limit=limit, status=wanted, answer_by=call.answer_by)
-    return list_answer(await call.finish(steps), of_all=wanted is None)
+    listed = await call.run(
+        lambda progress: service.list_predictions(
+            limit=limit, status=wanted, reply_deadline=call.reply_deadline, progress=progress
+        )
+    )
+    return list_answer(listed, of_all=wanted is None)
 
 
 async def get_balance(ctx: Context[ServerState]) -> Annotated[CallToolResult, Balance]:
     """Money left on the account, and spent in the last 24 hours. Free."""
     call = ToolCall(ctx)
     service = await call.service()
-    return balance_answer(await call.finish(service.get_balance(answer_by=call.answer_by)))
+    return balance_answer(await call.run(lambda progress: service.get_balance(progress=progress)))
 
 
 def _tools() -> list[tools.Tool]:

@@ -8,9 +8,8 @@ Source: the extension `io.modelcontextprotocol/tasks` of MCP 2026-07-28.
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp import MCPError
@@ -23,6 +22,7 @@ from typing_extensions import override
 
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR
 from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound
+from atlascloud_video_mcp.server.progress import Reporter
 from atlascloud_video_mcp.server.tool_call import caller
 from atlascloud_video_mcp.server.tool_results import POLL_INTERVAL, prediction_answer
 from atlascloud_video_mcp.text import PredictionId, Quoted
@@ -114,14 +114,12 @@ async def _told(ctx: ServerRequestContext[ServerState], params: TaskParams) -> C
 
 
 async def _look(service: VideoService, prediction_id: str) -> Prediction:
-    now = anyio.current_time()
-    result = None
     # Its watch in this process looks at it anyway: more looks would tell nothing sooner.
-    steps = service.get_prediction(prediction_id, deadline=now, answer_by=now + _LONGEST_LOOK, now=False)
-    async with aclosing(steps):
-        async for step in steps:
-            result = step.result or result
-    return cast("Prediction", result)
+    now = anyio.current_time()
+    reporter = Reporter(reply_deadline=now + _LONGEST_LOOK)
+    return await reporter.wait(
+        lambda progress: service.get_prediction(prediction_id, clip_deadline=now, poll=False, progress=progress)
+    )
 
 
 def _goes_on(answer: CallToolResult) -> bool:

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from mcp.types.version import is_version_at_least
 
 from atlascloud_video_mcp.server.host_limits import HostLimits, limits_of
+from atlascloud_video_mcp.server.progress import Reporter
 from atlascloud_video_mcp.server.sessions import READ_AT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
     from anyio.abc import TaskGroup, TaskStatus
     from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
 
+    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
-    from atlascloud_video_mcp.service.steps import Step
 
 _MOST_A_SECOND = 4
 _NUDGE = 0.01  # progress must rise even where there is nothing new to say
 _NOT_QUITE = 99.99  # only the clip itself is all of it
 
-ResultT = TypeVar("ResultT")
+_T = TypeVar("_T")
 
 
 class ServerState:
@@ -78,12 +79,9 @@ class ToolCall:
         self._arrived = self._ready = READ_AT.get(anyio.current_time())
         self._ctx = ctx
         self._state = ctx.request_context.lifespan_context
-        self._shows_progress = _shows_progress(ctx.request_context)
         self.client = caller(ctx.request_context)
-        self.deadline = self._arrived + self.client.waits(wait_seconds, max_wait=self._state.max_wait)
-        """Until when it may wait, on the clock of `anyio.current_time`."""
-        self.preview: bytes | None = None
-        """Frames of the finished clip, a JPEG, where they were asked for."""
+        self.clip_deadline = self._arrived + self.client.waits(wait_seconds, max_wait=self._state.max_wait)
+        """Until when it may wait for the clip, on the clock of `anyio.current_time`."""
         self._progress = 0.0
         self._sent: deque[float] = deque([-1.0] * _MOST_A_SECOND, maxlen=_MOST_A_SECOND)
 
@@ -94,7 +92,7 @@ class ToolCall:
         return service
 
     @property
-    def answer_by(self) -> float:
+    def reply_deadline(self) -> float:
         """By when it answers even if there is nothing to hand over yet; known once the service is open."""
         # Who does not want to wait for the clip still waits for the upload and the id, as long as the client will.
         # Where the server was slow to come up the work is slow, too, and has as long again: a client that starts a
@@ -104,25 +102,27 @@ class ToolCall:
             patience = max(self._state.at_least, 2 * (self._ready - self._arrived))
         return self._arrived + patience
 
-    async def finish(self, steps: AsyncGenerator[Step, None]) -> ResultT:
-        """Go through the steps, each told as progress; returns the last one's result."""
-        result = None
-        async with aclosing(steps):
-            async for step in steps:
-                result, self.preview = step.result, step.preview
-                if self._shows_progress:
-                    await self._tell(step)
-        return cast("ResultT", result)
+    async def run(self, call: Callable[[ProgressSink], Awaitable[_T]]) -> _T:
+        """The result of a call to the service, each phase told as progress; see Reporter.run."""
+        return await self._reporter().run(call)
 
-    async def _tell(self, step: Step) -> None:
+    async def wait(self, call: Callable[[ProgressSink], Awaitable[Prediction]]) -> Prediction:
+        """The prediction that a call to the service waits for, each phase told as progress; see Reporter.wait."""
+        return await self._reporter().wait(call)
+
+    def _reporter(self) -> Reporter:
+        show = self._show if _shows_progress(self._ctx.request_context) else None
+        return Reporter(show, reply_deadline=self.reply_deadline)
+
+    async def _show(self, message: str, fraction: float) -> None:
         """Send one progress notification: always a higher value, 100 only with the clip, at most four a second."""
         await anyio.sleep_until(self._sent[0] + 1)
         self._sent.append(anyio.current_time())
-        value = risen(self._progress, step.share)
+        value = risen(self._progress, fraction)
         if value is None:
             return
         self._progress = value
-        await self._ctx.report_progress(self._progress, 100, step.message)
+        await self._ctx.report_progress(self._progress, 100, message)
 
 
 def risen(told: float, share: float) -> float | None:

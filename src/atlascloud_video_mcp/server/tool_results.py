@@ -94,15 +94,12 @@ def dry_run_answer(dry_run: DryRun) -> CallToolResult:
     return tool_result(lines, dry_run.model_copy(update={"next_step": next_step, "notes": (_DRY_RUN, *notes)}))
 
 
-def prediction_answer(
-    prediction: Prediction, client: HostLimits, *, preview: bytes | None = None, is_error: bool = False
-) -> CallToolResult:
+def prediction_answer(prediction: Prediction, client: HostLimits, *, is_error: bool = False) -> CallToolResult:
     """The answer of every tool that gives a prediction, with what to do next.
 
     Args:
         prediction: What there is to tell.
         client: Who is told.
-        preview: Frames of the clip, a JPEG.
         is_error: Whether the call could not do what it is for.
     """
     next_step: str | None
@@ -121,8 +118,8 @@ def prediction_answer(
     result = prediction.model_copy(update={"next_step": next_step, "notes": _notes(prediction)})
     answer = tool_result([head, *_facts(result)], result, is_error=is_error)
     answer.meta = _for_programs(prediction)
-    if preview and client.image:
-        data = b64encode(preview).decode()
+    if prediction.preview and client.image:
+        data = b64encode(prediction.preview).decode()
         answer.content.append(ImageContent(type="image", data=data, mime_type="image/jpeg"))
     if prediction.video_url and client.resource_link:
         name = f"{prediction.prediction_id}.mp4"

@@ -1,140 +1,169 @@
-"""From a checked request to a clip: the order of the steps, or an earlier identical request that is joined."""
+"""From a request to the watch of its prediction: prepare, claim, upload, submit; or an earlier one that is joined."""
 
 from __future__ import annotations
 
-import math
-from contextlib import aclosing
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from anyio import to_thread
-
-from atlascloud_video_mcp.cloud.body_fields import duration_of
-from atlascloud_video_mcp.cloud.reports import Report, Status
+from atlascloud_video_mcp.errors import AtlasError, InvalidRequest, OverBudget, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
-from atlascloud_video_mcp.models import ANY_PICTURE
-from atlascloud_video_mcp.service.further_pictures import FurtherPictures
-from atlascloud_video_mcp.service.jobs import Job, News, facts_of
-from atlascloud_video_mcp.service.submissions import RequestKey
+from atlascloud_video_mcp.service import render
+from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from anyio.abc import TaskGroup
 
     from atlascloud_video_mcp.cloud.api import Cloud
-    from atlascloud_video_mcp.journal import Entry, Journal
-    from atlascloud_video_mcp.media.clips import ClipSaver
-    from atlascloud_video_mcp.service.prepare import Order
-    from atlascloud_video_mcp.service.running import Running
+    from atlascloud_video_mcp.journal import Journal, Submission, VideoRequest
+    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.budgets import Budget
+    from atlascloud_video_mcp.service.pacing import Durations
+    from atlascloud_video_mcp.service.requests import Prepared, Requests
+    from atlascloud_video_mcp.service.results import DryRun, Prediction
     from atlascloud_video_mcp.service.submissions import Submissions
     from atlascloud_video_mcp.service.uploads import Uploads
-    from atlascloud_video_mcp.service.watching import Watching
+    from atlascloud_video_mcp.service.watches import Watch, WatchRegistry
 
 
 @dataclass(frozen=True)
 class Animation:
-    """Uploads, submits, watches; `poll_interval` is the pause between submission and the first look, seconds."""
+    """Carries requests out, or tells what that would cost."""
 
     cloud: Cloud
     journal: Journal
-    saver: ClipSaver
+    requests: Requests
     uploads: Uploads
     submissions: Submissions
-    watching: Watching
-    running: Running
-    poll_interval: float
+    watches: WatchRegistry
+    tasks: TaskGroup
+    """Where what was paid for goes on without its caller."""
+    durations: Durations
+    """How long generations take, before any were seen."""
+    budget: Budget
 
-    async def make(self, job: Job, order: Order, *, answer_by: float) -> None:
-        """Carry an order out to its end, wherever that is: our own submission, or an earlier one."""
-        report = await self._submit_or_join(job, order, answer_by=answer_by)
-        if report is None:
-            return
-        self.running.keep(report.prediction_id, job)
-        if job.facts.save_to:
-            await self.journal.wants(report.prediction_id, job.facts.save_to)
-        job.tell(News("Submitted", 0.05, report))
-        if report.status is Status.PROCESSING:
-            await job.pause(self.poll_interval)
-            await self.watching.watch(job, prediction_id=report.prediction_id)
-        else:
-            await self.watching.finish(job, report)
+    async def dry_run(self, request: VideoRequest, progress: ProgressSink) -> DryRun:
+        """All up to the moment from which something would be sent; only the price is asked.
 
-    async def _submit_or_join(self, job: Job, order: Order, *, answer_by: float) -> Report | None:
-        """The answer to our own submission; None after an earlier one was joined and followed to its end."""
-        facts = job.facts
-        if facts.save_to:
-            await to_thread.run_sync(self.saver.check_target, facts.save_to)
-        picture = None
-        if not order.is_online:
-            picture = await self.uploads.check(job, order.image, order.model.pictures, order.fit)
-        further = FurtherPictures(self.uploads)
-        await further.check(job, order.further)
-        request = facts.request
-        digest, source = (picture.digest, picture.source_digest) if picture else (order.image, order.image)
-        wanted = RequestKey.of(self.cloud, further.identity(request), digest, source, order.take)
-        url = await self.uploads.url_of(digest) if picture else order.image
-        priced = order.model.with_picture(request, url or ANY_PICTURE)
+        Raises:
+            InvalidInput: As the request itself would be refused.
+        """
+        with _nothing_paid():
+            prepared = await self.requests.prepare(request, progress)
+            urls = await self._urls_of(prepared)
+            progress(Progress(Phase.PRICING, 0.5))
+            quote = await self.cloud.quote(prepared.body(urls))
+            earlier = await self.submissions.earlier(prepared.key, progress)
+            rehearsed = render.dry_run(
+                prepared,
+                urls,
+                quote,
+                sandbox=self.cloud.sandbox,
+                warnings=self.journal.warnings,
+                joins=(earlier, await self.journal.next_take(prepared.key.key)) if earlier else None,
+                budget=None if earlier else await self.budget.verdict(quote, progress),
+            )
+            progress(Progress(Phase.REHEARSED, 0.99))
+            return rehearsed
+
+    async def submit_or_join(
+        self, request: VideoRequest, reply_deadline: float, progress: ProgressSink
+    ) -> tuple[Watch, Callable[[], Prediction], int]:
+        """The watch of what was submitted, or of an earlier identical request; how this call is told, and when first.
+
+        The pictures' bytes are let go with it: waiting may take minutes, and needs none.
+        """
+        with _nothing_paid():
+            prepared = await self.requests.prepare(request, progress)
+            priced = prepared.body(await self._urls_of(prepared))
         while True:
-            entry = await self.submissions.claim(job, wanted, priced, answer_by=answer_by)
-            if entry.stage is not Stage.INTENDED:
-                break
-            self._know_the_price(job, entry, priced)
-            try:
-                if picture:
-                    url, picture = (await self.uploads.upload(job, picture)).url, None
-                facts.request = order.model.with_picture(await further.uploaded(job, request), str(url))
-                job.tell(News(f"Submitting to {order.model.id}", 0.04))
-                await self._learn(job)
-                if report := await self.submissions.submit(job, entry.intent_id):
-                    return report
-            finally:
-                await self._let_go(job, entry)
-        del picture, further  # joining may take minutes, and needs neither
-        await self._join(job, entry, wanted)
-        return None
+            with _nothing_paid():
+                claimed = await self.submissions.claim(prepared, priced, progress, reply_deadline=reply_deadline)
+            if claimed.stage is not Stage.INTENDED:
+                return await self._join(claimed, prepared, progress)
+            if watch := await self._submit(claimed, prepared, priced, progress):
+                return watch, partial(watch.prediction, prepared.request.save_to, notes=prepared.call_notes), 0
 
-    async def _let_go(self, job: Job, entry: Entry) -> None:
-        """Give the right to submit back, unless it was used."""
-        if not job.committed:
-            await self.journal.abandoned(entry.intent_id)
+    async def _submit(
+        self, claimed: Submission, prepared: Prepared, priced: Mapping[str, Any], progress: ProgressSink
+    ) -> Watch | None:
+        """Upload and submit; None where the right to it was lost. That right is given back where it is not used."""
+        picture, asked = prepared.picture, prepared.request
+        watch = self.watches.new(claimed, self.durations, prepared.doubts)
+        if claimed.quote is None:
+            BackgroundTask(self.tasks, lambda _: self._price(watch, priced), committed=True)
+        sending: BackgroundTask[bool] | None = None
+        try:
+            with _nothing_paid():
+                urls = {each.digest: await self.uploads.upload(each, progress=progress) for each in prepared.pictures}
+            watch.durations = self.durations.learned(await self.journal.durations(str(asked.model), asked.duration))
+            watch.submission = replace(
+                watch.submission,
+                request=replace(asked, image=urls[picture.digest]) if picture else asked,
+                body=prepared.body(urls),
+                notes=prepared.notes,
+                picture=picture.filename if picture else None,
+                save_to=asked.save_to,
+            )
+            defaults = prepared.model.defaults
+            sending = BackgroundTask(self.tasks, lambda task: self._send(task, watch, defaults))
+            return watch if await sending.result(progress) else None
+        finally:
+            if not (sending and sending.committed):
+                await self.journal.mark_abandoned(claimed.intent_id)
 
-    def _know_the_price(self, job: Job, entry: Entry, body: Mapping[str, Any]) -> None:
-        """Take the price that was held against the budget, or have it asked for beside the submission."""
-        job.facts.take, job.facts.quote = entry.take, entry.quote
-        if entry.quote is None:
-            self.running.start(Job(), partial(self.submissions.price, of=job, intent_id=entry.intent_id, body=body))
+    async def _send(self, task: BackgroundTask[bool], watch: Watch, defaults: Mapping[str, object]) -> bool:
+        """Submit, and begin to watch: once committed, whether or not anybody waits."""
+        sent = await self.submissions.submit(watch.submission, defaults, commit=task.commit, progress=task.report)
+        if sent is None:
+            return False
+        watch.submission = replace(sent, quote=watch.submission.quote)  # it may have come meanwhile
+        self.watches.start(watch)
+        if sent.save_to:
+            await self.journal.set_save_to(str(sent.prediction_id), sent.save_to)
+        return True
 
-    async def _learn(self, job: Job) -> None:
-        """See how long such generations took of late."""
-        request = job.facts.request
-        job.durations = job.durations.learned(await self.journal.durations(request["model"], duration_of(request)))
+    async def _price(self, watch: Watch, body: Mapping[str, Any]) -> None:
+        """Ask for the price beside the submission."""
+        price = await self.submissions.price(watch.submission.intent_id, body)
+        watch.submission = replace(watch.submission, quote=price)
 
-    async def _join(self, job: Job, entry: Entry, wanted: RequestKey) -> None:
-        """Follow the prediction of an earlier identical request, and see to it that the clip is saved as asked now."""
-        save_to = job.facts.save_to
-        prediction_id = str(entry.prediction_id)
-        other, looks = self.running.looking_at(prediction_id)
-        job.reused = job.committed = True
-        another = await self.journal.next_take(wanted.key)
+    async def _join(
+        self, earlier: Submission, prepared: Prepared, progress: ProgressSink
+    ) -> tuple[Watch, Callable[[], Prediction], int]:
+        """The watch of an earlier identical request, which sees to it that the clip is saved as asked now, too."""
+        prediction_id, save_to = str(earlier.prediction_id), prepared.request.save_to
+        watch = self.watches.watch(prediction_id, earlier)
+        polls = watch.poll_now()
+        another = await self.journal.next_take(prepared.key.key)
         since = (
-            f"The same request (take {entry.take}) was made at {entry.at:%Y-%m-%d %H:%M} UTC, and this is its "
+            f"The same request (take {earlier.take}) was made at {earlier.at:%Y-%m-%d %H:%M} UTC, and this is its "
             f"prediction: nothing new was paid. For another variation, which is paid: take {another}."
         )
-        job.notes = (since, *job.notes)
-        if save_to and not other.facts.save_to:
-            await self.journal.wants(prediction_id, save_to)
+        if save_to:
+            watch.save_to(save_to)
+            if not watch.submission.save_to:
+                await self.journal.set_save_to(prediction_id, save_to)
+        told = partial(watch.prediction, save_to, reused=True, notes=(since, *prepared.call_notes))
         # Whoever runs out of time before the first look is over is told the id all the same.
-        job.facts, job.looks_due = replace(facts_of(entry), save_to=save_to or entry.save_to), looks
-        job.tell(News("Found", 0.05, entry.report or Report(id=prediction_id)))
-        async with aclosing(other.follow(deadline=0, heartbeat=math.inf, looks=looks)) as first_look:
-            async for _ in first_look:
-                pass
-        # A place of this call's own, beside the one that the earlier call asked for.
-        mine = replace(other.facts, save_to=save_to, saved_path=None) if save_to else None
-        async with aclosing(other.follow(deadline=math.inf, heartbeat=math.inf)) as log:
-            async for news in log:
-                job.facts, job.durations, job.looks = mine or other.facts, other.durations, other.looks
-                if mine and news.report:
-                    mine.quote = other.facts.quote
-                    news = replace(news, report=await self.watching.save(job, news.report))  # noqa: PLW2901 - its link may be newer
-                job.tell(news)
+        progress(Progress(Phase.FOUND, 0.05, prediction_id, prediction=told))
+        return watch, told, polls
+
+    async def _urls_of(self, prepared: Prepared) -> dict[str, str]:
+        """Where its pictures lie already, by their digests."""
+        found = {each.digest: await self.uploads.url_of(each) for each in prepared.pictures}
+        return {digest: url for digest, url in found.items() if url}
+
+
+@contextmanager
+def _nothing_paid() -> Iterator[None]:
+    """Say of what goes wrong before the paid request that it cost nothing."""
+    try:
+        yield
+    except (SubmissionUnknown, OverBudget, InvalidRequest):
+        raise  # the first may be paid, the others say so themselves
+    except AtlasError as error:
+        raise error.adding("Nothing was paid.") from error

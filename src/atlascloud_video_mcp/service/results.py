@@ -93,6 +93,8 @@ class Prediction(Outcome):
     """How much of the work is probably done, below 1; while processing."""
     look_again_in: SkipJsonSchema[float | None] = Field(default=None, exclude=True)
     """Seconds until another look can tell more; None where none can."""
+    preview: SkipJsonSchema[bytes | None] = Field(default=None, exclude=True)
+    """Frames of the finished clip, a JPEG, where they were asked for."""
 
     @property
     def so_far(self) -> str:

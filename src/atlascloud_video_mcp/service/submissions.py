@@ -2,64 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud.envelope import ASK_FIRST
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR, Report
-from atlascloud_video_mcp.errors import AtlasError, OverBudget, PredictionNotFound, SubmissionUnknown
-from atlascloud_video_mcp.journal import HistoryNeeded, PriceNeeded, PricesNeeded, SpendingRequest, Stage
-from atlascloud_video_mcp.service.budgets import count_history, look_at_orphans
-from atlascloud_video_mcp.service.jobs import News
-from atlascloud_video_mcp.service.matching import Matches, matches, may_be
+from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound, SubmissionUnknown
+from atlascloud_video_mcp.journal import Stage
+from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.service.matching import Matches, matches, may_be, read_history
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from decimal import Decimal
 
     from atlascloud_video_mcp.cloud.api import Cloud
-    from atlascloud_video_mcp.cloud.reports import Record
-    from atlascloud_video_mcp.cloud.wire import Quote
-    from atlascloud_video_mcp.journal import Claim, Entry, Journal
-    from atlascloud_video_mcp.service.jobs import Job
-    from atlascloud_video_mcp.text import PredictionId
+    from atlascloud_video_mcp.journal import Claim, Journal, SpendingRequest, Submission
+    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.budgets import Budget
+    from atlascloud_video_mcp.service.requests import Prepared, RequestKey
 
-_T = TypeVar("_T")
 _MOST_PAGES = 20
 _ROWS_ARE_OUT_OF_ORDER_BY = timedelta(hours=2)
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
-_SENT = "The request was sent and may be running and paid; calling again joins it and does not pay twice."
 _FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
 
 
 NOT_YET_KNOWN = timedelta(seconds=30)
 """How long after submission the API may not know its own new id."""
-
-
-@dataclass(frozen=True)
-class RequestKey:
-    """What makes two requests the same: picture bytes or URL, model, prompt, parameters, and which take of it."""
-
-    key: str
-    take: int
-    old_keys: tuple[str, ...]
-    """What version 1.0.0 may have called it: that took the account's key, which may be renewed, for the account, and
-    sent the bytes of most pictures with all that is in them."""
-
-    @classmethod
-    def of(cls, cloud: Cloud, request: Mapping[str, Any], picture: str, source: str, take: int) -> Self:
-        """The key of a request to the API.
-
-        `picture` is the digest of its bytes as sent, and `source` that of the bytes that were named; or both its URL.
-        """
-        old_keys = tuple(_digest(cloud.account, each, request) for each in {picture, source})
-        return cls(_digest(cloud.address, picture, request), take, old_keys)
 
 
 class Submissions:
@@ -69,25 +43,27 @@ class Submissions:
         cloud: The open API client.
         journal: Where intents are written before they are acted on.
         patience: How long a lost submission is searched for in the account's history, whose rows may lag; seconds.
-        budget: What the account may spend in 24 hours, US dollars; None: any amount.
+        budget: What the account may spend.
     """
 
-    def __init__(self, cloud: Cloud, journal: Journal, *, patience: float, budget: Decimal | None) -> None:
+    def __init__(self, cloud: Cloud, journal: Journal, *, patience: float, budget: Budget) -> None:
         self._cloud = cloud
         self._journal = journal
         self._patience = patience
         self._budget = budget
 
-    async def claim(self, job: Job, wanted: RequestKey, body: Mapping[str, Any], *, answer_by: float) -> Entry:
-        """The right to submit, as an entry that is INTENDED, or the SUBMITTED entry of an identical request to join.
+    async def claim(
+        self, prepared: Prepared, body: Mapping[str, Any], progress: ProgressSink, *, reply_deadline: float
+    ) -> Submission:
+        """The right to submit, as a submission that is INTENDED, or the SUBMITTED one of an identical request to join.
 
-        An identical request that is on its way is waited for, as long as anybody follows the job.
+        An identical request that is on its way is waited for.
 
         Args:
-            job: Told what is going on.
-            wanted: What makes requests identical.
-            body: A request that costs the same; its price is asked for when there is a budget and nothing to join.
-            answer_by: By when a lost request must be found, on the clock of `anyio.current_time`.
+            prepared: What is to be submitted.
+            body: A body that costs the same; its price is asked for when there is a budget and nothing to join.
+            progress: Told what is going on.
+            reply_deadline: By when a lost request must be found, on the clock of `anyio.current_time`.
 
         Raises:
             SubmissionUnknown: An identical request may be running and paid, and cannot be found.
@@ -95,6 +71,7 @@ class Submissions:
             JournalUnusable: It could not be remembered.
             AtlasError: It cannot be known whose an identical request is.
         """
+        wanted, defaults = prepared.key, prepared.model.defaults
         not_ours: set[str] = set()
 
         async def attempt(terms: SpendingRequest) -> Claim:
@@ -103,229 +80,177 @@ class Submissions:
             )
 
         while True:
-            claim = await self._on_terms(job, body, attempt)
-            entry = claim.entry
+            claim = await self._budget.on_terms(attempt, body, progress)
+            earlier = claim.submission
             if claim.won:
-                if not await self._is_in_the_history(job, entry, body):
-                    return entry
-            elif entry.stage is Stage.SUBMITTED:
-                if await self._is_known_to_be_ours(job, entry, not_ours):
-                    return entry
-            elif entry.stage is Stage.UNKNOWN:
+                if not await self._is_in_the_history(earlier, prepared, body):
+                    return earlier
+            elif earlier.stage is Stage.SUBMITTED:
+                if await self._is_known_to_be_ours(earlier, not_ours, progress):
+                    return earlier
+            elif earlier.stage is Stage.UNKNOWN:
                 # The verdict must be there before whoever waits for it runs out of time.
-                patience = min(self._patience, (answer_by - anyio.current_time()) / 2)
-                found = await self._found(job, entry.request, since=entry.at, patience=patience)
+                patience = min(self._patience, (reply_deadline - anyio.current_time()) / 2)
+                found = await self._found(earlier, defaults, since=earlier.at, patience=patience)
                 if found.ours is None:
                     unknown = SubmissionUnknown(
-                        f"An identical request was sent at {entry.at:%Y-%m-%d %H:%M} UTC and its answer was "
+                        f"An identical request was sent at {earlier.at:%Y-%m-%d %H:%M} UTC and its answer was "
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
                     raise _naming(found.probable, unknown)
-                if not await self._journal.found(entry.intent_id, _report_of(found.ours), entry.at):
+                if not await self._journal.mark_found(earlier.intent_id, _report_of(found.ours), earlier.at):
                     await anyio.sleep(_LOOK_AT_ANOTHERS)
             else:
-                job.tell(News("Waiting for an identical request that is on its way", 0.03))
+                progress(Progress(Phase.WAITING_FOR_TWIN, 0.03))
                 await anyio.sleep(_LOOK_AT_ANOTHERS)
 
-    async def _is_in_the_history(self, job: Job, entry: Entry, body: Mapping[str, Any]) -> bool:
+    async def _is_in_the_history(self, submission: Submission, prepared: Prepared, body: Mapping[str, Any]) -> bool:
         """Whether a request that the journal does not know was made before it was begun anew; then it learns of it."""
         now = datetime.now(UTC)
         try:
             if await self._journal.begun_anew() is None:
                 return False
-            found = (await self._found(job, body, since=now - KEPT_FOR, patience=0)).ours
+            wanted = replace(submission, request=prepared.request, body=body)
+            found = (await self._found(wanted, prepared.model.defaults, since=now - KEPT_FOR, patience=0)).ours
         except BaseException:  # whoever asks next need not wait for what nobody sends
-            await self._journal.abandoned(entry.intent_id)
+            await self._journal.mark_abandoned(submission.intent_id)
             raise
-        return found is not None and await self._journal.found(
-            entry.intent_id, _report_of(found), found.created_at or now
+        return found is not None and await self._journal.mark_found(
+            submission.intent_id, _report_of(found), found.submitted_at or now
         )
 
-    async def earlier(self, job: Job, wanted: RequestKey) -> Entry | None:
-        """The entry that a claim would give without winning.
+    async def earlier(self, wanted: RequestKey, progress: ProgressSink) -> Submission | None:
+        """The submission that a claim would give without winning.
 
         Raises:
             AtlasError: It cannot be known whose an identical request is.
         """
         not_ours: set[str] = set()
         while True:
-            entry = await self._journal.joinable(wanted.key, wanted.take, old_keys=wanted.old_keys, not_ours=not_ours)
-            if entry is None or entry.stage is not Stage.SUBMITTED:
-                return entry
-            if await self._is_known_to_be_ours(job, entry, not_ours):
-                return entry
+            earlier = await self._journal.joinable(wanted.key, wanted.take, old_keys=wanted.old_keys, not_ours=not_ours)
+            if earlier is None or earlier.stage is not Stage.SUBMITTED:
+                return earlier
+            if await self._is_known_to_be_ours(earlier, not_ours, progress):
+                return earlier
 
-    async def require(self, job: Job, quote: Quote) -> None:
-        """Raise what a claim would that has nothing to join and may not be won.
-
-        Raises:
-            OverBudget: The budget has no room for it, or there is no price.
-            JournalUnusable: It could not be remembered.
-        """
-        await self._on_terms(job, {}, self._journal.require, quote)
-
-    async def _on_terms(
-        self,
-        job: Job,
-        body: Mapping[str, Any],
-        attempt: Callable[[SpendingRequest], Awaitable[_T]],
-        quote: Quote | None = None,
-    ) -> _T:
-        """Do something that may be refused for money, and first whatever the refusal asks for."""
-        looked, counted = False, None
-        while True:
-            terms = SpendingRequest(
-                self._cloud.account, quote.price if quote else None, self._budget, history_counted=counted
-            )
-            try:
-                return await attempt(terms)
-            except HistoryNeeded as needed:
-                job.tell(News("Counting what the account's history shows", 0.015))
-                await self._count_history(needed.begun_anew)
-                counted = needed.begun_anew
-            except PricesNeeded as needed:
-                job.tell(News("Asking for the price of earlier requests", 0.015))
-                await self._price(needed.entries)
-            except PriceNeeded as error:
-                if quote:
-                    raise OverBudget(
-                        "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and without a price nothing is "
-                        f"submitted: {quote.reason}"
-                    ) from error
-                job.tell(News("Asking for the price", 0.015))
-                quote = await self._cloud.quote(body)
-            except OverBudget:
-                if looked or not (looked := await look_at_orphans(self._cloud, self._journal)):
-                    raise
-
-    async def _count_history(self, begun_anew: datetime) -> None:
-        # What was on its way when the journal was lost has to show in the history, whose rows may lag.
-        young = self._patience - (datetime.now(UTC) - begun_anew).total_seconds()
-        await anyio.sleep(max(0.0, young))
-        try:
-            await count_history(self._cloud, self._journal)
-        except AtlasError as error:
-            raise OverBudget(
-                "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, the journal was begun anew in the last 24 "
-                "hours, and the account's history, which has to be counted in the place of what was lost, cannot be "
-                f"counted: {error}"
-            ) from error
-
-    async def _price(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            quote = await self._cloud.quote(entry.request)
-            if quote.price is None:
-                raise OverBudget(
-                    "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and what the request of "
-                    f"{entry.at:%Y-%m-%d %H:%M} UTC cost, which counts in it, is not known: {quote.reason}"
-                )
-            await self._journal.quoted(entry.intent_id, quote.price)
-
-    async def _is_known_to_be_ours(self, job: Job, entry: Entry, not_ours: set[str]) -> bool:
-        """Whether an entry is known to be of this account; if not, the API is asked, and the journal knows next time.
+    async def _is_known_to_be_ours(self, submission: Submission, not_ours: set[str], progress: ProgressSink) -> bool:
+        """Whether a submission is known to be of this account; if not, the API is asked, and the journal learns it.
 
         Another key may be a newer one of the same account, or that of somebody else: only of the latter the API knows
         no such prediction.
         """
-        if entry.account in {"", self._cloud.account}:
+        if submission.account in {"", self._cloud.account}:
             return True
-        prediction_id = str(entry.prediction_id)
-        job.tell(News("Asking whether an identical request under another key is of this account", 0.02))
+        prediction_id = str(submission.prediction_id)
+        progress(Progress(Phase.ASKING_WHOSE, 0.02))
         try:
             report = await self._cloud.prediction(prediction_id)
         except PredictionNotFound:
-            if datetime.now(UTC) - entry.at <= NOT_YET_KNOWN:
+            if datetime.now(UTC) - submission.at <= NOT_YET_KNOWN:
                 await anyio.sleep(self._patience / 10)  # it may be too new to be known
             else:
-                not_ours.add(entry.account)
+                not_ours.add(submission.account)
         else:
-            await self._journal.reported(prediction_id, report)
-            await self._journal.readable(prediction_id, self._cloud.account)
+            await self._journal.set_report(prediction_id, report)
+            await self._journal.set_account(prediction_id, self._cloud.account)
         return False
 
-    async def price(self, _: Job, *, of: Job, intent_id: str, body: Mapping[str, Any]) -> None:
+    async def price(self, intent_id: str, body: Mapping[str, Any]) -> Decimal | None:
         """Ask what a submission costs that did not wait for the price, and write it down."""
-        quote = await self._cloud.quote(body)
-        if quote.price is not None:
-            of.facts.quote = quote.price
-            await self._journal.quoted(intent_id, quote.price)
+        price = (await self._cloud.quote(body)).price
+        if price is not None:
+            await self._journal.set_quote(intent_id, price)
+        return price
 
-    async def submit(self, job: Job, intent_id: str) -> Report | None:
-        """Send the paid request of a job, once; where its answer is lost, look for it.
+    async def submit(
+        self,
+        submission: Submission,
+        defaults: Mapping[str, object],
+        *,
+        commit: Callable[[], None],
+        progress: ProgressSink,
+    ) -> Submission | None:
+        """Send the paid request, once; where its answer is lost, look for it. Gives the submission with its report.
 
         Returns None where the right to send it was lost: then nothing was sent, and it is to be claimed again.
+
+        Args:
+            submission: What was claimed, with the body to send.
+            defaults: What the model takes, by name, and what each is when it is left out.
+            commit: Called when it must be carried through from there on, whoever leaves.
+            progress: Told what is going on.
 
         Raises:
             SubmissionUnknown: It may be running and paid, and cannot be found.
             AtlasError: It was not accepted, nothing was paid.
         """
-        request, facts = job.facts.request, job.facts
-        if not await self._journal.sending(intent_id, self._cloud.mask(request), facts.notes, facts.picture):
+        intent_id = submission.intent_id
+        if not await self._journal.mark_sending(self._cloud.mask(submission)):
             return None
         await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
-        job.committed, job.stands, job.facts.submitted_at = True, _SENT, datetime.now(UTC)
+        commit()
+        submitted_at = datetime.now(UTC)
+        progress(Progress(Phase.SUBMITTING, 0.04, str(submission.request.model)))
         try:
-            report = await self._cloud.generate(request)
+            report = await self._cloud.generate(submission.body)
         except SubmissionUnknown as error:
-            await self._journal.unknown(intent_id)
-            job.tell(News("The answer was lost; looking for the submission in the account's history", 0.04))
-            found = await self._found(job, request, since=job.facts.submitted_at, patience=self._patience)
+            await self._journal.mark_unknown(intent_id)
+            progress(Progress(Phase.SEARCHING_LOST, 0.04))
+            found = await self._found(submission, defaults, since=submitted_at, patience=self._patience)
             row = _report_of(found.ours) if found.ours else None
-            if row is None or not await self._journal.found(intent_id, row, job.facts.submitted_at):
+            if row is None or not await self._journal.mark_found(intent_id, row, submitted_at):
                 raise _naming(found.probable, error) from error
-            report, job.facts.notes = row, (*job.facts.notes, _FOUND)
+            report, submission = row, replace(submission, notes=(*submission.notes, _FOUND))
         except AtlasError:
-            await self._journal.refused(intent_id)
+            await self._journal.mark_refused(intent_id)
             raise
         except BaseException:  # a crash of ours, or the end of the process: the request may have left
-            await self._journal.unknown(intent_id)
+            await self._journal.mark_unknown(intent_id)
             raise
-        await self._journal.submitted(intent_id, report, job.facts.submitted_at)
-        return report
+        await self._journal.mark_submitted(intent_id, report, submitted_at)
+        return replace(submission, submitted_at=submitted_at, prediction_id=report.prediction_id, report=report)
 
-    async def _found(self, job: Job, request: Mapping[str, Any], *, since: datetime, patience: float) -> Matches:
-        """What of the account's history this request made, looked for for so many seconds."""
+    async def _found(
+        self, submission: Submission, defaults: Mapping[str, object], *, since: datetime, patience: float
+    ) -> Matches:
+        """What of the account's history this submission made, looked for for so many seconds."""
         give_up = anyio.current_time() + patience
         while True:
             rows = {
-                record.prediction_id: record  # while others submit, the pages shift
-                async for record in self._history(since - _ROWS_ARE_OUT_OF_ORDER_BY)
-                if may_be(record, request, since=since) and not await self._is_anothers(record.prediction_id)
+                row.prediction_id: row  # while others submit, the pages shift
+                async for row in self._history(since - _ROWS_ARE_OUT_OF_ORDER_BY)
+                if may_be(row, submission.request, since=since) and not await self._is_anothers(row)
             }
-            found = matches(list(rows.values()), request, job.facts.defaults)
+            found = matches(list(rows.values()), submission.body, defaults)
             if found.ours or anyio.current_time() >= give_up:
                 return found
             await anyio.sleep(self._patience / 10)
 
-    async def _history(self, since: datetime) -> AsyncGenerator[Record, None]:
+    async def _history(self, since: datetime) -> AsyncGenerator[Submission, None]:
         """The rows of the account's history back to a time, as far as it can be read."""
         for page in range(1, _MOST_PAGES + 1):
             try:
-                records = await self._cloud.history(page)
+                rows = await read_history(self._cloud, page)
             except AtlasError:
                 return
-            for record in records:
-                if record.created_at and record.created_at < since:
+            for row in rows:
+                if row.submitted_at and row.submitted_at < since:
                     return
-                yield record
-            if not records:
+                yield row
+            if not rows:
                 return
 
-    async def _is_anothers(self, prediction_id: str) -> bool:
+    async def _is_anothers(self, row: Submission) -> bool:
         """Whether a prediction belongs to a request of ours already, and so cannot be the one that was lost."""
-        entry = await self._journal.prediction(prediction_id)
-        return entry is not None and entry.key != ""
+        known = await self._journal.prediction(str(row.prediction_id))
+        return known is not None and known.key != ""
 
 
-def _digest(whose: str, picture: str, request: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([whose, picture, request], sort_keys=True).encode()).hexdigest()
+def _report_of(row: Submission) -> Report:
+    return Report(id=row.prediction_id, model=row.request.model)
 
 
-def _report_of(row: Record) -> Report:
-    return Report(id=row.prediction_id, model=row.model)
-
-
-def _naming(probable: PredictionId | None, unknown: SubmissionUnknown) -> SubmissionUnknown:
+def _naming(probable: str | None, unknown: SubmissionUnknown) -> SubmissionUnknown:
     """The same error, with the one prediction that may be the lost one."""
     if probable is None:
         return unknown

@@ -11,7 +11,7 @@ import anyio
 
 from atlascloud_video_mcp.media.pictures import PictureRules
 from atlascloud_video_mcp.media.pictures.process import prepare_picture
-from atlascloud_video_mcp.service.jobs import News
+from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
 from atlascloud_video_mcp.service.results import Upload
 from atlascloud_video_mcp.text import Link, Quoted
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.journal import Journal
     from atlascloud_video_mcp.media.pictures import Fit, Picture
-    from atlascloud_video_mcp.service.jobs import Job
+    from atlascloud_video_mcp.service.background import ProgressSink
 
 _KEPT_FOR = timedelta(hours=1)  # the API sweeps uploads from time to time and does not say when
 _TELL_EVERY = 2.0  # seconds
@@ -36,14 +36,7 @@ class _Transfer:
 
     picture: Picture
     file: io.BytesIO
-    done: anyio.Event = field(default_factory=anyio.Event)
-    url: Link = field(init=False)
-    failure: Exception | None = None
-
-    @property
-    def sent(self) -> float:
-        """The share of the bytes that were read to be sent."""
-        return self.file.tell() / self.picture.size_bytes
+    task: BackgroundTask[Link] = field(init=False)
 
 
 class Uploads:
@@ -65,36 +58,30 @@ class Uploads:
         self._under_way: dict[str, _Transfer] = {}
         self._preparing = anyio.Lock()
 
-    async def check(self, job: Job, image: str, rules: PictureRules, fit: Fit | None = None) -> Picture:
+    async def check(
+        self, image: str, rules: PictureRules, fit: Fit | None = None, *, progress: ProgressSink
+    ) -> Picture:
         """Make of a picture what would go up.
 
         Raises:
             InvalidPicture: The model would not take it, or it must not be read.
         """
-        job.tell(News("Checking the picture", 0.01))
+        progress(Progress(Phase.CHECKING_PICTURE, 0.01))
         # One at a time: each may take much of the machine.
         async with self._preparing:
-            picture = await prepare_picture(image, rules=rules, allowed_dirs=self._allowed_dirs, fit=fit)
-        job.facts.notes, job.facts.picture = picture.notes, picture.filename
-        return picture
+            return await prepare_picture(image, rules=rules, allowed_dirs=self._allowed_dirs, fit=fit)
 
-    async def only(self, job: Job, *, image: str) -> None:
-        """Check and upload a picture for no model in particular; the result is an Upload."""
-        upload = await self.upload(job, await self.check(job, image, PictureRules()))
-        job.tell(News(f"Uploaded {upload.filename}", 0.99, result=upload))
+    async def upload_image(self, image: str, *, progress: ProgressSink) -> Upload:
+        """Check and upload a picture for no model in particular.
 
-    async def url_of(self, digest: str) -> Link | None:
-        """Where bytes with this digest lie already."""
-        return Link.of(await self._journal.upload(digest, within=_KEPT_FOR, host=self._cloud.account))
-
-    async def upload(self, job: Job, picture: Picture) -> Upload:
-        """Put a picture where the models can read it, unless the same bytes are there already or on their way."""
-        url = await self.url_of(picture.digest)
-        if url is None and picture.digest not in self._under_way:
-            self._under_way[picture.digest] = transfer = _Transfer(picture, io.BytesIO(picture.data))
-            self._tasks.start_soon(self._carry_out, transfer)
+        Raises:
+            InvalidPicture: Nothing was sent.
+        """
+        picture = await self.check(image, PictureRules(), progress=progress)
+        url = await self.upload(picture, progress=progress)
+        progress(Progress(Phase.UPLOADED, 0.99, picture.filename))
         return Upload(
-            url=url or await self._done(job, self._under_way[picture.digest]),
+            url=url,
             filename=Quoted(picture.filename),
             content_type=picture.content_type,
             size_bytes=picture.size_bytes,
@@ -103,25 +90,30 @@ class Uploads:
             notes=picture.notes,
         )
 
-    async def _done(self, job: Job, transfer: _Transfer) -> Link:
-        size = transfer.picture.size_bytes
-        while not transfer.done.is_set():
-            sent = transfer.sent
-            doing = f"Uploading {transfer.picture.filename} ({sent * size / 1000:,.0f} of {size / 1000:,.0f} kB)"
-            job.tell(News(doing, 0.02 + 0.01 * sent))
-            with anyio.move_on_after(_TELL_EVERY):
-                await transfer.done.wait()
-        if transfer.failure:
-            raise transfer.failure
-        return transfer.url
+    async def url_of(self, picture: Picture) -> Link | None:
+        """Where the same bytes lie already."""
+        return Link.of(await self._journal.upload(picture.digest, within=_KEPT_FOR, host=self._cloud.account))
 
-    async def _carry_out(self, transfer: _Transfer) -> None:
+    async def upload(self, picture: Picture, *, progress: ProgressSink) -> Link:
+        """Put a picture where the models can read it, unless the same bytes are there already or on their way."""
+        if url := await self.url_of(picture):
+            return url
+        transfer = self._under_way.get(picture.digest)
+        if transfer is None:
+            self._under_way[picture.digest] = transfer = _Transfer(picture, io.BytesIO(picture.data))
+            transfer.task = BackgroundTask(self._tasks, lambda _: self._carry_out(transfer), committed=True)
+        name, size = transfer.picture.filename, transfer.picture.size_bytes
+        while True:
+            sent = transfer.file.tell()  # what was read to be sent
+            progress(Progress(Phase.UPLOADING, 0.02 + 0.01 * sent / size, name, sent, size))
+            with anyio.move_on_after(_TELL_EVERY):
+                return await transfer.task.result()
+
+    async def _carry_out(self, transfer: _Transfer) -> Link:
         picture = transfer.picture
         try:
-            transfer.url = await self._cloud.upload(transfer.file, picture.content_type)
-            await self._journal.uploaded(picture.digest, transfer.url, host=self._cloud.account)
-        except Exception as error:  # noqa: BLE001 - whoever waits for the upload raises it again
-            transfer.failure = error
+            url = await self._cloud.upload(transfer.file, picture.content_type)
+            await self._journal.add_upload(picture.digest, url, host=self._cloud.account)
         finally:
             del self._under_way[picture.digest]
-            transfer.done.set()
+        return url

@@ -1,0 +1,170 @@
+"""What was made: the journal's submissions joined with the account's history, each prediction once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import anyio
+
+from atlascloud_video_mcp.cloud.envelope import ASK_FIRST
+from atlascloud_video_mcp.cloud.reports import Report, Status
+from atlascloud_video_mcp.errors import AtlasError, KeyRejected, PredictionNotFound
+from atlascloud_video_mcp.journal import Submission
+from atlascloud_video_mcp.service import render
+from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.service.matching import read_history
+from atlascloud_video_mcp.service.results import PredictionList
+from atlascloud_video_mcp.text import Quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from atlascloud_video_mcp.cloud.api import Cloud
+    from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.pacing import Durations
+    from atlascloud_video_mcp.service.results import Prediction
+
+_MOST_PAGES = 4
+_MOST_ENTRIES = 500
+_LOST_OF_LATE = timedelta(days=14)
+_LOST_TOLD = 3
+_PROMPT_OF_A_LOST_ONE = 80  # characters
+_NOT_IN_TIME = "The account's history did not answer in time; the journal of this machine did."
+_OF_THE_SANDBOX = (
+    "These are the built-in sandbox's: nothing was paid for them. Each server has a sandbox of its own, and its clips "
+    "and this list end with it."
+)
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class History:
+    """Tells what was made.
+
+    Args:
+        cloud: The open API client.
+        journal: What this and other processes remember.
+        durations: How long generations take, before any were seen.
+    """
+
+    def __init__(self, cloud: Cloud, journal: Journal, durations: Durations) -> None:
+        self._cloud = cloud
+        self._journal = journal
+        self._durations = durations
+
+    async def predictions(
+        self, *, limit: int, status: Status | None, reply_deadline: float, progress: ProgressSink
+    ) -> PredictionList:
+        """The newest predictions, those of one status where one is asked for.
+
+        The account's history is left where it takes more than half of the time there is.
+        """
+        progress(Progress(Phase.READING_HISTORY, 0.1))
+        rows: dict[str, Submission] = {}
+        notes = [_NOT_IN_TIME]
+        with anyio.move_on_after((reply_deadline - anyio.current_time()) / 2):
+            notes = await self._read(rows, limit, status)
+        try:
+            account = self._cloud.account
+        except KeyRejected:
+            account = None
+        made = {str(each.prediction_id): each for each in await self._journal.made(account, rows, _MOST_ENTRIES)}
+        told = [await self._told(made.get(each), rows.get(each)) for each in dict.fromkeys((*made, *rows))]
+        wanted = [prediction for prediction in told if status in {None, prediction.status}]
+        wanted.sort(key=lambda prediction: prediction.created_at or _LONG_AGO, reverse=True)
+        notes += _of_lost(await self._journal.lost(account, within=_LOST_OF_LATE))
+        if self._cloud.sandbox:
+            notes = [_OF_THE_SANDBOX, *notes]
+        progress(Progress(Phase.LISTED, 0.99))
+        return PredictionList(predictions=tuple(wanted[:limit]), notes=(*self._journal.warnings, *notes))
+
+    async def from_journal(self, prediction_id: str) -> Prediction:
+        """One prediction as the journal knows it.
+
+        Raises:
+            PredictionNotFound: It does not.
+        """
+        submission = await self._journal.prediction(prediction_id)
+        if submission is None:
+            raise PredictionNotFound(
+                f"Nothing is known here of a prediction {Quoted(prediction_id, 40)!r}: get_prediction asks Atlas Cloud "
+                "for it."
+            )
+        return await self._told(submission, None)
+
+    async def _read(self, rows: dict[str, Submission], limit: int, status: Status | None) -> list[str]:
+        """Gather rows of the account's history by their ids, until enough are of the status; returns what is amiss."""
+        for page in range(1, _MOST_PAGES + 1):
+            try:
+                read = await read_history(self._cloud, page)
+            except AtlasError as error:
+                return [f"The account's history was not read; the journal of this machine was. {error}"]
+            rows |= {str(row.prediction_id): row for row in read}
+            found = [row for row in rows.values() if status in {None, row.report.status if row.report else None}]
+            if not read or len(found) >= limit:
+                return []
+        return [f"Of the account's history only the newest {len(rows)} were searched."]
+
+    async def _told(self, ours: Submission | None, row: Submission | None) -> Prediction:
+        """One prediction as the journal and a row tell of it; where the row knows more, the journal learns it."""
+        submission = _joined(ours, row)
+        known = ours.report if ours else None
+        learned = _learned(known, row.report if row else None)
+        if ours and learned and _teaches_no_wrong_time(known, learned):
+            await self._journal.set_report(learned.prediction_id, learned)
+        report = learned or known or Report(id=submission.prediction_id, model=row.request.model if row else None)
+        return render.prediction(
+            submission,
+            report,
+            _seen_at(submission, report),
+            durations=self._durations,
+            sandbox=self._cloud.sandbox,
+        )
+
+
+def _joined(ours: Submission | None, row: Submission | None) -> Submission:
+    """What both know of a prediction beside the reports; at least one is there."""
+    if ours is None or row is None:
+        return ours or row or Submission()
+    submitted_at = ours.submitted_at or row.submitted_at
+    if ours.body:
+        return replace(ours, submitted_at=submitted_at)
+    return replace(ours, request=row.request, body=row.body, submitted_at=submitted_at)
+
+
+def _learned(known: Report | None, row: Report | None) -> Report | None:
+    """What the history knows and the journal does not."""
+    if row is None or known is None:
+        return row
+    if known.status is Status.PROCESSING or (known.clip_missing and row.status is not Status.PROCESSING):
+        return row.after(known, datetime.now(UTC))
+    if known.cost_usd is None and row.cost_usd is not None and known.status is row.status:
+        return known.model_copy(update={"cost_usd": row.cost_usd})
+    return None
+
+
+def _teaches_no_wrong_time(known: Report | None, learned: Report) -> bool:
+    """Whether the journal will not take the moment in which it hears of a clip for the one in which it was ready."""
+    was_ready = known is not None and known.status is Status.COMPLETED
+    return was_ready or learned.status is not Status.COMPLETED or learned.completed_at is not None
+
+
+def _seen_at(submission: Submission, report: Report) -> datetime:
+    """Until when to reckon its age, where the report does not say when it was done."""
+    begun = submission.submitted_at or report.created_at
+    if report.status is Status.PROCESSING or begun is None:
+        return datetime.now(UTC)
+    return begun + timedelta(seconds=report.predict_time_seconds or 0)
+
+
+def _of_lost(submissions: list[Submission]) -> Iterable[str]:
+    for each in submissions[:_LOST_TOLD]:
+        what = Quoted(f"{each.request.model} {each.request.prompt or ''}", _PROMPT_OF_A_LOST_ONE)
+        yield (
+            f'Of a request at {each.at:%Y-%m-%d %H:%M} UTC ("{what}") it is not known whether it arrived: '
+            f"it may be running and paid. {ASK_FIRST}"
+        )
+    if len(submissions) > _LOST_TOLD:
+        yield f"The same is true of {len(submissions) - _LOST_TOLD} more."

@@ -63,7 +63,7 @@ class Animation:
                 quote,
                 sandbox=self.cloud.sandbox,
                 warnings=self.journal.warnings,
-                joins=(earlier, await self.journal.next_take(prepared.key.key)) if earlier else None,
+                joins=_joining(earlier, await self.journal.next_take(prepared.key.key)) if earlier else None,
                 budget=None if earlier else await self.budget.verdict(quote, progress),
             )
             progress(Progress(Phase.REHEARSED, 0.99))
@@ -156,6 +156,20 @@ class Animation:
         """Where its pictures lie already, by their digests."""
         found = {each.digest: await self.uploads.url_of(each) for each in prepared.pictures}
         return {digest: url for digest, url in found.items() if url}
+
+
+def _joining(earlier: Submission, another: int) -> str:
+    since = f"{earlier.at:%Y-%m-%d %H:%M} UTC"
+    if earlier.stage is Stage.UNKNOWN:
+        return (
+            f"The same request (take {earlier.take}) was sent at {since} and its answer was lost: this call would look "
+            f"for it and cost nothing. Take {another} would be submitted and paid."
+        )
+    which = f"prediction {earlier.prediction_id}" if earlier.prediction_id else "on its way"
+    return (
+        f"The same request (take {earlier.take}) was made at {since} ({which}): this call would be given that one and "
+        f"cost nothing. Another variation, which is paid, would be take {another}."
+    )
 
 
 @contextmanager

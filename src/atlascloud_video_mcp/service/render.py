@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from atlascloud_video_mcp.cloud.reports import Report, Status
-from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.service.results import DryRun, Prediction
 from atlascloud_video_mcp.text import Link, Quoted, in_dollars, in_marks
 
@@ -101,7 +100,7 @@ def dry_run(
     *,
     sandbox: bool,
     warnings: Sequence[str],
-    joins: tuple[Submission, int] | None,
+    joins: str | None,
     budget: str | None,
 ) -> DryRun:
     """What a request would be and cost.
@@ -112,12 +111,12 @@ def dry_run(
         quote: Its price, as far as that could be had.
         sandbox: Whether the built-in emulator would make it.
         warnings: What is amiss with the journal.
-        joins: The earlier identical request that it would be given, and the next take that is free.
+        joins: Which earlier identical request it would be given; None: it would be new.
         budget: What the budget says of it.
     """
     request = prepared.request
     unsent = {each.digest: f"(upload of {each.filename})" for each in prepared.pictures if each.digest not in urls}
-    notes = [_joining(*joins)] if joins else []
+    notes = [joins] if joins else []
     notes += [_PRICED_AS_LIVE] if sandbox else []
     notes += [*prepared.call_notes, *prepared.notes, *prepared.doubts, *warnings]
     url = urls.get(prepared.picture.digest) if prepared.picture else request.image
@@ -141,20 +140,6 @@ def dry_run(
         duration=request.duration,
         image_url=Link.of(url),
         notes=tuple(notes) or None,
-    )
-
-
-def _joining(earlier: Submission, another: int) -> str:
-    since = f"{earlier.at:%Y-%m-%d %H:%M} UTC"
-    if earlier.stage is Stage.UNKNOWN:
-        return (
-            f"The same request (take {earlier.take}) was sent at {since} and its answer was lost: this call would look "
-            f"for it and cost nothing. Take {another} would be submitted and paid."
-        )
-    which = f"prediction {earlier.prediction_id}" if earlier.prediction_id else "on its way"
-    return (
-        f"The same request (take {earlier.take}) was made at {since} ({which}): this call would be given that one and "
-        f"cost nothing. Another variation, which is paid, would be take {another}."
     )
 
 

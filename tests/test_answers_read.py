@@ -184,7 +184,7 @@ async def test_an_upload_gives_a_link_or_nothing_that_could_be_taken_for_one(
         if one.meaning["outcome"] == "ok":
             assert [await ask(cloud, "upload")] == one.meaning["links"]
         else:
-            with pytest.raises(ServiceUnavailable, match="gave no address"):
+            with pytest.raises(ServiceUnavailable, match="returned no URL"):
                 await ask(cloud, "upload")
 
 

@@ -200,7 +200,7 @@ async def test_what_is_no_link_is_never_submitted_as_the_picture(sandbox: Sandbo
     sandbox.script(says("upload", {"data": {"download_url": "see\nhttps://x.example/a.jpg"}}))
 
     async with service_at(base_url) as service:
-        with pytest.raises(ServiceUnavailable, match=r"gave no address for it\. .* Nothing was paid\."):
+        with pytest.raises(ServiceUnavailable, match=r"returned no URL for it\. .* Nothing was paid\."):
             await animate(service, ROCKET, deadline=NOW)
 
     assert sandbox.submissions == []

@@ -106,7 +106,7 @@ async def test_an_upload_without_a_url_is_an_error(sandbox: Sandbox, base_url: s
 
     async with cloud_at(base_url) as cloud:
         picture = open_picture(ROCKET)
-        with pytest.raises(ServiceUnavailable, match="gave no address"):
+        with pytest.raises(ServiceUnavailable, match="returned no URL"):
             await cloud.upload(io.BytesIO(picture.data), picture.content_type)
 
 

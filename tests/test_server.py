@@ -397,7 +397,13 @@ async def test_all_faults_of_the_parameters_are_told_at_once_and_nothing_is_uplo
         result = await client.call_tool("animate_image", wanted)
 
     assert result.is_error
-    for said in ("duration is given twice", "2001 characters", '"perhaps"', "sead is unknown", "model stands in"):
+    for said in (
+        "duration is given twice",
+        "2001 characters",
+        '"perhaps"',
+        "sead is unknown",
+        "give it as the argument model",
+    ):
         assert said in text_of(result)
     assert not {request.endpoint for request in sandbox.received} & {"upload", "generate"}
 

@@ -280,7 +280,7 @@ async def test_what_can_be_no_id_is_refused(base_url: str, prediction_id: str) -
 @pytest.mark.parametrize("image", ["https://", "https:///a.jpg", "https://x y.example/a.jpg", "https://x.example/\\a"])
 async def test_what_can_be_no_address_is_refused(sandbox: Sandbox, base_url: str, image: str) -> None:
     async with service_at(base_url) as service:
-        with pytest.raises(InvalidInput, match="no complete https URL"):
+        with pytest.raises(InvalidInput, match="not a complete https URL"):
             await animate(service, image, deadline=NOW)
 
     assert sandbox.received == []

@@ -106,7 +106,7 @@ def _take_over(
 def _settings(options: argparse.Namespace) -> Settings:
     settings = read_settings(os.environ)
     if (given := os.environ.get(KEY_VARIABLE, "")) != bare(given):
-        print(f"{KEY_VARIABLE}: the quotation marks and blanks around the key were taken off.", file=sys.stderr)  # noqa: T201
+        print(f"{KEY_VARIABLE}: removed quotation marks or spaces around the key.", file=sys.stderr)  # noqa: T201
     return settings._replace(sandbox=True) if options.sandbox else settings
 
 

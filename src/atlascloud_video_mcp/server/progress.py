@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, assert_never
 
 import anyio
 
@@ -166,6 +166,8 @@ def line(progress: Progress) -> tuple[str, float]:
             doing = f"{doing} after {prediction.elapsed_seconds:.0f} s"
         case "failed":
             doing, fraction = f"Failed after {prediction.elapsed_seconds:.0f} s", min(fraction, 0.99)
+        case _:
+            assert_never(prediction.status)
     return printable(f"{doing}, prediction {prediction.prediction_id}"), fraction
 
 

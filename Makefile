@@ -47,7 +47,7 @@ wheel-test: dist
 	$(PYTHON) -m venv --without-pip .venv/wheel
 	$(INSTALL) --python .venv/wheel/bin/python --require-hashes -r requirements/sandbox.txt
 	$(INSTALL) --python .venv/wheel/bin/python --no-deps dist/*.whl
-	$(BIN)/pytest -p no:cacheprovider --server .venv/wheel/bin/atlascloud-video-mcp tests/test_stdio.py
+	$(BIN)/pytest -p no:cacheprovider --server .venv/wheel/bin/atlascloud-video-mcp tests/server/test_stdio.py
 
 # The player in a browser, in a host page, against the real server; screenshots are left in ui/.out/shots.
 test-ui: ui/node_modules/.package-lock.json .venv/dev.stamp $(CHROMIUM)

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.service.results import DryRun, Prediction
     from scripted_sandbox import Fault, Sandbox
 
-PHOTOS = Path(__file__).parent / "photos"
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+PHOTOS = TESTS / "photos"
 ROCKET = str(PHOTOS / "rocket.jpg")
 # 64 x 64 pixels: too small to be enlarged.
 TINY = (

@@ -17,6 +17,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+
 from test_installs import ROOT, UV, only
 
 TOOLS = ROOT / ".venv" / "mcpb"

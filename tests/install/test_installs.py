@@ -79,7 +79,7 @@ def passes_the_stdio_tests(run: Run, command: Path) -> None:
         "no:cacheprovider",
         "--server",
         command,
-        "tests/test_stdio.py",
+        "tests/server/test_stdio.py",
         cwd=ROOT,
     )
 

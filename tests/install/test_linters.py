@@ -10,6 +10,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
 from test_installs import ROOT, UV
 
 if TYPE_CHECKING:

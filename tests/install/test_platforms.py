@@ -12,6 +12,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+
 from test_installs import PYTHONS, ROOT, UV, only
 
 if TYPE_CHECKING:

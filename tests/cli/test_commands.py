@@ -23,13 +23,13 @@ from atlascloud_video_mcp.cli.runs import CommandRun
 from atlascloud_video_mcp.errors import Exit, ServiceUnavailable
 from atlascloud_video_mcp.journal import VideoRequest
 from atlascloud_video_mcp.service.results import Prediction
-from kit import CANARY, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, service_at, until
+from kit import CANARY, REMOTE, ROCKET, STANDARD, TESTS, TINY, only_id, polls, service_at, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOOLS = Path(__file__).parent / "tools"
+TOOLS = TESTS / "tools"
 ESCAPE = "\x1b"
 COMMAND = [sys.executable, "-m", "atlascloud_video_mcp"]
 

@@ -17,7 +17,7 @@ from mcp.client.stdio import stdio_client
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.settings import VARIABLES, read_settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

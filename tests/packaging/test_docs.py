@@ -19,7 +19,7 @@ from atlascloud_video_mcp.errors import Exit
 from atlascloud_video_mcp.server.host_limits import limits_of
 from atlascloud_video_mcp.service.results import DryRun
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def page(name: str) -> str:

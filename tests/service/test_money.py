@@ -31,7 +31,7 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.journal import Journal, Stage
 from atlascloud_video_mcp.server.host_limits import limits_of
 from atlascloud_video_mcp.server.tool_results import prediction_answer
-from kit import CANARY, REMOTE, ROCKET, STANDARD, animate, look, patience_for, polls, service_at, text_of, until
+from kit import CANARY, REMOTE, ROCKET, STANDARD, TESTS, animate, look, patience_for, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -665,7 +665,7 @@ async def test_a_process_that_is_killed_while_it_submits_or_watches_leaves_the_r
 ) -> None:
     if fault:
         sandbox.script(fault)
-    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), base_url, str(tmp_path)]
+    command = [sys.executable, "-c", KILLED, str(TESTS), base_url, str(tmp_path)]
     async with await anyio.open_process(command, stdout=subprocess.DEVNULL) as process:
         try:
             await until(lambda: any(request.endpoint == "generate" for request in sandbox.received))

@@ -30,6 +30,7 @@ from kit import (
     REMOTE,
     ROCKET,
     STANDARD,
+    TESTS,
     animate,
     animating,
     cloud_at,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
 NOW = 0.0
 LATER = 1e12
-HERE = str(Path(__file__).parent)
+HERE = str(TESTS)
 
 
 # A process that makes one call after another, one for each line on stdin, and tells of each on a line.

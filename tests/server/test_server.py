@@ -19,7 +19,7 @@ from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall, risen
 from atlascloud_video_mcp.service.background import Phase, Progress
-from kit import CANARY, FAST, REMOTE, ROCKET, STANDARD, TINY, only_id, polls, service_at, text_of, until
+from kit import CANARY, FAST, REMOTE, ROCKET, STANDARD, TESTS, TINY, only_id, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.service.background import ProgressSink
     from atlascloud_video_mcp.service.service import VideoService
 
-FROZEN = Path(__file__).parent / "tools"
+FROZEN = TESTS / "tools"
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
 Era = Literal["auto", "legacy"]
 

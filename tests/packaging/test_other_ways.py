@@ -15,7 +15,7 @@ from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.cli.options import command_line
 from atlascloud_video_mcp.settings import KEY_VARIABLE, VARIABLES, Settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SKILL = ROOT / "packaging" / "skills" / "animate-photo" / "SKILL.md"
 
 
@@ -24,7 +24,7 @@ def text(name: str) -> str:
 
 
 def test_the_registry_entry_fits_the_registrys_schema() -> None:
-    schema = json.loads(text("tests/schemas/server.schema.json"))
+    schema = json.loads(text("tests/packaging/schemas/server.schema.json"))
     entry = json.loads(text("server.json"))
 
     jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker()).validate(entry)

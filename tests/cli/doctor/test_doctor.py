@@ -12,7 +12,6 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -30,11 +29,12 @@ from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.settings import Settings, read_settings
 from installing_kit import platform_at, prepared
 from installing_kit import run as typed
-from kit import CANARY, HASTY, STANDARD
+from kit import CANARY, HASTY, ROOT, STANDARD
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from scripted_sandbox.faults import Action, FaultEndpoint
 
@@ -728,7 +728,7 @@ def test_a_client_that_is_not_set_up_is_told_how_it_is(tmp_path: Path) -> None:
 
 
 def test_every_line_of_the_doctor_stands_in_the_documentation() -> None:
-    text = (Path(__file__).parent.parent / "docs" / "install.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 
     table = text.split("| line | looks at |", 1)[1]
     lines = re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("| `")))

@@ -20,7 +20,7 @@ from atlascloud_video_mcp import __version__
 if TYPE_CHECKING:
     from email.message import Message
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOT_FOR_OTHERS = {".ci/run"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 

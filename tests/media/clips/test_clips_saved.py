@@ -16,6 +16,7 @@ from atlascloud_video_mcp.media.clips import CannotSave
 from atlascloud_video_mcp.media.clips.partial_file import PartialFile, explained
 from atlascloud_video_mcp.paths import shown
 from clips_kit import answer, box, everything, files, film, saver, webm
+from kit import TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,7 +191,9 @@ anyio.run(main)
 """
     async with files(answer(200, film(200_000))) as there:
         run = [*unshare, f'{mounted} && exec "$@"', "sh", sys.executable, "-c", script, there.url, str(tmp_path)]
-        done = await anyio.run_process(run, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)})
+        done = await anyio.run_process(
+            run, env=os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{Path(__file__).parent}"}
+        )
     assert "the disk is full; free some space there" in done.stdout.decode()
     assert done.stdout.decode().endswith("stays good at its video_url. []\n")
 

@@ -7,7 +7,6 @@ import re
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -18,7 +17,7 @@ from mcp.types import TextResourceContents
 
 from atlascloud_video_mcp.server.player import PLAYER_URI
 from atlascloud_video_mcp.server.server import build_server
-from kit import CANARY, REMOTE, service_at
+from kit import CANARY, REMOTE, ROOT, service_at
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
 Era = Literal["auto", "legacy"]
-UI = Path(__file__).parent.parent / "ui"
+UI = ROOT / "ui"
 PAGE = (resources.files("atlascloud_video_mcp.server.player") / "player.html").read_text(encoding="utf-8")
 REMOTE_HOSTS = ["https://*.aliyuncs.com", "https://*.atlascloud.ai", "https://*.volces.com"]
 # What the sandbox would answer, with times that make the answer the same whenever it is read.

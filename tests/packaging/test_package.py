@@ -19,7 +19,7 @@ from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.settings import VARIABLES, Settings
 from kit import service_at
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from atlascloud_video_mcp.server.host_limits import limits_of
+from kit import ROOT
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_only_the_client_that_would_hand_an_image_to_its_model_as_text_gets_none
 
 
 def test_the_page_about_clients_says_how_long_a_call_waits() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "clients.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
     written = dict(re.findall(r"^\| ([\w ,]+) \| (\d+ s|until finished)", page, re.MULTILINE))
     names = {
         "Claude Code": "claude-code",

@@ -9,7 +9,7 @@ import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -17,8 +17,24 @@ import pytest
 from atlascloud_video_mcp.errors import JournalUnusable, OverBudget, RequestRefused, SubmissionUnknown
 from atlascloud_video_mcp.journal import Journal
 from atlascloud_video_mcp.service.results import DryRun
-from kit import CANARY, REMOTE, ROCKET, STANDARD, animate, cloud_at, look, rehearse, requests_to, service_at, until
+from kit import (
+    CANARY,
+    REMOTE,
+    ROCKET,
+    STANDARD,
+    TESTS,
+    animate,
+    cloud_at,
+    look,
+    rehearse,
+    requests_to,
+    service_at,
+    until,
+)
 from scripted_sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW = 0.0
 LATER = 1e12
@@ -398,7 +414,7 @@ async def test_the_budget_holds_to_the_cent_under_50_calls_at_once_from_two_proc
     async with AsyncExitStack() as stack:
         processes = []
         for name in ("one", "two"):
-            arguments = [str(Path(__file__).parent), base_url, str(tmp_path), str(budget), name]
+            arguments = [str(TESTS), base_url, str(tmp_path), str(budget), name]
             command = [sys.executable, "-c", MANY_CALLS, *arguments]
             process = await anyio.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None)
             processes.append(await stack.enter_async_context(process))

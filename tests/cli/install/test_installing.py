@@ -24,7 +24,7 @@ from atlascloud_video_mcp.cli.install.server_entry import entry_in
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, SettingsError
 from atlascloud_video_mcp.server.host_limits import limits_of
 from installing_kit import Somebody, config_of, platform_at, prepared, run
-from kit import CANARY
+from kit import CANARY, ROOT
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.cli.install.clients import Client
@@ -694,7 +694,7 @@ def test_at_a_terminal_the_key_is_typed_without_being_seen(tmp_path: Path) -> No
     assert entry_of(client_named("cursor"), tmp_path / ".cursor" / "mcp.json")["env"] == {"ATLASCLOUD_API_KEY": CANARY}
 
 
-INSTALL_MD = (Path(__file__).parent.parent / "docs" / "install.md").read_text(encoding="utf-8")
+INSTALL_MD = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 
 
 def rows_below(head: str) -> dict[str, list[str]]:

@@ -65,8 +65,6 @@ class Watch(Watched):
 
     def save_to(self, target: str) -> None:
         """Have the clip saved there, too, as soon as it is finished."""
-        if target in self._wanted:
-            return
         self._wanted.append(target)
         if self._is_over and not self.failure:
             self._is_over = False

@@ -68,6 +68,7 @@ class Watch(Watched):
         self._wanted.append(target)
         if self._is_over and not self.failure:
             self._is_over = False
+            self._tell(Phase.SAVING, self.report)
             self._registry.tasks.start_soon(self._carry_out, self._save_where_wanted)
 
     def set_saved(self, target: str, report: Report, path: str) -> None:

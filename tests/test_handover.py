@@ -723,4 +723,4 @@ def test_who_never_calls_pays_for_nothing(tmp_path: Path) -> None:
     tops = {name.partition(".")[0] for name in modules}
     assert not tops & {"mcp", "mcp_types", "pydantic", "anyio", "asyncio", "httpx", "PIL", "argparse", "logging", "ssl"}
     ours = {name.split(".")[1] for name in modules if name.startswith("atlascloud_video_mcp.")}
-    assert ours == {"__main__", "app", "errors", "network", "server", "settings"}
+    assert ours == {"__main__", "app", "errors", "server", "settings"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from atlascloud_video_mcp.server.progress import Reporter
@@ -100,3 +101,20 @@ async def test_silence_is_broken_with_what_was_told_last_and_the_same_is_not_tol
     await Reporter(show, heartbeat=0.02).run(call)
 
     assert said[:3] == ["Reading the account's history"] * 3
+
+
+async def test_a_second_call_of_the_same_command_is_told_of_as_the_first_one_was() -> None:
+    said: list[str] = []
+
+    async def show(message: str, _: float) -> None:
+        said.append(message)
+
+    async def call(progress: ProgressSink) -> None:
+        await anyio.lowlevel.checkpoint()
+        progress(Progress(Phase.LISTED, len(said) / 100))
+
+    reporter = Reporter(show)
+    await reporter.run(call)
+    await reporter.run(call)
+
+    assert said == ["Listed", "Listed"]

@@ -10,7 +10,7 @@ import pytest
 
 from atlascloud_video_mcp.cloud.reports import HistoryRow
 from atlascloud_video_mcp.journal import Submission, from_history
-from atlascloud_video_mcp.service.matching import matches
+from atlascloud_video_mcp.service.history import matches
 
 ASKED = {"model": "m", "image": "https://x.example/a.jpg", "enable_prompt_expansion": True, "duration": 6}
 

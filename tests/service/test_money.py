@@ -31,7 +31,21 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.journal import Journal, Stage
 from atlascloud_video_mcp.server.host_limits import limits_of
 from atlascloud_video_mcp.server.tool_results import prediction_answer
-from kit import CANARY, REMOTE, ROCKET, STANDARD, TESTS, animate, look, patience_for, polls, service_at, text_of, until
+from kit import (
+    CANARY,
+    REMOTE,
+    ROCKET,
+    STANDARD,
+    TESTS,
+    animate,
+    look,
+    patience_for,
+    polls,
+    service_at,
+    steps_of,
+    text_of,
+    until,
+)
 from scripted_sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -601,6 +615,23 @@ async def test_a_download_directory_gets_every_clip_and_a_joiner_may_ask_for_ano
     assert joined.reused
     assert joined.saved_path
     assert Path(joined.saved_path).parent == tmp_path / "mine"
+
+
+async def test_who_joins_a_finished_clip_and_wants_it_elsewhere_waits_for_it_to_be_there(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    async with service_at(base_url) as service:
+        first = await animate(service, REMOTE, save_to=str(tmp_path / "one"), deadline=NOW)
+        sandbox.finish(first.prediction_id)
+        await look(service, first.prediction_id, deadline=LATER)
+        steps = await steps_of(service, REMOTE, save_to=str(tmp_path / "two"), deadline=LATER)
+
+    assert [step.message.split(" after")[0] for step in steps] == ["Found", "Saving the clip", "Finished"]
+    assert [step.fraction for step in steps] == [0.05, 0.99, 1]
+    joined = steps[-1].prediction
+    assert joined
+    assert joined.saved_path
+    assert Path(joined.saved_path).parent == tmp_path / "two"
 
 
 async def test_a_clip_that_cannot_be_saved_is_a_note_and_its_url_is_told_all_the_same(

@@ -62,7 +62,7 @@ _NOTHING_PAID = "Nothing was submitted or paid by this call so far."
 
 
 class Reporter:
-    """Runs one call: tells each phase, and the last one again after each silence, and keeps the call's time.
+    """Runs a call: tells each phase, and the last one again after each silence, and keeps the call's time.
 
     Args:
         show: Shows a line for a person, and the fraction that is done; None where nobody looks.
@@ -95,6 +95,7 @@ class Reporter:
         """
         result: list[_T] = []
         failure: Exception | None = None
+        self._ended = False
         async with anyio.create_task_group() as tasks:
             if self._show:
                 tasks.start_soon(self._tell, self._show)

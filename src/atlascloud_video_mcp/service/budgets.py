@@ -13,7 +13,7 @@ from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import AtlasError, JournalUnusable, OverBudget, ServiceUnavailable
 from atlascloud_video_mcp.journal import SPAN, HistoryNeeded, PriceNeeded, PricesNeeded, SpendingRequest
 from atlascloud_video_mcp.service.background import Phase, Progress
-from atlascloud_video_mcp.service.matching import read_history
+from atlascloud_video_mcp.service.history import read_history
 from atlascloud_video_mcp.service.results import Balance
 from atlascloud_video_mcp.text import in_dollars
 

@@ -14,7 +14,7 @@ from atlascloud_video_mcp.cloud.reports import KEPT_FOR, Report
 from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.service.background import Phase, Progress
-from atlascloud_video_mcp.service.matching import Matches, matches, may_be, read_history
+from atlascloud_video_mcp.service.history import Matches, matches, may_be, read_history
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping

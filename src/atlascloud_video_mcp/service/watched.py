@@ -117,11 +117,10 @@ class Watched:
             told: How this caller is told of the prediction; None: plainly.
             polls: How many polls must be over before the deadline counts.
         """
-        told = told or self.prediction
         async with aclosing(self.until(deadline, polls=polls)) as steps:
             async for step in steps:
-                progress(replace(step, prediction=told) if step.prediction else step)
-        return told()
+                progress(replace(step, prediction=told) if told and step.prediction else step)
+        return (told or self.prediction)()
 
     async def until(self, deadline: float, *, polls: int = 0) -> AsyncGenerator[Progress, None]:
         """How it stands, and each change of that, until it is over.
@@ -169,10 +168,12 @@ class Watched:
         return Progress(phase, _FRACTIONS.get(phase, _SUBMITTED), str(self.submission.prediction_id), prediction=told)
 
     def _tell(self, phase: Phase, report: Report | None) -> None:
-        if self._trouble or (phase, report) != (self._phase, self.report):
+        is_new = report != self.report
+        if is_new:
+            self.submission = replace(self.submission, report=report)
+        if is_new or self._trouble or phase is not self._phase:
             self._version += 1
         self._phase, self._trouble = phase, None
-        self.submission = replace(self.submission, report=report)
         self._wake()
 
     def _wake(self) -> None:

@@ -65,11 +65,10 @@ class Watch(Watched):
 
     def save_to(self, target: str) -> None:
         """Have the clip saved there, too, as soon as it is finished."""
-        if target in self._wanted:
-            return
         self._wanted.append(target)
         if self._is_over and not self.failure:
             self._is_over = False
+            self._tell(Phase.SAVING, self.report)
             self._registry.tasks.start_soon(self._carry_out, self._save_where_wanted)
 
     def set_saved(self, target: str, report: Report, path: str) -> None:

@@ -25,14 +25,14 @@ from atlascloud_video_mcp.journal import Journal, Submission, VideoRequest
 from atlascloud_video_mcp.journal.submission import read_backwards
 from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.models import Catalogue
-from atlascloud_video_mcp.server.progress import Reporter, line
+from atlascloud_video_mcp.server.reporter import Reporter, line
 from atlascloud_video_mcp.service.pacing import Durations
 from atlascloud_video_mcp.service.service import VideoService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
-    from atlascloud_video_mcp.service.background import Progress, ProgressSink
+    from atlascloud_video_mcp.service.progress import Progress, ProgressSink
     from atlascloud_video_mcp.service.results import DryRun, Prediction
     from scripted_sandbox import Fault, Sandbox
 

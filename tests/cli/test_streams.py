@@ -13,12 +13,12 @@ import pytest
 
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.cli.progress_bar import progress
-from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.service.progress import Phase, Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
 
 COMMAND = [sys.executable, "-m", "atlascloud_video_mcp"]
 INITIALIZE = {

@@ -64,7 +64,7 @@ async def paid(journal: Journal, prediction_id: str = "p1", *, take: int = 1) ->
 
 
 async def prediction(journal: Journal, prediction_id: str = "p1") -> Submission:
-    entry = await journal.prediction(prediction_id)
+    entry = await journal.submission_of(prediction_id)
     assert entry
     return entry
 
@@ -81,7 +81,7 @@ async def test_an_entry_tells_the_whole_way_from_intent_to_saved_clip(journal: J
     await journal.set_save_to("p1", "/clips")
     await journal.set_saved_path("p1", "/clips/cat.mp4")
     entry = await submission_of(journal, intended.intent_id)
-    assert entry == await journal.prediction("p1")
+    assert entry == await journal.submission_of("p1")
     assert entry == Submission(
         intent_id=intended.intent_id,
         key="key",
@@ -133,7 +133,7 @@ async def test_of_a_local_picture_neither_bytes_nor_place_are_kept(tmp_path: Pat
 
 async def test_what_is_not_there_is_none(journal: Journal) -> None:
     assert await submission_of(journal, "nothing") is None
-    assert await journal.prediction("nothing") is None
+    assert await journal.submission_of("nothing") is None
     assert await journal.knows(["nothing"]) == set()
 
 

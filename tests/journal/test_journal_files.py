@@ -58,7 +58,7 @@ async def works_without_a_file(journal: Journal) -> str:
     """The one warning, once it was shown that a paid job is still reported and joined."""
     intent_id = await submit(journal)
     assert (await journal.claim("key")).submission.intent_id == intent_id
-    entry = await journal.prediction("p1")
+    entry = await journal.submission_of("p1")
     assert entry
     assert (entry.intent_id, entry.owner_alive) == (intent_id, True)
     (warning,) = journal.warnings
@@ -278,7 +278,7 @@ async def test_a_journal_that_becomes_newer_while_it_is_open_lets_nothing_be_sen
             with pytest.raises(JournalUnusable, match="Update this installation"):
                 await journal.claim(key)
         assert (await journal.claim("key")).submission.intent_id == paid
-        entry = await journal.prediction("p1")
+        entry = await journal.submission_of("p1")
         assert entry
         assert entry.report == RUNNING
 

@@ -289,7 +289,7 @@ async def test_what_the_history_shows_is_entered_once_and_belongs_to_nobodys_req
 
     assert await journal.uncounted(["known", "looked-at", "new", "other"]) == {"other"}
     assert await spent(journal) == Decimal("0.70")
-    entry = await journal.prediction("new")
+    entry = await journal.submission_of("new")
     assert entry
     assert (entry.key, entry.account, entry.body) == ("", "mine", {"model": "m"})
     ours = (await journal.claim("ours", terms=terms("0.30"))).submission.intent_id
@@ -392,7 +392,7 @@ async def test_a_journal_of_an_earlier_version_is_carried_over_whole(tmp_path: P
                 await spent(journal)
         else:
             assert await spent(journal) == Decimal(counts)
-        known = await journal.prediction("p2")
+        known = await journal.submission_of("p2")
         assert known
         picture = "https://pictures.example/cat.jpg"
         assert known.request == VideoRequest(picture, known.body["prompt"], known.body.get("duration"), STANDARD)

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from atlascloud_video_mcp.server.server import build_server
-from atlascloud_video_mcp.server.tools import Tool
+from atlascloud_video_mcp.server.tool import Tool
 from atlascloud_video_mcp.service.results import SavedVideo
 from kit import REMOTE, ROCKET, service_at, text_of
 from scripted_sandbox import Sandbox

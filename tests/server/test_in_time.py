@@ -11,7 +11,7 @@ from mcp import Client
 from mcp.types import Implementation
 
 from atlascloud_video_mcp.errors import NotAllowed, OutOfTime, SubmissionUnknown
-from atlascloud_video_mcp.server.progress import Reporter
+from atlascloud_video_mcp.server.reporter import Reporter
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.service.results import Prediction, SavedVideo, Upload
 from kit import REMOTE, ROCKET, animate, leave_at, look, requests_to, service_at, text_of, until

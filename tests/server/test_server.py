@@ -18,7 +18,7 @@ from mcp.types import Implementation, ResourceLink
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall, risen
-from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from kit import CANARY, FAST, REMOTE, ROCKET, STANDARD, TESTS, TINY, only_id, polls, service_at, text_of, until
 from scripted_sandbox import Fault, Sandbox
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mcp.types import CallToolResult
 
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.service import VideoService
 
 FROZEN = TESTS / "tools"

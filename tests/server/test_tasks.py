@@ -90,7 +90,7 @@ async def test_the_task_is_there_as_soon_as_the_id_is_in_the_journal_whatever_th
         with anyio.fail_after(30):
             task = await client.animate(wait_seconds=600)
         async with Journal(tmp_path) as journal:
-            entry = await journal.prediction(task["taskId"])
+            entry = await journal.submission_of(task["taskId"])
 
     assert entry
     assert (task["resultType"], task["status"]) == ("task", "working")

@@ -27,7 +27,7 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.journal import VideoRequest, from_history
 from atlascloud_video_mcp.media.clips import CannotSave, ClipSaver
 from atlascloud_video_mcp.network import retry_after
-from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.text import Link
 from kit import REMOTE, ROCKET, STANDARD, animate, cloud_at, look, polls, requests_to, service_at
 from scripted_sandbox import Fault, Sandbox

@@ -8,12 +8,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from atlascloud_video_mcp.server.progress import Reporter
-from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
+from atlascloud_video_mcp.server.reporter import Reporter
+from atlascloud_video_mcp.service.background import BackgroundTask
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from kit import until
 
 if TYPE_CHECKING:
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
 
 
 class Work:

@@ -527,7 +527,7 @@ async def test_a_prediction_the_api_forgot_is_told_from_the_journal(
         first = await animate(service, REMOTE, deadline=NOW)
     sandbox.script(Fault(endpoint="prediction", action="status", status=401))
     async with Journal(tmp_path) as journal:
-        entry = await journal.prediction(first.prediction_id)
+        entry = await journal.submission_of(first.prediction_id)
         assert entry
         assert entry.stage is Stage.SUBMITTED
         assert entry.report

@@ -56,7 +56,7 @@ async def looked_at(service: VideoService, prediction_id: str) -> Prediction:
 async def a_minute_passes(directory: Path, prediction_id: str) -> None:
     """Let the record have been seen without a clip that much earlier, by a process that has ended."""
     async with Journal(directory) as journal:
-        entry = await journal.prediction(prediction_id)
+        entry = await journal.submission_of(prediction_id)
         assert entry
         assert entry.report
         since = datetime.now(UTC) - FIRST_SEEN
@@ -144,7 +144,7 @@ async def test_the_minute_goes_on_when_others_look_at_it(sandbox: Sandbox, base_
     async with service_at(base_url, directory=tmp_path) as service:
         await service.get_balance()
         async with Journal(tmp_path) as journal:
-            entry = await journal.prediction(known)
+            entry = await journal.submission_of(known)
 
     assert entry
     assert entry.report

@@ -19,7 +19,7 @@ from PIL import Image
 from atlascloud_sandbox.render import render
 from atlascloud_video_mcp.media.clips import CannotPreview, CannotSave
 from atlascloud_video_mcp.media.clips.video import Container, contact_sheet, read_container
-from atlascloud_video_mcp.server.progress import Reporter
+from atlascloud_video_mcp.server.reporter import Reporter
 from atlascloud_video_mcp.server.server import build_server
 from clips_kit import answer, files, film, saver
 from kit import ROCKET, animate, only_id, polls, service_at, text_of, until

@@ -15,7 +15,6 @@ import sys
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -47,6 +46,7 @@ from scripted_sandbox import Chaos, Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from anyio.abc import Process
 
@@ -468,7 +468,7 @@ async def test_the_clips_of_version_1_0_0_are_had_again_for_nothing(
     account = sha256(f"{base_url}/ {CANARY}".encode()).hexdigest()[:16]
     (tmp_path / "journal.sqlite3").unlink()
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as database:
-        database.executescript((Path(HERE) / "journals" / "step-2.sql").read_text(encoding="utf-8"))
+        database.executescript((TESTS / "journal" / "journals" / "step-2.sql").read_text(encoding="utf-8"))
         database.execute("PRAGMA user_version = 2")
         for (prompt,) in database.execute("SELECT DISTINCT json_extract(request, '$.prompt') FROM entries").fetchall():
             asked = json.dumps([account, REMOTE, {"model": STANDARD, "prompt": prompt}], sort_keys=True)
@@ -513,7 +513,7 @@ async def test_a_picture_that_version_1_0_0_sent_with_its_metadata_is_the_same_p
 
 
 def test_the_frozen_keys_of_version_1_0_0_are_found_for_the_default_address() -> None:
-    frozen = (Path(HERE) / "journals" / "step-2.sql").read_text(encoding="utf-8")
+    frozen = (TESTS / "journal" / "journals" / "step-2.sql").read_text(encoding="utf-8")
     account = cloud_at("https://api.atlascloud.ai/api/v1").account
     assert f"'{account}',280000" in frozen
 

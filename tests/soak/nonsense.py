@@ -22,9 +22,9 @@ from atlascloud_video_mcp.cloud.request import ApiPatience
 from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.journal import Submission
 from atlascloud_video_mcp.media.pictures import PictureRules, open_picture
-from atlascloud_video_mcp.server.progress import line
-from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.server.reporter import line
 from atlascloud_video_mcp.service.pacing import Durations
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.service.render import prediction
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.journal import Journal, VideoRequest
 from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.models import Catalogue
-from atlascloud_video_mcp.server.progress import Reporter
+from atlascloud_video_mcp.server.reporter import Reporter
 from atlascloud_video_mcp.service.service import VideoService
 from scripted_sandbox import Chaos, Fault, Sandbox
 

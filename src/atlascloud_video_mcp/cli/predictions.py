@@ -20,7 +20,7 @@ from atlascloud_video_mcp.journal import VideoRequest
 if TYPE_CHECKING:
     import argparse
 
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
     from atlascloud_video_mcp.settings import Settings

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.cli.console import plain, say
-from atlascloud_video_mcp.server.progress import Reporter
+from atlascloud_video_mcp.server.reporter import Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

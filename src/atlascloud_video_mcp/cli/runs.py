@@ -10,14 +10,14 @@ import anyio
 
 from atlascloud_video_mcp.app import service_opener
 from atlascloud_video_mcp.errors import AtlasError
-from atlascloud_video_mcp.server.progress import Reporter
+from atlascloud_video_mcp.server.reporter import Reporter
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
     from atlascloud_video_mcp.settings import Settings

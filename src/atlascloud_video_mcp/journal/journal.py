@@ -77,7 +77,7 @@ class Journal:
     set_save_to = _in_transaction(Transaction.set_save_to)
     set_saved_path = _in_transaction(Transaction.set_saved_path, lasting=False)
     set_account = _in_transaction(Transaction.set_account, lasting=False)
-    prediction = _in_transaction(Transaction.prediction)
+    submission_of = _in_transaction(Transaction.submission_of)
     orphans = _in_transaction(Transaction.orphans)
     made = _in_transaction(Transaction.made)
     lost = _in_transaction(Transaction.lost)

@@ -72,7 +72,7 @@ class Rows:
         """The submission of an intent."""
         return next(iter(self._select(BY_INTENT, intent_id)), None)
 
-    def prediction(self, prediction_id: str) -> Submission | None:
+    def submission_of(self, prediction_id: str) -> Submission | None:
         """The newest submission of a prediction."""
         return next(iter(self._select(BY_PREDICTION, prediction_id)), None)
 
@@ -80,7 +80,7 @@ class Rows:
         """The newest predictions of an account, or of all for None, and those with these ids; each of them once."""
         newest = self._select(_MADE, account, account, most)
         known = {each.prediction_id: each for each in reversed(newest)}
-        others = (self.prediction(each) for each in ids if each not in known)
+        others = (self.submission_of(each) for each in ids if each not in known)
         return [*known.values(), *(each for each in others if each)]
 
     def orphans(self, account: str) -> list[str]:

@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR
 from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound
-from atlascloud_video_mcp.server.progress import Reporter
+from atlascloud_video_mcp.server.reporter import Reporter
 from atlascloud_video_mcp.server.tool_call import caller
 from atlascloud_video_mcp.server.tool_results import POLL_INTERVAL, prediction_answer
 from atlascloud_video_mcp.text import PredictionId, Quoted

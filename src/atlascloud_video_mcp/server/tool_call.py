@@ -10,7 +10,7 @@ import anyio
 from mcp.types.version import is_version_at_least
 
 from atlascloud_video_mcp.server.host_limits import HostLimits, limits_of
-from atlascloud_video_mcp.server.progress import Reporter
+from atlascloud_video_mcp.server.reporter import Reporter
 from atlascloud_video_mcp.server.sessions import READ_AT
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
 
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
 

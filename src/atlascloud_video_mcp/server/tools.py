@@ -1,176 +1,200 @@
-"""A tool as this server publishes it: plain schemas, lenient arguments, errors in one or two sentences."""
+"""The tools: what each takes, and how it hands over to the service."""
 
 from __future__ import annotations
 
-import json
-import logging
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import Annotated, Any, Literal
 
-from mcp.server.mcpserver import tools
-from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import BaseModel, ValidationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from typing_extensions import override
+from mcp.server.mcpserver import Context, tools  # noqa: TC002 - the SDK reads the signatures
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import BeforeValidator, Field
 
-from atlascloud_video_mcp.errors import AtlasError, KeyRejected
-from atlascloud_video_mcp.server.tool_results import tool_result
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mcp.server.mcpserver import Context
-    from mcp.types import CallToolResult, ToolAnnotations
-    from pydantic_core import core_schema
-
-_log = logging.getLogger(__name__)
-_CRASHED = (
-    "This server made a mistake; its log on stderr says which. A clip in progress goes on: repeating the same call "
-    "joins it and does not pay twice."
+from atlascloud_video_mcp.cloud.reports import Status
+from atlascloud_video_mcp.server.list_results import ModelList, Predictions, list_answer, model_list_answer
+from atlascloud_video_mcp.server.player import shown_in
+from atlascloud_video_mcp.server.tool import Tool
+from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall
+from atlascloud_video_mcp.server.tool_results import (
+    balance_answer,
+    dry_run_answer,
+    prediction_answer,
+    saved_answer,
+    upload_answer,
 )
-UNLISTED = "unlisted"
-"""The argument by which a tool's function that has it is given what came under names that its schema does not list."""
-_BLANK = frozenset({"", "null", "none", "undefined"})
-_KINDS = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "object": "an object",
-    "array": "a list",
-}
-_QUOTED = 80  # characters of an argument in a message
+from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, SavedVideo, Upload
+
+_ALWAYS = {"anthropic/alwaysLoad": True}  # Claude Code hides a tool behind its tool search without it
 
 
-class Tool(tools.Tool):
-    """A tool whose arguments may be null when they may be left out, and whose failures are answers."""
-
-    @classmethod
-    def of(
-        cls,
-        function: Callable[..., Any],
-        output: type[BaseModel],
-        *,
-        title: str,
-        annotations: ToolAnnotations,
-        meta: dict[str, Any] | None = None,
-    ) -> Tool:
-        """Make a tool of a function: its name, its docstring, its arguments.
-
-        Args:
-            function: What the tool does.
-            output: What its structured content is.
-            title: Its name for people.
-            annotations: Hints for the client.
-            meta: What extensions of MCP say of it.
-        """
-        description = " ".join((function.__doc__ or "").split())
-        # The SDK's own schema of the output would be made for nothing, and each answer be checked against it.
-        made = cls.from_function(
-            function,
-            title=title,
-            description=description,
-            annotations=annotations,
-            meta=meta,
-            structured_output=False,
-        )
-        tool = cast("Tool", made)  # the SDK's constructor makes what it is called on, but does not say so
-        tool.parameters = _plain_schema(tool.fn_metadata.arg_model)
-        tool.parameters["properties"].pop(UNLISTED, None)
-        # What is always there stands in docs/contract.md: said here too, it would be a tenth of all that is published.
-        tool.fn_metadata.output_schema = {
-            key: value for key, value in _plain_schema(output).items() if key != "required"
-        }
-        return tool
-
-    @override
-    async def run(
-        self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
-    ) -> CallToolResult:
-        """Run the tool; what a caller can expect to go wrong becomes an answer, and a crash one without its details."""
-        kinds = {name: schema.get("type") for name, schema in self.parameters["properties"].items()}
-        given = {name: value for name, value in arguments.items() if not _left_out(value, kinds.get(name))}
-        unlisted = {name: value for name, value in given.items() if name not in kinds}
-        known = {name: value for name, value in given.items() if name in kinds}
-        try:
-            return cast("CallToolResult", await super().run(known | {UNLISTED: unlisted}, context, convert_result))
-        except ToolError as error:
-            match error.__cause__:
-                case ValidationError() as cause:
-                    message = self._faults(cause, given)
-                case KeyRejected() as cause:
-                    message = f"{cause} The server reads it at startup: restart it afterwards."
-                case AtlasError() as cause:
-                    message = str(cause)
-                case _:
-                    _log.exception("The tool %s crashed", self.name)
-                    message = _CRASHED
-            return tool_result([message], is_error=True)
-
-    def _faults(self, error: ValidationError, given: dict[str, Any]) -> str:
-        """What is wrong with the arguments: each fault with its rule and what was found, in our own words."""
-        schemas = self.parameters["properties"]
-        strangers = [name for name in given if name not in schemas and re.fullmatch(r"\w{1,40}", name, re.ASCII)]
-        faults = []
-        for name in dict.fromkeys(str(fault["loc"][0]) for fault in error.errors(include_url=False)):
-            rule = schemas[name].get("description", "see the tool's description")
-            if name in given:
-                found = json.dumps(given[name])
-                found = found if len(found) <= _QUOTED else f"{found[:_QUOTED]}..."
-                faults.append(f"{name} takes {_kind(schemas[name])}, not {found} ({rule}).")
-            else:
-                instead = f"; this tool has no {' or '.join(strangers[:3])}" if strangers else ""
-                faults.append(f"{name} is missing{instead} ({rule}).")
-        return f"Nothing was sent or paid: the arguments do not fit. {' '.join(faults)}"
+def _without_unit(value: object) -> object:
+    """`6s` and `6 seconds` are understood where seconds are meant."""
+    seconds = isinstance(value, str) and re.fullmatch(r"\s*([\d.]+)\s*s(ec(ond)?s?)?\s*", value, re.IGNORECASE)
+    return seconds[1] if seconds else value
 
 
-class _PlainSchema(GenerateJsonSchema):
-    """Flat schemas without unions with null, titles, defaults, formats and limits.
+Duration = Annotated[
+    int | None,
+    Field(description="Seconds: 6 or 10 for Hailuo 2.3 standard, fast; none for pro"),
+    BeforeValidator(_without_unit),
+]
+WaitSeconds = Annotated[
+    float | None,
+    Field(ge=0, allow_inf_nan=False, description="0: do not wait; default and maximum: what this client allows"),
+    BeforeValidator(_without_unit),
+]
 
-    Some clients refuse unions, others strip formats and limits: those stand in the descriptions, and bytes are dear.
+
+async def upload_image(
+    ctx: Context[ServerState],
+    image: Annotated[str, Field(description="Absolute or ~ path, file:// or base64 data: URI")],
+) -> Annotated[CallToolResult, Upload]:
+    """Upload a local picture for its URL. Free; not needed before animate_image."""
+    call = ToolCall(ctx)
+    service = await call.service()
+    return upload_answer(await call.run(lambda progress: service.upload_image(image, progress=progress)))
+
+
+async def animate_image(
+    ctx: Context[ServerState],
+    image: Annotated[str, Field(description="Absolute or ~ path, file:// or base64 data: URI, or https URL")],
+    prompt: Annotated[
+        str, Field(description="Motion: one or two sentences, camera verbs; at most 2000 characters")
+    ] = "",
+    duration: Duration = None,
+    model: Annotated[str, Field(description="Default: normally minimax/hailuo-2.3/i2v-standard")] = "",
+    enable_prompt_expansion: Annotated[bool | None, Field(description="Let it rewrite the prompt")] = None,
+    parameters: Annotated[dict[str, Any] | None, Field(description="Further parameters: see list_models")] = None,
+    fit: Annotated[
+        Literal["pad", "crop"] | None,
+        Field(description="For a picture too wide or tall: pad (bars) or crop (its middle); default: refuse"),
+    ] = None,
+    wait_seconds: WaitSeconds = None,
+    save_to: Annotated[str, Field(description="Directory or .mp4 file: absolute or ~ path")] = "",
+    take: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10**12,
+            description="1 or more, to 10^12; default 1. Another number is another variation, which is paid",
+        ),
+    ] = 1,
+    dry_run: Annotated[bool, Field(description="Only check, and show the request and its price; free")] = False,  # noqa: FBT002
+    unlisted: dict[str, Any] | None = None,
+) -> Annotated[CallToolResult, DryRun]:
+    """Make a video clip from a picture and wait for it. COSTS MONEY.
+
+    Takes 30 s to 5 min. If it answers that it is still rendering, call get_prediction with the id it gave. If its
+    answer was lost (a time-out, a cancelled call), do not start over: list_predictions has the id. The same call again
+    gives the same clip, paid once; another take is another clip, paid again.
     """
+    from atlascloud_video_mcp.journal import VideoRequest  # noqa: PLC0415 - with SQLite, and only a call needs it
+    from atlascloud_video_mcp.media.pictures import Fit  # noqa: PLC0415 - with Pillow, and only a call needs it
 
-    @override
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    @override
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    @override
-    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        return {"type": "object"}
-
-    @override
-    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
-        return {"type": "integer"}
-
-    @override
-    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
-        return {"type": "number"}
-
-    @override
-    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
-        return {"type": "string"}
-
-    @override
-    def field_title_should_be_set(self, schema: object) -> bool:
-        return False
+    call = ToolCall(ctx, wait_seconds)
+    service = await call.service()
+    request = VideoRequest(
+        image=image,
+        prompt=prompt,
+        duration=duration,
+        model=model,
+        enable_prompt_expansion=enable_prompt_expansion,
+        parameters=parameters,
+        unlisted=unlisted,
+        fit=Fit(fit) if fit else None,
+        save_to=save_to or None,
+        take=take,
+    )
+    if dry_run:
+        return dry_run_answer(await call.run(lambda progress: service.dry_run(request, progress=progress)))
+    result = await call.wait(
+        lambda progress: service.animate_image(
+            request, clip_deadline=call.clip_deadline, reply_deadline=call.reply_deadline, progress=progress
+        )
+    )
+    return prediction_answer(result, call.client, is_error=result.status == "failed")
 
 
-def _plain_schema(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema(schema_generator=_PlainSchema)
-    return {key: value for key, value in schema.items() if key in {"type", "properties", "required"}}
+async def list_models(
+    ctx: Context[ServerState],
+    query: Annotated[str, Field(description="Words or an id; up to five matches show parameters")] = "",
+) -> Annotated[CallToolResult, ModelList]:
+    """Find models for animate_image, best match first, with list prices. Free, without key."""
+    call = ToolCall(ctx)
+    service = await call.service()
+    return model_list_answer(await call.run(lambda progress: service.list_models(query, progress=progress)))
 
 
-def _left_out(value: object, kind: str | None) -> bool:
-    """Whether an argument is as good as absent: null, or text that spells it where no text is taken."""
-    blank = isinstance(value, str) and kind != "string" and value.strip().lower() in _BLANK
-    return value is None or blank
+async def get_prediction(
+    ctx: Context[ServerState],
+    prediction_id: Annotated[str, Field(description="The id from animate_image")],
+    wait_seconds: WaitSeconds = None,
+    preview: Annotated[bool, Field(description="Add three frames as an image")] = False,  # noqa: FBT002 - arguments of a tool are always named
+) -> Annotated[CallToolResult, Prediction]:
+    """Wait for a clip that animate_image began, or look at it: status, clip URL, what to do next. Free."""
+    call = ToolCall(ctx, wait_seconds)
+    service = await call.service()
+    prediction = await call.wait(
+        lambda progress: service.get_prediction(
+            prediction_id, clip_deadline=call.clip_deadline, preview=preview, progress=progress
+        )
+    )
+    return prediction_answer(prediction, call.client)
 
 
-def _kind(schema: dict[str, Any]) -> str:
-    if choices := schema.get("enum"):
-        return " or ".join(map(str, choices))
-    return _KINDS[schema["type"]]
+async def save_video(
+    ctx: Context[ServerState],
+    prediction_id: Annotated[str, Field(description="The id from animate_image")],
+    save_to: Annotated[
+        str,
+        Field(
+            description="Directory or .mp4 file: absolute or ~ path; default: ATLASCLOUD_DOWNLOAD_DIR, else your videos"
+        ),
+    ] = "",
+) -> Annotated[CallToolResult, SavedVideo]:
+    """Save a finished clip to disk, before it is deleted. Overwrites nothing. Free."""
+    call = ToolCall(ctx)
+    service = await call.service()
+    saved = await call.run(lambda progress: service.save_video(prediction_id, save_to or None, progress=progress))
+    return saved_answer(saved)
+
+
+async def list_predictions(
+    ctx: Context[ServerState],
+    limit: Annotated[int, Field(ge=1, le=50, description="1 to 50; default 10")] = 10,
+    status: Literal["processing", "completed", "failed"] | None = None,
+) -> Annotated[CallToolResult, Predictions]:
+    """What was made and what is being made, newest first. Finds the id of a call whose answer was lost. Free."""
+    call = ToolCall(ctx)
+    service = await call.service()
+    wanted = Status(status) if status else None
+    listed = await call.run(
+        lambda progress: service.list_predictions(
+            limit=limit, status=wanted, reply_deadline=call.reply_deadline, progress=progress
+        )
+    )
+    return list_answer(listed, of_all=wanted is None)
+
+
+async def get_balance(ctx: Context[ServerState]) -> Annotated[CallToolResult, Balance]:
+    """Money left on the account, and spent in the last 24 hours. Free."""
+    call = ToolCall(ctx)
+    service = await call.service()
+    return balance_answer(await call.run(lambda progress: service.get_balance(progress=progress)))
+
+
+def all_tools() -> list[tools.Tool]:
+    """Every tool, as it is published."""
+    # None says openWorldHint: it is true where it is left out, and VS Code asks to confirm each result where it is not.
+    saves = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
+    looks = ToolAnnotations(read_only_hint=True)
+    uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False)
+    return [
+        Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
+        # A dry run's schema fits predictions, too. The player spends nothing: hosts that honour this do not let it call.
+        Tool.of(animate_image, DryRun, title="Animate a picture", annotations=saves, meta=_ALWAYS | shown_in("model")),
+        Tool.of(list_models, ModelList, title="List models", annotations=looks),
+        Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=_ALWAYS | shown_in()),
+        Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),
+        Tool.of(list_predictions, Predictions, title="List predictions", annotations=looks),
+        Tool.of(get_balance, Balance, title="Balance", annotations=looks),
+    ]

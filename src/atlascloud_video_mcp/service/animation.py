@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from atlascloud_video_mcp.errors import AtlasError, InvalidRequest, OverBudget, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.service import render
-from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
+from atlascloud_video_mcp.service.background import BackgroundTask
+from atlascloud_video_mcp.service.progress import Phase, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.journal import Journal, Submission, VideoRequest
-    from atlascloud_video_mcp.service.background import ProgressSink
     from atlascloud_video_mcp.service.budgets import Budget
     from atlascloud_video_mcp.service.pacing import Durations
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.requests import Prepared, Requests
     from atlascloud_video_mcp.service.results import DryRun, Prediction
     from atlascloud_video_mcp.service.submissions import Submissions
     from atlascloud_video_mcp.service.uploads import Uploads
-    from atlascloud_video_mcp.service.watches import Watch, WatchRegistry
+    from atlascloud_video_mcp.service.watch import Watch, WatchRegistry
 
 
 @dataclass(frozen=True)

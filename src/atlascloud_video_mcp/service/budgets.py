@@ -12,8 +12,8 @@ import anyio
 from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import AtlasError, JournalUnusable, OverBudget, ServiceUnavailable
 from atlascloud_video_mcp.journal import SPAN, HistoryNeeded, PriceNeeded, PricesNeeded, SpendingRequest
-from atlascloud_video_mcp.service.background import Phase, Progress
 from atlascloud_video_mcp.service.history import read_history
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.service.results import Balance
 from atlascloud_video_mcp.text import in_dollars
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.cloud.wire import Quote
     from atlascloud_video_mcp.journal import Journal, Submission
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
 
 _T = TypeVar("_T")
 _NO_MONEY = "This is the account of the built-in sandbox: none of it is real money."

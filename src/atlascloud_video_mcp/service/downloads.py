@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.media.clips import CannotPreview, CannotSave, clip_name
-from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
+from atlascloud_video_mcp.service.background import BackgroundTask
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.service.results import SavedVideo
 from atlascloud_video_mcp.text import Link
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud.reports import Report
     from atlascloud_video_mcp.journal import Journal, Submission
     from atlascloud_video_mcp.media.clips import ClipSaver, SavedClip
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Prediction
-    from atlascloud_video_mcp.service.watches import Watch
+    from atlascloud_video_mcp.service.watch import Watch
 
 
 _PREVIEW_LATER = "The preview comes with the finished clip."

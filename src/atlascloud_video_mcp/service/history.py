@@ -17,7 +17,7 @@ from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import AtlasError, KeyRejected, PredictionNotFound
 from atlascloud_video_mcp.journal import Submission, VideoRequest, from_history
 from atlascloud_video_mcp.service import render
-from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.service.results import PredictionList
 from atlascloud_video_mcp.text import Quoted
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.journal import Journal
-    from atlascloud_video_mcp.service.background import ProgressSink
     from atlascloud_video_mcp.service.pacing import Durations
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Prediction
 
 _MOST_PAGES = 4
@@ -152,7 +152,7 @@ class History:
         Raises:
             PredictionNotFound: It does not.
         """
-        submission = await self._journal.prediction(prediction_id)
+        submission = await self._journal.submission_of(prediction_id)
         if submission is None:
             raise PredictionNotFound(
                 f"Nothing is known here of a prediction {Quoted(prediction_id, 40)!r}: get_prediction asks Atlas Cloud "

@@ -12,11 +12,11 @@ from anyio import to_thread
 
 from atlascloud_video_mcp.cloud.body_fields import is_usual
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
-from atlascloud_video_mcp.journal import VideoRequest
 from atlascloud_video_mcp.media.pictures.source import web_address
 from atlascloud_video_mcp.models import ANY_PICTURE, local_pictures
 from atlascloud_video_mcp.paths import scheme_of, unquoted
-from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
+from atlascloud_video_mcp.service.background import BackgroundTask
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.text import in_marks, sanitize_untrusted
 
 if TYPE_CHECKING:
@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from atlascloud_video_mcp.cloud.api import Cloud
+    from atlascloud_video_mcp.journal import VideoRequest
     from atlascloud_video_mcp.media.clips import ClipSaver
     from atlascloud_video_mcp.media.pictures import Picture
     from atlascloud_video_mcp.models import Catalogue, Listing, LocalPicture, Model, ModelRules
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.uploads import Uploads
-
-__all__ = ["Prepared", "RequestKey", "Requests", "VideoRequest"]
 
 _MOST_NAMES = 10  # told of one by one
 _LONGEST_NAME = 40  # characters

@@ -1,4 +1,6 @@
-"""The use cases: upload a picture, animate one, look at a prediction, save a clip. The order of the steps is here.
+"""The use cases, a method each: upload a picture, animate one, look at a prediction, save a clip.
+
+The order of the steps of animate_image is in `animation`.
 
 Whoever calls may leave at any time. What was paid for, and what is worth keeping, goes on in the background.
 """
@@ -19,15 +21,15 @@ from atlascloud_video_mcp.errors import (
     InvalidInput,
 )
 from atlascloud_video_mcp.service.animation import Animation
-from atlascloud_video_mcp.service.background import Phase, Progress, nowhere
 from atlascloud_video_mcp.service.budgets import Budget
 from atlascloud_video_mcp.service.downloads import Downloads
 from atlascloud_video_mcp.service.history import History
 from atlascloud_video_mcp.service.pacing import Durations
+from atlascloud_video_mcp.service.progress import Phase, Progress, nowhere
 from atlascloud_video_mcp.service.requests import Requests
 from atlascloud_video_mcp.service.submissions import Submissions
 from atlascloud_video_mcp.service.uploads import Uploads
-from atlascloud_video_mcp.service.watches import WatchRegistry
+from atlascloud_video_mcp.service.watch import WatchRegistry
 from atlascloud_video_mcp.text import PredictionId, Quoted, is_of_a_sandbox
 
 if TYPE_CHECKING:
@@ -40,9 +42,9 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.journal import Journal, VideoRequest
     from atlascloud_video_mcp.media.clips import ClipSaver
     from atlascloud_video_mcp.models import Catalogue, Listing
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, PredictionList, SavedVideo, Upload
-    from atlascloud_video_mcp.service.watches import Watch
+    from atlascloud_video_mcp.service.watch import Watch
 
 
 class VideoService:

@@ -13,8 +13,8 @@ from atlascloud_video_mcp.cloud.envelope import ASK_FIRST
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR, Report
 from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
-from atlascloud_video_mcp.service.background import Phase, Progress
 from atlascloud_video_mcp.service.history import Matches, matches, may_be, read_history
+from atlascloud_video_mcp.service.progress import Phase, Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.journal import Claim, Journal, SpendingRequest, Submission
-    from atlascloud_video_mcp.service.background import ProgressSink
     from atlascloud_video_mcp.service.budgets import Budget
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.requests import Prepared, RequestKey
 
 _MOST_PAGES = 20
@@ -242,7 +242,7 @@ class Submissions:
 
     async def _is_anothers(self, row: Submission) -> bool:
         """Whether a prediction belongs to a request of ours already, and so cannot be the one that was lost."""
-        known = await self._journal.prediction(str(row.prediction_id))
+        known = await self._journal.submission_of(str(row.prediction_id))
         return known is not None and known.key != ""
 
 

@@ -11,7 +11,8 @@ import anyio
 
 from atlascloud_video_mcp.media.pictures import PictureRules
 from atlascloud_video_mcp.media.pictures.process import prepare_picture
-from atlascloud_video_mcp.service.background import BackgroundTask, Phase, Progress
+from atlascloud_video_mcp.service.background import BackgroundTask
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.service.results import Upload
 from atlascloud_video_mcp.text import Link, Quoted
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.journal import Journal
     from atlascloud_video_mcp.media.pictures import Fit, Picture
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
 
 _KEPT_FOR = timedelta(hours=1)  # the API sweeps uploads from time to time and does not say when
 _TELL_EVERY = 2.0  # seconds

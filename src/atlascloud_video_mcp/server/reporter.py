@@ -10,13 +10,13 @@ import anyio
 
 from atlascloud_video_mcp.cloud.reports import NO_WORD
 from atlascloud_video_mcp.errors import OutOfTime
-from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from atlascloud_video_mcp.service.background import ProgressSink
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Prediction
 
 HEARTBEAT = 5.0

@@ -12,15 +12,15 @@ import anyio
 from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.errors import AtlasError, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.service import render
-from atlascloud_video_mcp.service.background import Phase, Progress
+from atlascloud_video_mcp.service.progress import Phase, Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.journal import Journal, Submission
-    from atlascloud_video_mcp.service.background import ProgressSink
     from atlascloud_video_mcp.service.pacing import Durations
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Prediction
 
 _FRACTIONS = {Phase.LOOKING: 0.01, Phase.SAVING: 0.99, Phase.FINISHED: 1.0}

@@ -12,8 +12,8 @@ from atlascloud_video_mcp.cloud.reports import Status
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.journal import Submission
 from atlascloud_video_mcp.media.clips import CannotSave
-from atlascloud_video_mcp.service.background import Phase
-from atlascloud_video_mcp.service.watched import Watched
+from atlascloud_video_mcp.service.progress import Phase
+from atlascloud_video_mcp.service.watch_state import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -61,7 +61,9 @@ class Watch(Watched):
     def start(self, phase: Phase) -> None:
         """Watch it in the background: from its submission on, or else from what the journal knows."""
         self._phase = phase
-        self._registry.tasks.start_soon(self._carry_out, self._follow if phase is Phase.SUBMITTED else self._recall)
+        self._registry.tasks.start_soon(
+            self._carry_out, self._poll_new if phase is Phase.SUBMITTED else self._poll_known
+        )
 
     def save_to(self, target: str) -> None:
         """Have the clip saved there, too, as soon as it is finished."""
@@ -85,7 +87,7 @@ class Watch(Watched):
         self._is_over = True
         self._wake()
 
-    async def _follow(self) -> None:
+    async def _poll_new(self) -> None:
         """Poll what was just submitted."""
         report = self.submission.report
         if report and report.status is not Status.PROCESSING:
@@ -94,10 +96,10 @@ class Watch(Watched):
         await self._pause(self._registry.poll_interval)
         await self._poll_to_the_end()
 
-    async def _recall(self) -> None:
+    async def _poll_known(self) -> None:
         """Start from what the journal knows."""
         prediction_id = str(self.submission.prediction_id)
-        known = await self._registry.journal.prediction(prediction_id)
+        known = await self._registry.journal.submission_of(prediction_id)
         remembered = known.report if known else None
         if known and not self.submission.submitted_at:
             self.submission = known

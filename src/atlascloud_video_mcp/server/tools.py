@@ -190,7 +190,7 @@ def all_tools() -> list[tools.Tool]:
     uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False)
     return [
         Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
-        # A dry run's schema fits predictions, too. The player spends nothing: hosts that honour this do not let it call.
+        # A dry run's schema fits predictions, too. The player may not spend: hosts that honour this do not let it call.
         Tool.of(animate_image, DryRun, title="Animate a picture", annotations=saves, meta=_ALWAYS | shown_in("model")),
         Tool.of(list_models, ModelList, title="List models", annotations=looks),
         Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=_ALWAYS | shown_in()),

@@ -167,3 +167,25 @@ def test_every_command_on_the_pages_is_one_that_we_understand(name: str, capsys:
             command_line(1).parse_args(arguments)
 
         assert capsys.readouterr().err == "", f"{name} says: {arguments}"
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_path_that_a_page_names_is_there(name: str) -> None:
+    named = re.findall(r"`([\w.-]+(?:/[\w.-]+)+/?|\w+\.py)`", page(name))
+    roots = (ROOT, ROOT / "src" / "atlascloud_video_mcp", ROOT / "src" / "atlascloud_video_mcp" / "server")
+
+    assert named
+    elsewhere = ("ui/node_modules", "tests/clients/node_modules", "catalogue/", "server/discover")  # made, or no file
+    assert not [path for path in named if path not in elsewhere and not any((root / path).exists() for root in roots)]
+
+
+def test_every_module_that_the_architecture_names_is_there() -> None:
+    package = ROOT / "src" / "atlascloud_video_mcp"
+    rooms = "server|service|cli|cloud|models|journal|media|pictures|clips|stdio"
+    named = re.findall(rf"`((?:{rooms})\.[a-z_]+)[.`]", page("docs/architecture.md"))
+    places = [package, package / "media", package / "server"]
+
+    assert named
+    for each in named:
+        where = [place / each.replace(".", "/") for place in places]
+        assert any(path.with_suffix(".py").exists() or path.is_dir() for path in where), each

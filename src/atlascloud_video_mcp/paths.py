@@ -216,6 +216,6 @@ def require_private(directory: Path, names: Iterable[str]) -> None:
             )
     if not _WINDOWS and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise NotPrivate(
-            f"Others can write to the state directory {shown(directory)}. Mend that with: chmod go-w {shown(here)} "
+            f"Others can write to the state directory {shown(directory)}. Fix it with: chmod go-w {shown(here)} "
             f"{_UNTIL_THEN}"
         )

@@ -119,7 +119,7 @@ def test_clips_are_fetched_from_nowhere_else(url: str) -> None:
     ],
 )  # fmt: skip
 def test_any_public_host_means_public(host: str) -> None:
-    with pytest.raises(Elsewhere, match="no public host"):
+    with pytest.raises(Elsewhere, match="not a public host"):
         ANYWHERE.check(httpx.URL(f"https://{host}/a.mp4"))
     ANYWHERE.check(httpx.URL("https://cdn.example/a.mp4"))
     ANYWHERE.check(httpx.URL("https://8.8.8.8/a.mp4"))
@@ -130,7 +130,7 @@ def test_further_hosts_stand_beside_the_usual_ones() -> None:
 
     for url in ("https://a.example.com/", "https://example.com/", "https://a.aliyuncs.com/"):
         hosts.check(httpx.URL(url))
-    with pytest.raises(Elsewhere, match="none of the hosts"):
+    with pytest.raises(Elsewhere, match="not an allowed host"):
         hosts.check(httpx.URL("https://notexample.com/"))
 
 

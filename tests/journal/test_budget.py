@@ -271,7 +271,7 @@ async def test_with_a_budget_and_no_journal_on_disk_nothing_is_submitted(
 
     async with service_at(base_url, directory=tmp_path / "state", budget="0.50") as service:
         with pytest.raises(
-            JournalUnusable, match=r"^Nothing was sent or paid\. ATLASCLOUD_BUDGET_USD is set, .* Mend that"
+            JournalUnusable, match=r"^Nothing was sent or paid\. ATLASCLOUD_BUDGET_USD is set, .* Fix that"
         ):
             await animate(service, REMOTE, deadline=NOW)
         assert {request.endpoint for request in sandbox.received} <= {"calculate"}

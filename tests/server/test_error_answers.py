@@ -30,7 +30,7 @@ BILLING = "https://www.atlascloud.ai/console/billing"
 ANIMATE = ("animate_image", {"image": REMOTE, "wait_seconds": 0})
 UPLOAD = ("upload_image", {"image": ROCKET})
 LOOK = ("get_prediction", {"prediction_id": "p1", "wait_seconds": 0})
-VALID = "Only the look at prediction p1 failed: the prediction stays valid; do not submit again."
+VALID = "Only this poll of prediction p1 failed: the prediction stays valid; do not submit again."
 
 
 @asynccontextmanager

@@ -319,7 +319,9 @@ async def test_a_refused_look_is_no_refused_clip(sandbox: Sandbox, base_url: str
     sandbox.script(Fault(endpoint="prediction", action="status", status=status))
 
     async with service_at(base_url) as service:
-        with pytest.raises(AtlasError, match=r"Only the look at prediction sandbox-\w+ failed: .* do not submit again"):
+        with pytest.raises(
+            AtlasError, match=r"Only this poll of prediction sandbox-\w+ failed: .* do not submit again"
+        ):
             await animate(service, REMOTE, prompt="wind", deadline=LATER)
         prediction_id = await only_id(base_url)
         seen = await look(service, prediction_id, deadline=NOW)
@@ -437,7 +439,7 @@ async def test_an_outage_is_told_with_the_id_and_the_watch_goes_on(
     async with service_at(base_url) as service:
         prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=status, times=8))
-        with pytest.raises(kind, match=f"look at prediction {prediction_id} failed: the prediction stays valid"):
+        with pytest.raises(kind, match=f"poll of prediction {prediction_id} failed: the prediction stays valid"):
             await look(service, prediction_id, deadline=NOW)
         with pytest.raises(kind, match="stays valid"):
             await look(service, prediction_id, deadline=NOW)
@@ -453,7 +455,7 @@ async def test_a_key_that_is_rejected_while_waiting_ends_the_wait_and_leaves_the
     async with service_at(base_url) as service:
         prediction_id = (await animate(service, REMOTE, deadline=NOW)).prediction_id
         sandbox.script(Fault(endpoint="prediction", action="status", status=401))
-        with pytest.raises(KeyRejected, match=f"look at prediction {prediction_id} failed: the prediction stays valid"):
+        with pytest.raises(KeyRejected, match=f"poll of prediction {prediction_id} failed: the prediction stays valid"):
             await look(service, prediction_id, deadline=LATER)
         assert (await look(service, prediction_id, deadline=NOW)).status == "processing"
 

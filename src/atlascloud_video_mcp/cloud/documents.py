@@ -49,9 +49,9 @@ class Hosts:
         if url.scheme != "https" or url.port not in {None, _HTTPS}:
             raise Elsewhere(f"{where}, but only https at its usual port is asked")
         if not is_public_host(host):
-            raise Elsewhere(f"{where}, which is no public host")
+            raise Elsewhere(f"{where}, which is not a public host")
         if not any(name in (_ANY_PUBLIC_HOST, host) or host.endswith(f".{name}") for name in self.names):
-            raise Elsewhere(f"{where}, which is none of the hosts that are asked")
+            raise Elsewhere(f"{where}, which is not an allowed host")
 
 
 CLIP_HOSTS = Hosts(("aliyuncs.com", "atlascloud.ai", "volces.com"))
@@ -84,7 +84,7 @@ async def follow(http: httpx.AsyncClient, hosts: Hosts, url: str, headers: Mappi
     try:
         address = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise Elsewhere("is no URL") from error
+        raise Elsewhere("is not a URL") from error
     for _ in range(_MOST_REDIRECTS + 1):
         hosts.check(address)
         response = await http.send(http.build_request("GET", address, headers=headers), stream=True)

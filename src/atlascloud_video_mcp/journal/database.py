@@ -151,7 +151,7 @@ class Database:
         if self._path and not isinstance(error, (NewerJournal, NotPrivate)) and may_hold_something(self._path):
             error = OutOfReach(
                 f"The journal {self._path} is there and cannot be used ({error}): it may hold any request, so until "
-                "that is mended nothing is submitted, and this process forgets what it did when it ends."
+                "that is fixed nothing is submitted, and this process forgets what it did when it ends."
             )
         self._log_once(_as_warning(error))
         self._trouble = error

@@ -135,7 +135,7 @@ class Transaction(Rows):
         if self._trouble and terms.budget is not None:
             raise JournalUnusable(
                 "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and what is spent cannot be counted, since "
-                f"the journal cannot be written ({self._trouble}). Mend that, then call again."
+                f"the journal cannot be written ({self._trouble}). Fix that, then call again."
             ) from self._trouble
         if terms.budget is not None:
             self._require_room(terms, terms.budget)

@@ -183,7 +183,7 @@ def _parsed(content: bytes) -> object:
         # Escapes can spell lone surrogates, which our answers cannot carry.
         return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")) if "\\u" in text else found
     except (ValueError, RecursionError) as error:
-        raise Malformed("it is no JSON") from error
+        raise Malformed("it is not JSON") from error
 
 
 def _refuse(constant: str) -> object:

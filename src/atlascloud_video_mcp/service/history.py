@@ -155,7 +155,7 @@ class History:
         submission = await self._journal.submission_of(prediction_id)
         if submission is None:
             raise PredictionNotFound(
-                f"Nothing is known here of a prediction {Quoted(prediction_id, 40)!r}: get_prediction asks Atlas Cloud "
+                f"Nothing is recorded of prediction {Quoted(prediction_id, 40)!r}: get_prediction asks Atlas Cloud "
                 "for it."
             )
         return await self._told(submission, None)

@@ -295,7 +295,7 @@ class VideoService:
         known = PredictionId.of(prediction_id.strip())
         if known is None:
             raise InvalidInput(
-                f'"{Quoted(prediction_id, 40)}" is no prediction_id. Next: list_predictions shows the ids there are.'
+                f'"{Quoted(prediction_id, 40)}" is not a prediction_id. Next: list_predictions shows the ids there are.'
             )
         if not is_of_a_sandbox(known):  # what became of those can be told without
             self._cloud.require_key()

@@ -254,5 +254,5 @@ class WatchRegistry:
 def _about(prediction_id: str, error: AtlasError) -> AtlasError:
     """The same error, about a look and with the id that stays good."""
     return error.adding(
-        f"Only the look at prediction {prediction_id} failed: the prediction stays valid; do not submit again."
+        f"Only this poll of prediction {prediction_id} failed: the prediction stays valid; do not submit again."
     )

@@ -242,7 +242,7 @@ async def test_a_redirect_to_anything_but_https_is_not_followed(tmp_path: Path, 
 
 
 async def test_what_is_no_url_at_all_is_refused(tmp_path: Path) -> None:
-    for url, said in (("https://clips.example:port/", "is no URL"), ("clip.mp4", "only https")):
+    for url, said in (("https://clips.example:port/", "is not a URL"), ("clip.mp4", "only https")):
         async with ClipSaver(patience=HASTY) as clips:
             with pytest.raises(CannotSave, match=said):
                 await clips.save(url, str(tmp_path), name="rocket")

@@ -16,6 +16,8 @@ from atlascloud_video_mcp.errors import (
     RateLimited,
     ServiceUnavailable,
 )
+from atlascloud_video_mcp.journal import VideoRequest
+from atlascloud_video_mcp.service.background import Phase, Progress
 from atlascloud_video_mcp.service.pacing import Durations
 from atlascloud_video_mcp.service.results import Prediction
 from kit import (
@@ -428,6 +430,20 @@ async def test_leaving_during_or_after_submission_leaves_the_job_going(sandbox: 
 
     assert clip.status == "completed"
     assert clip.image_url == REMOTE
+
+
+async def test_a_caller_that_cannot_be_told_keeps_no_claim_from_being_sent(sandbox: Sandbox, base_url: str) -> None:
+    def broken(progress: Progress) -> None:
+        if progress.phase is Phase.SUBMITTING:
+            raise ZeroDivisionError
+
+    async with service_at(base_url) as service:
+        with anyio.fail_after(10):
+            await service.animate_image(VideoRequest(REMOTE), clip_deadline=NOW, progress=broken)
+            again = await animate(service, REMOTE, deadline=NOW)
+
+    assert again.reused
+    assert len(sandbox.submissions) == 1
 
 
 @pytest.mark.parametrize(("status", "kind"), [(503, ServiceUnavailable), (429, RateLimited)])

@@ -8,6 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from atlascloud_video_mcp.errors import OutOfTime
 from atlascloud_video_mcp.server.reporter import Reporter
 from atlascloud_video_mcp.service.background import BackgroundTask
 from atlascloud_video_mcp.service.progress import Phase, Progress
@@ -119,3 +120,34 @@ async def test_a_second_call_of_the_same_command_is_told_of_as_the_first_one_was
     await reporter.run(call)
 
     assert said == ["Listed", "Listed"]
+
+
+async def test_who_cannot_be_shown_the_progress_hears_why_and_the_call_ends() -> None:
+    async def show(message: str, fraction: float) -> None:
+        raise BrokenPipeError(message, fraction)
+
+    async def call(progress: ProgressSink) -> None:
+        progress(Progress(Phase.LISTED, 0.1))
+        await anyio.sleep_forever()
+
+    with pytest.raises(BrokenPipeError), anyio.fail_after(20):
+        await Reporter(show).run(call)
+
+
+async def test_an_answer_that_is_due_does_not_wait_for_what_is_still_to_be_shown() -> None:
+    shown: list[str] = []
+    due = anyio.current_time() + 0.2
+
+    async def show(message: str, _: float) -> None:
+        shown.append(message)
+        await anyio.sleep_until(due + 0.05)
+
+    async def call(progress: ProgressSink) -> None:
+        for name in ("a", "b", "c"):
+            progress(Progress(Phase.SUBMITTING, 0.1, name))
+        await anyio.sleep_forever()
+
+    with pytest.raises(OutOfTime), anyio.fail_after(20):
+        await Reporter(show, reply_deadline=due).run(call)
+
+    assert shown == ["Submitting to a"]

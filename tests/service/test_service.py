@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,7 +18,10 @@ from atlascloud_video_mcp.errors import (
     RateLimited,
     ServiceUnavailable,
 )
+from atlascloud_video_mcp.journal import VideoRequest
+from atlascloud_video_mcp.server.reporter import Reporter
 from atlascloud_video_mcp.service.pacing import Durations
+from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.service.results import Prediction
 from kit import (
     PHOTOS,
@@ -39,6 +44,7 @@ from scripted_sandbox import Fault, Sandbox
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from kit import Step
 
 NOW = 0.0
@@ -432,6 +438,20 @@ async def test_leaving_during_or_after_submission_leaves_the_job_going(sandbox: 
     assert clip.image_url == REMOTE
 
 
+async def test_a_caller_that_cannot_be_told_keeps_no_claim_from_being_sent(sandbox: Sandbox, base_url: str) -> None:
+    def broken(progress: Progress) -> None:
+        if progress.phase is Phase.SUBMITTING:
+            raise ZeroDivisionError
+
+    async with service_at(base_url) as service:
+        with anyio.fail_after(10):
+            await service.animate_image(VideoRequest(REMOTE), clip_deadline=NOW, progress=broken)
+            again = await animate(service, REMOTE, deadline=NOW)
+
+    assert again.reused
+    assert len(sandbox.submissions) == 1
+
+
 @pytest.mark.parametrize(("status", "kind"), [(503, ServiceUnavailable), (429, RateLimited)])
 async def test_an_outage_is_told_with_the_id_and_the_watch_goes_on(
     sandbox: Sandbox, base_url: str, status: int, kind: type[Exception]
@@ -474,3 +494,25 @@ async def test_the_share_done_comes_from_how_long_generations_take(base_url: str
 
     assert shares == sorted(shares)
     assert shares[-1] < Durations().fraction(5)
+
+
+async def test_whoever_runs_out_of_time_once_there_is_an_id_is_told_it(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    due = anyio.current_time() + 2
+    async with service_at(base_url, directory=tmp_path) as service:
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as busy:
+
+            async def call(progress: ProgressSink) -> Prediction:
+                def hear(told: Progress) -> None:
+                    if told.phase is Phase.SUBMITTED and not busy.in_transaction:
+                        busy.execute("BEGIN IMMEDIATE")  # what is written next has to wait
+                    progress(told)
+
+                request = VideoRequest(REMOTE, save_to=f"{tmp_path}/clips/")
+                return await service.animate_image(request, clip_deadline=due, reply_deadline=due, progress=hear)
+
+            with anyio.fail_after(30):
+                clip = await Reporter(reply_deadline=due).wait(call)
+
+    assert [clip.prediction_id] == [prediction_id for prediction_id, _ in sandbox.accepted]

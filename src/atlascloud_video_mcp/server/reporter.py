@@ -85,6 +85,7 @@ class Reporter:
         self._lines: deque[tuple[str, float]] = deque()
         self._news = anyio.Event()
         self._ended = False
+        self._failure: Exception | None = None
 
     async def run(self, call: Callable[[ProgressSink], Awaitable[_T]]) -> _T:
         """What comes of the call, which is cancelled at the deadline: what it may not lose goes on without it.
@@ -94,20 +95,22 @@ class Reporter:
             Exception: The call's own.
         """
         result: list[_T] = []
-        failure: Exception | None = None
+        self._failure = None
         self._ended = False
         async with anyio.create_task_group() as tasks:
-            if self._show:
-                tasks.start_soon(self._tell, self._show)
-            with anyio.CancelScope(deadline=self._reply_deadline):
+            with anyio.CancelScope(deadline=self._reply_deadline) as working:
+                if self._show:
+                    tasks.start_soon(self._tell, self._show, working)
                 try:
                     result.append(await call(self._take))
                 except Exception as error:  # noqa: BLE001 - the task group would wrap it
-                    failure = error
+                    self._failure = error
+            if working.cancelled_caught:
+                self._lines.clear()  # the answer is due
             self._ended = True
             self._news.set()
-        if failure:
-            raise failure
+        if self._failure:
+            raise self._failure
         if not result:
             raise self._out_of_time()
         return result[0]
@@ -132,7 +135,14 @@ class Reporter:
             self._lines.append(line(progress))
             self._news.set()
 
-    async def _tell(self, show: Callable[[str, float], Awaitable[None]]) -> None:
+    async def _tell(self, show: Callable[[str, float], Awaitable[None]], working: anyio.CancelScope) -> None:
+        try:
+            await self._tell_all(show)
+        except Exception as error:  # noqa: BLE001 - the task group would wrap it
+            self._failure = error
+            working.cancel()
+
+    async def _tell_all(self, show: Callable[[str, float], Awaitable[None]]) -> None:
         while True:
             while self._lines:
                 await show(*self._lines.popleft())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.service.progress import Progress, ProgressSink
 
 _T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 
 class BackgroundTask(Generic[_T]):
@@ -46,9 +48,12 @@ class BackgroundTask(Generic[_T]):
         self.committed = True
 
     def report(self, progress: Progress) -> None:
-        """Tell all who wait how far it has come."""
+        """Tell all who wait how far it has come; a sink that fails is no reason to stop what may be paid for."""
         for sink in self._sinks:
-            sink(progress)
+            try:
+                sink(progress)
+            except Exception as error:  # noqa: BLE001 - it is the caller's own, and others wait too
+                _log.warning("progress could not be told: %s", type(error).__name__)
 
     async def result(self, progress: ProgressSink = nowhere) -> _T:
         """Wait for what comes of it.

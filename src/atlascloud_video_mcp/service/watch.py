@@ -83,6 +83,8 @@ class Watch(Watched):
             await work()
         except Exception as error:  # noqa: BLE001 - whoever waits for it raises it again
             self.failure = error
+            if isinstance(error, PredictionNotFound):
+                self._registry.forget(str(self.submission.prediction_id))
         self._ended_at = self._ended_at or datetime.now(UTC)
         self._is_over = True
         self._wake()
@@ -232,6 +234,10 @@ class WatchRegistry:
         self._watches[str(watch.submission.prediction_id)] = watch
         watch.start(phase)
 
+    def forget(self, prediction_id: str) -> None:
+        """Leave out an id that the API does not know."""
+        self._watches.pop(prediction_id, None)
+
     def watch(self, prediction_id: str, known: Submission | None = None) -> Watch:
         """The watch of a prediction; a new one where there is none, or where that can tell more.
 
@@ -243,10 +249,9 @@ class WatchRegistry:
         if old and not old.may_tell_more:
             return old
         # Where a watch failed, what it knew of the submission stays known.
-        kept = old if old and not isinstance(old.failure, PredictionNotFound) else None
-        submission = kept.submission if kept else known or Submission()
-        watch = self.new(replace(submission, prediction_id=prediction_id), self.durations, kept.doubts if kept else ())
-        watch.refused_link = kept.refused_link if kept else None
+        submission = old.submission if old else known or Submission()
+        watch = self.new(replace(submission, prediction_id=prediction_id), self.durations, old.doubts if old else ())
+        watch.refused_link = old.refused_link if old else None
         self.start(watch, Phase.FOUND if known else Phase.LOOKING)
         return watch
 

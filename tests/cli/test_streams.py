@@ -13,12 +13,14 @@ import pytest
 
 from atlascloud_video_mcp.__main__ import main
 from atlascloud_video_mcp.cli.progress_bar import progress
+from atlascloud_video_mcp.cli.runs import CommandRun
 from atlascloud_video_mcp.service.progress import Phase, Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from atlascloud_video_mcp.service.progress import ProgressSink
+    from atlascloud_video_mcp.service.results import Prediction
 
 COMMAND = [sys.executable, "-m", "atlascloud_video_mcp"]
 INITIALIZE = {
@@ -213,3 +215,11 @@ async def test_without_a_terminal_the_same_line_is_not_shown_twice(capsys: pytes
         await reporter.run(call)
 
     assert capsys.readouterr().err.splitlines() == [" 10% Submitting to it", " 10% Listed", " 10% Submitting to it"]
+
+
+def test_a_command_that_was_told_nothing_knows_of_no_prediction() -> None:
+    async def ask(*_: object) -> Prediction:
+        raise NotImplementedError
+
+    run = CommandRun(ask, wait=0)
+    assert run.known is None

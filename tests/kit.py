@@ -181,9 +181,12 @@ class Step:
 async def steps_of(service: VideoService, image: str, *, deadline: float, **asked: Any) -> list[Step]:  # noqa: ANN401 - as above
     """All that a call of animate_image tells."""
     steps: list[Step] = []
+    told: list[Progress] = []
 
     def take(progress: Progress) -> None:
-        steps.append(Step(*line(progress), progress.prediction and progress.prediction()))
+        if progress not in told[-1:]:  # the edge does not repeat itself either
+            told.append(progress)
+            steps.append(Step(*line(progress), progress.prediction and progress.prediction()))
 
     with anyio.fail_after(30):
         await service.animate_image(VideoRequest(image, **asked), clip_deadline=deadline, progress=take)

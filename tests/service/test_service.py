@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,6 +19,7 @@ from atlascloud_video_mcp.errors import (
     ServiceUnavailable,
 )
 from atlascloud_video_mcp.journal import VideoRequest
+from atlascloud_video_mcp.server.reporter import Reporter
 from atlascloud_video_mcp.service.pacing import Durations
 from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.service.results import Prediction
@@ -41,6 +44,7 @@ from scripted_sandbox import Fault, Sandbox
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from atlascloud_video_mcp.service.progress import ProgressSink
     from kit import Step
 
 NOW = 0.0
@@ -490,3 +494,25 @@ async def test_the_share_done_comes_from_how_long_generations_take(base_url: str
 
     assert shares == sorted(shares)
     assert shares[-1] < Durations().fraction(5)
+
+
+async def test_whoever_runs_out_of_time_once_there_is_an_id_is_told_it(
+    sandbox: Sandbox, base_url: str, tmp_path: Path
+) -> None:
+    due = anyio.current_time() + 2
+    async with service_at(base_url, directory=tmp_path) as service:
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as busy:
+
+            async def call(progress: ProgressSink) -> Prediction:
+                def hear(told: Progress) -> None:
+                    if told.phase is Phase.SUBMITTED and not busy.in_transaction:
+                        busy.execute("BEGIN IMMEDIATE")  # what is written next has to wait
+                    progress(told)
+
+                request = VideoRequest(REMOTE, save_to=f"{tmp_path}/clips/")
+                return await service.animate_image(request, clip_deadline=due, reply_deadline=due, progress=hear)
+
+            with anyio.fail_after(30):
+                clip = await Reporter(reply_deadline=due).wait(call)
+
+    assert [clip.prediction_id] == [prediction_id for prediction_id, _ in sandbox.accepted]

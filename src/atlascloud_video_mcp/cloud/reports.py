@@ -27,6 +27,8 @@ from atlascloud_video_mcp.text import Link, PredictionId, Quoted
 
 KEPT_FOR = timedelta(days=14)
 """How long the API keeps a clip, counted from submission (Atlas Cloud docs, data retention)."""
+NOT_YET_KNOWN = timedelta(seconds=30)
+"""How long after submission the API may not know its own new id."""
 CLIP_AWAITED_FOR = timedelta(seconds=60)
 """How long a prediction that is done, by its word, counts as running although it names no clip."""
 

@@ -85,15 +85,16 @@ class Animation:
                 claimed = await self.submissions.claim(prepared, priced, progress, reply_deadline=reply_deadline)
             if claimed.stage is not Stage.INTENDED:
                 return await self._join(claimed, prepared, progress)
-            if watch := await self._submit(claimed, prepared, priced, progress):
-                return watch, partial(watch.prediction, prepared.request.save_to, notes=prepared.call_notes), 0
+            if submitted := await self._submit(claimed, prepared, priced, progress):
+                return *submitted, 0
 
     async def _submit(
         self, claimed: Submission, prepared: Prepared, priced: Mapping[str, Any], progress: ProgressSink
-    ) -> Watch | None:
+    ) -> tuple[Watch, Callable[[], Prediction]] | None:
         """Upload and submit; None where the right to it was lost. That right is given back where it is not used."""
         picture, asked = prepared.picture, prepared.request
         watch = self.watches.new(claimed, self.durations, prepared.doubts)
+        told = partial(watch.prediction, asked.save_to, notes=prepared.call_notes)
         if claimed.quote is None:
             BackgroundTask(self.tasks, lambda _: self._price(watch, priced), committed=True)
         sending: BackgroundTask[bool] | None = None
@@ -110,19 +111,27 @@ class Animation:
                 save_to=asked.save_to,
             )
             defaults = prepared.model.defaults
-            sending = BackgroundTask(self.tasks, lambda task: self._send(task, watch, defaults))
-            return watch if await sending.result(progress) else None
+            sending = BackgroundTask(self.tasks, lambda task: self._send(task, watch, told, defaults))
+            return (watch, told) if await sending.result(progress) else None
         finally:
             if not (sending and sending.committed):
                 await self.journal.mark_abandoned(claimed.intent_id)
 
-    async def _send(self, task: BackgroundTask[bool], watch: Watch, defaults: Mapping[str, object]) -> bool:
+    async def _send(
+        self,
+        task: BackgroundTask[bool],
+        watch: Watch,
+        told: Callable[[], Prediction],
+        defaults: Mapping[str, object],
+    ) -> bool:
         """Submit, and begin to watch: once committed, whether or not anybody waits."""
         sent = await self.submissions.submit(watch.submission, defaults, commit=task.commit, progress=task.report)
         if sent is None:
             return False
         watch.submission = replace(sent, quote=watch.submission.quote)  # it may have come meanwhile
         self.watches.start(watch)
+        # Whoever runs out of time from here on is told the id.
+        task.report(replace(watch.progress(Phase.SUBMITTED), prediction=told))
         if sent.save_to:
             await self.journal.set_save_to(str(sent.prediction_id), sent.save_to)
         return True
@@ -150,7 +159,7 @@ class Animation:
                 await self.journal.set_save_to(prediction_id, save_to)
         told = partial(watch.prediction, save_to, reused=True, notes=(since, *prepared.call_notes))
         # Whoever runs out of time before the first look is over is told the id all the same.
-        progress(Progress(Phase.FOUND, 0.05, prediction_id, prediction=told))
+        progress(replace(watch.progress(Phase.FOUND), prediction=told))
         return watch, told, polls
 
     async def _urls_of(self, prepared: Prepared) -> dict[str, str]:

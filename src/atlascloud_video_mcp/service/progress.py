@@ -64,6 +64,8 @@ class Progress:
     done_bytes: float = 0
     all_bytes: float = 0
     """Of an upload."""
+    raw_status: str = ""
+    """The API's own word for the prediction, a change of which is told."""
     prediction: Callable[[], Prediction] | None = None
     """The prediction as it is told at the moment; None while there is none to tell of."""
 

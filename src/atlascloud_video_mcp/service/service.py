@@ -1,6 +1,4 @@
-"""The use cases, a method each: upload a picture, animate one, look at a prediction, save a clip.
-
-The order of the steps of animate_image is in `animation`.
+"""The use cases, a method each; the order of the steps of animate_image is in `animation`.
 
 Whoever calls may leave at any time. What was paid for, and what is worth keeping, goes on in the background.
 """
@@ -16,10 +14,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from atlascloud_video_mcp.cloud.reports import Status
-from atlascloud_video_mcp.errors import (
-    AtlasError,
-    InvalidInput,
-)
+from atlascloud_video_mcp.errors import AtlasError, InvalidInput
 from atlascloud_video_mcp.service.animation import Animation
 from atlascloud_video_mcp.service.budgets import Budget
 from atlascloud_video_mcp.service.downloads import Downloads

@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud.envelope import ASK_FIRST
-from atlascloud_video_mcp.cloud.reports import KEPT_FOR, Report
+from atlascloud_video_mcp.cloud.reports import KEPT_FOR, NOT_YET_KNOWN, Report
 from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.service.history import Matches, matches, may_be, read_history
@@ -30,10 +30,6 @@ _MOST_PAGES = 20
 _ROWS_ARE_OUT_OF_ORDER_BY = timedelta(hours=2)
 _LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
 _FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
-
-
-NOT_YET_KNOWN = timedelta(seconds=30)
-"""How long after submission the API may not know its own new id."""
 
 
 class Submissions:

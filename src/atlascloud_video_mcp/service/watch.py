@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from atlascloud_video_mcp.cloud.reports import Status
+from atlascloud_video_mcp.cloud.reports import NOT_YET_KNOWN, Status
 from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.journal import Submission
 from atlascloud_video_mcp.media.clips import CannotSave
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.service.downloads import Downloads
     from atlascloud_video_mcp.service.pacing import Durations
 
-_NOT_YET_KNOWN = 30.0  # seconds after submission in which the API may not know its own new id
 _LONGEST_PAUSE_IN_TROUBLE = 60.0  # seconds
 _LONGEST_PAUSE_NAMED = 600.0  # seconds; what is longer is told to whoever waits, and no reason to look away so long
 _GONE = "The API no longer has this prediction; this is what the journal remembers of it."
@@ -156,7 +155,7 @@ class Watch(Watched):
         try:
             return await self._registry.cloud.prediction(str(self.submission.prediction_id))
         except PredictionNotFound:
-            if self.submission.submitted_at and self.report and self._age <= _NOT_YET_KNOWN:
+            if self.submission.submitted_at and self.report and self._age <= NOT_YET_KNOWN.total_seconds():
                 return self.report
             raise
 

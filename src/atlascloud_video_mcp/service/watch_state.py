@@ -132,12 +132,13 @@ class Watched:
         Raises:
             Exception: Why it failed, or why the last poll did: at once when that will not pass, else at the deadline.
         """
-        old_trouble = told_trouble = self._trouble
+        # Trouble of a poll that began before this call is no verdict on it.
+        told_trouble = self._trouble if self.polls_finished < polls else None
         seen = -1
         while True:
             if seen != self._version:
                 seen = self._version
-                yield self._progress(self._phase)
+                yield self.progress(self._phase)
             if self.failure:
                 raise self.failure
             if self._is_over:
@@ -145,11 +146,11 @@ class Watched:
             known = (self.report or self._trouble) and self.polls_finished >= polls
             left = deadline - anyio.current_time() if known else float("inf")
             if trouble := self._trouble:
-                if left <= 0 or (trouble is not old_trouble and not _may_pass(trouble)):
+                if left <= 0 or (self.polls_finished >= polls and not _may_pass(trouble)):
                     raise trouble
                 if trouble is not told_trouble:
                     told_trouble = trouble
-                    yield self._progress(Phase.IN_TROUBLE)
+                    yield self.progress(Phase.IN_TROUBLE)
             if left <= 0:
                 return
             with anyio.move_on_after(left):
@@ -163,9 +164,16 @@ class Watched:
         notes = tuple(dict.fromkeys((*self.submission.notes, note)))
         self.submission = replace(self.submission, notes=notes)
 
-    def _progress(self, phase: Phase) -> Progress:
+    def progress(self, phase: Phase) -> Progress:
+        """How it stands in this phase."""
         told = self.prediction if self.report or self.submission.submitted_at else None
-        return Progress(phase, _FRACTIONS.get(phase, _SUBMITTED), str(self.submission.prediction_id), prediction=told)
+        return Progress(
+            phase,
+            _FRACTIONS.get(phase, _SUBMITTED),
+            str(self.submission.prediction_id),
+            raw_status=self._last_report.word,
+            prediction=told,
+        )
 
     def _tell(self, phase: Phase, report: Report | None) -> None:
         is_new = report != self.report

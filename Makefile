@@ -141,7 +141,7 @@ figures: .venv/dev.stamp  ## how large the house is, and how much of it one call
 lock: .venv/dev.stamp  ## renew the pinned versions
 	$(COMPILE) --extra sandbox --group build pyproject.toml -o requirements/sandbox.txt
 	$(COMPILE) --all-extras --group dev --constraint requirements/sandbox.txt pyproject.toml -o requirements/dev.txt
-	$(COMPILE) --extra heif --constraint requirements/dev.txt pyproject.toml -o requirements/server.txt
+	$(COMPILE) --extra heif --extra team --constraint requirements/dev.txt pyproject.toml -o requirements/server.txt
 	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.txt -o requirements/build.txt
 	for client in $(CLIENTS); do \
 		$(COMPILE) --group pyproject.toml:$$client -o requirements/client-$$client.txt || exit 1; done

@@ -63,6 +63,9 @@ class Settings(NamedTuple):
     budget_usd: Decimal | None = None
     sandbox: bool = False
     log_level: str = "WARNING"
+    database_url: str | None = None
+    public_url: str | None = None
+    team_secret: tuple[str, ...] = ()
 
     @property
     def api_key(self) -> SecretStr | None:
@@ -72,14 +75,16 @@ class Settings(NamedTuple):
         return SecretStr(self.key) if self.key else None
 
     def __repr__(self) -> str:
-        """All but the key."""
+        """All but what is secret."""
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.differing().items())})"
 
     def differing(self) -> dict[str, object]:
-        """The settings that differ from their defaults, by name, without the key."""
-        usual = Settings()
+        """The settings that differ from their defaults, by name, without the key and other secrets."""
+        usual, secret = Settings(), {"key", "database_url", "team_secret"}
         return {
-            name: value for name, value in self._asdict().items() if name != "key" and value != getattr(usual, name)
+            name: value
+            for name, value in self._asdict().items()
+            if name not in secret and value != getattr(usual, name)
         }
 
 
@@ -167,6 +172,21 @@ def _budget(text: str) -> Decimal:
     return amount
 
 
+def _database(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"postgresql", "postgres"} or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError(text)
+    return text
+
+
+def _ring(text: str) -> tuple[str, ...]:
+    """Comma-separated secrets: the first seals, all open."""
+    secrets = tuple(item.strip() for item in text.split(",") if item.strip())
+    if not secrets:
+        raise ValueError(text)
+    return secrets
+
+
 def _switch(text: str) -> bool:
     on, off = {"1", "true", "t", "yes", "y", "on"}, {"0", "false", "f", "no", "n", "off"}
     if text.lower() not in on | off:
@@ -203,6 +223,17 @@ VARIABLES: Mapping[str, _Variable] = {
     ),
     "ATLASCLOUD_SANDBOX": _Variable("sandbox", "1 or 0", _switch),
     "ATLASCLOUD_LOG_LEVEL": _Variable("log_level", "DEBUG, INFO, WARNING, ERROR or CRITICAL", _level),
+    "ATLASCLOUD_DATABASE_URL": _Variable(
+        "database_url", "the address of a PostgreSQL database: postgresql://...", _database
+    ),
+    "ATLASCLOUD_PUBLIC_URL": _Variable(
+        "public_url",
+        "the https address at which a team reaches its servers (plain http only to this machine)",
+        _web_address,
+    ),
+    "ATLASCLOUD_TEAM_SECRET": _Variable(
+        "team_secret", "secrets with commas between them: the first seals, all open", _ring
+    ),
 }
 """Each variable, and what it takes."""
 

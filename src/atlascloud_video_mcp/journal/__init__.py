@@ -9,13 +9,16 @@ from atlascloud_video_mcp.journal.budget import (
     SpendingRequest,
 )
 from atlascloud_video_mcp.journal.journal import Journal
+from atlascloud_video_mcp.journal.people import IssuedToken, Person
 from atlascloud_video_mcp.journal.submission import Claim, Stage, Submission, VideoRequest, from_history
 
 __all__ = [
     "SPAN",
     "Claim",
     "HistoryNeeded",
+    "IssuedToken",
     "Journal",
+    "Person",
     "PriceNeeded",
     "PricesNeeded",
     "Spending",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from atlascloud_video_mcp.cloud.reports import HistoryRow
+    from atlascloud_video_mcp.journal.people import Person
     from atlascloud_video_mcp.media.pictures import Fit
 
 
@@ -64,6 +65,8 @@ class VideoRequest:
     """What to do with a picture of a shape that the model does not take."""
     save_to: str | None = None
     """The file or directory for the finished clip."""
+    person: Person | None = None
+    """Who asks, where several people share the account."""
 
     def for_model(self, model_id: str) -> VideoRequest:
         """The same as it is told and kept: for a model, of whose parameters only the prompt and the duration are named.

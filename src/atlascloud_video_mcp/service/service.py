@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from atlascloud_video_mcp.cloud.api import Cloud
-    from atlascloud_video_mcp.journal import Journal, VideoRequest
+    from atlascloud_video_mcp.journal import Journal, Person, VideoRequest
     from atlascloud_video_mcp.media.clips import ClipSaver
     from atlascloud_video_mcp.models import Catalogue, Listing
     from atlascloud_video_mcp.service.progress import ProgressSink
@@ -60,6 +60,7 @@ class VideoService:
         retry_pause: Shortest pause after a poll that failed, seconds.
         durations: How long generations take, before any were seen.
         history_patience: How long a submission whose answer was lost is searched for, seconds.
+        local_files: Whether callers may name files of this machine; else pictures come by upload address.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class VideoService:
         retry_pause: float = 5.0,
         durations: Durations | None = None,
         history_patience: float = 15.0,
+        local_files: bool = True,
     ) -> None:
         self._cloud = cloud
         self._journal = journal
@@ -114,7 +116,9 @@ class VideoService:
         """Scheme, host and port of the API; where that is on this machine, its pictures and clips are there too."""
         return self._cloud.origin
 
-    async def upload_image(self, image: str, *, progress: ProgressSink = nowhere) -> Upload:
+    async def upload_image(
+        self, image: str, *, person: Person | None = None, progress: ProgressSink = nowhere
+    ) -> Upload:
         """Put a local picture where the models can read it; the upload goes on when the call is cancelled.
 
         Raises:
@@ -182,6 +186,7 @@ class VideoService:
         clip_deadline: float,
         preview: bool = False,
         poll: bool = True,
+        person: Person | None = None,
         progress: ProgressSink = nowhere,
     ) -> Prediction:
         """Look at a prediction, or wait for it.
@@ -191,6 +196,7 @@ class VideoService:
             clip_deadline: Until when to wait, on the clock of `anyio.current_time`; one look is always taken.
             preview: Whether to give frames of the finished clip, too.
             poll: Whether to ask the API at once; else the last look of a watch that goes on here will do.
+            person: Who asks: others' predictions are not found. None: all are anybody's.
             progress: Told how far it has come.
 
         Raises:
@@ -239,6 +245,7 @@ class VideoService:
         *,
         limit: int = 10,
         status: Status | None = None,
+        person: Person | None = None,
         reply_deadline: float = math.inf,
         progress: ProgressSink = nowhere,
     ) -> PredictionList:
@@ -249,6 +256,7 @@ class VideoService:
         Args:
             limit: How many at most, the newest ones.
             status: Only those that stand so.
+            person: Only those that this person asked for.
             reply_deadline: When to answer at the latest, on the clock of `anyio.current_time`.
             progress: Told how far it has come.
         """
@@ -258,7 +266,7 @@ class VideoService:
             )
             return self._cloud.mask(listed)
 
-    async def recall(self, prediction_id: str) -> Prediction:
+    async def recall(self, prediction_id: str, *, person: Person | None = None) -> Prediction:
         """What is known of a prediction without asking the API; it needs no key.
 
         Raises:
@@ -266,7 +274,7 @@ class VideoService:
         """
         return self._cloud.mask(await self._history.from_journal(prediction_id.strip()))
 
-    async def get_balance(self, *, progress: ProgressSink = nowhere) -> Balance:
+    async def get_balance(self, *, person: Person | None = None, progress: ProgressSink = nowhere) -> Balance:
         """The money left and spent.
 
         Raises:

@@ -1,0 +1,30 @@
+"""Who asks, where several people share one account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a token of the team's."""
+
+    name: str
+    budget: Decimal | None = None
+    """What the person may spend in 24 hours, US dollars; None: whatever the team may."""
+    read_only: bool = False
+    """Whether the person may look, and neither spend nor upload."""
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """A token that was given to a person, without the token itself."""
+
+    person: Person
+    created_at: datetime
+    revoked_at: datetime | None

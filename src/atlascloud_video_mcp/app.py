@@ -36,27 +36,33 @@ def service_opener(
     """
     if not sandbox:
         return partial(_service, settings)
-    require_sandbox()
+    require_extra("sandbox")
     return partial(_sandbox_service, settings, speed=speed)
 
 
-def missing_for_sandbox() -> list[str]:
-    """The libraries of the sandbox extra that are not installed."""
+_EXTRAS = {
+    "sandbox": ("the sandbox needs", ("av", "python_multipart", "starlette", "uvicorn")),
+    "team": ("team mode needs", ("psycopg", "starlette", "uvicorn")),
+}
+
+
+def missing_for(extra: str) -> list[str]:
+    """The libraries of an extra that are not installed."""
     from importlib.util import find_spec  # noqa: PLC0415 - slow to load, like all that is imported here where it is used
 
-    return [name for name in ("av", "python_multipart", "starlette", "uvicorn") if not find_spec(name)]
+    return [name for name in _EXTRAS[extra][1] if not find_spec(name)]
 
 
-def require_sandbox() -> None:
-    """Say at the start, not at the first call, that the sandbox is not installed.
+def require_extra(extra: str) -> None:
+    """Say at the start, not at the first call, that an extra is not installed.
 
     Raises:
-        SettingsError: A library of the sandbox extra is missing.
+        SettingsError: A library of the extra is missing.
     """
-    if missing := missing_for_sandbox():
+    if missing := missing_for(extra):
         raise SettingsError(
-            f"the sandbox needs {' and '.join(missing)}: install this package with its extra, as in "
-            "pip install 'PATH/TO/WHEEL.whl[sandbox]'"
+            f"{_EXTRAS[extra][0]} {' and '.join(missing)}: install this package with its extra, as in "
+            f"pip install 'PATH/TO/WHEEL.whl[{extra}]'"
         )
 
 
@@ -67,7 +73,7 @@ def log_to_stderr(settings: Settings) -> None:
     from atlascloud_video_mcp.text import PlainLines  # noqa: PLC0415
 
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PlainLines(settings.key))
+    handler.setFormatter(PlainLines(*settings.secrets))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     if settings.log_level != "DEBUG":
         logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by us, where it matters

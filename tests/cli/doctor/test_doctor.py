@@ -257,6 +257,23 @@ async def test_settings_are_told_as_understood_and_of_the_key_only_that_it_is_se
     assert finding == ok("settings", "ATLASCLOUD_API_KEY is set, ATLASCLOUD_MAX_WAIT=30.0")
 
 
+async def test_of_secret_settings_only_that_they_are_set_is_told(tmp_path: Path) -> None:
+    environ = {
+        "ATLASCLOUD_DATABASE_URL": f"postgresql://me:{CANARY}@127.0.0.1/clips",
+        "ATLASCLOUD_TEAM_SECRET": CANARY,
+        "ATLASCLOUD_PUBLIC_URL": "https://video.example.com/",
+    }
+
+    (finding, _) = await local.settings(here(tmp_path, environ))
+
+    assert finding.said.split(", ") == [
+        "ATLASCLOUD_API_KEY is not set",
+        "ATLASCLOUD_DATABASE_URL is set",
+        "ATLASCLOUD_TEAM_SECRET is set",
+        "ATLASCLOUD_PUBLIC_URL=https://video.example.com",
+    ]
+
+
 async def test_no_key_is_found_and_it_is_said_where_to_get_one(tmp_path: Path) -> None:
     settings, key = await local.settings(here(tmp_path))
 

@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.app import missing_for_sandbox, state_directory
+from atlascloud_video_mcp.app import missing_for, state_directory
 from atlascloud_video_mcp.cli.doctor import Finding, fail, ok, warn
 from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, VARIABLES
 
@@ -59,8 +59,14 @@ async def settings(target: CheckTarget) -> list[Finding]:
     if not target.fault:
         values = target.settings.differing()
         shown = [f"{name}={values[each.setting]}" for name, each in VARIABLES.items() if each.setting in values]
-        key = f"{KEY_VARIABLE} is {'set' if target.settings.api_key else 'not set'}"
-        finding = ok("settings", ", ".join([key, *(shown or ["all others have their defaults"])]))
+        key = [] if target.settings.api_key else [f"{KEY_VARIABLE} is not set"]
+        hidden = [
+            f"{name} is set"
+            for name, each in VARIABLES.items()
+            if getattr(target.settings, each.setting) and each.secret
+        ]
+        first, *others = *key, *hidden, *shown
+        finding = ok("settings", ", ".join([first, *(others or ["all others have their defaults"])]))
     if target.settings.api_key:
         return [finding]
     if target.in_sandbox:
@@ -92,7 +98,7 @@ async def state(target: CheckTarget, *, enough: int = _ENOUGH_SPACE) -> list[Fin
 
 async def sandbox(target: CheckTarget, port: int, *, loopback: str = "127.0.0.1") -> list[Finding]:
     """Whether the sandbox is installed and can listen on this computer."""
-    if missing := missing_for_sandbox():
+    if missing := missing_for("sandbox"):
         fix = f"{sys.executable} -m pip install 'PATH/TO/WHEEL.whl[sandbox]'"
         if target.in_sandbox:
             return [fail("sandbox", f"it needs {' and '.join(missing)}", fix)]

@@ -26,7 +26,7 @@ _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 
 KEY_VARIABLE = "ATLASCLOUD_API_KEY"
 BEARER_VARIABLE = "ATLASCLOUD_TEAM_TOKEN"
-"""A person's token of a team; it is no setting, for only `doctor --url` reads it."""
+"""A person's token, which no server reads, but `doctor --url`."""
 _AROUND_A_KEY = string.whitespace + "\"'`\u00a0\u200b\ufeff\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _LIKE_A_KEY = r"(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{16,}"
 _SECRETS = (
@@ -268,6 +268,18 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     if fault:
         raise SettingsError(fault)
     return settings
+
+
+def read_bearer(environ: Mapping[str, str]) -> str:
+    """The token of a person of a team; empty when it is not set.
+
+    Raises:
+        SettingsError: It holds what no token has.
+    """
+    try:
+        return _key(bare(environ.get(BEARER_VARIABLE, "")))
+    except ValueError as error:
+        raise SettingsError(f"{BEARER_VARIABLE} is not usable: it takes a token of `team token add`") from error
 
 
 def usable_settings(environ: Mapping[str, str]) -> tuple[Settings, str]:

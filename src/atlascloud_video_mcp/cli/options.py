@@ -8,7 +8,7 @@ from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 from unicodedata import normalize
 
 from atlascloud_video_mcp import __version__
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_N = TypeVar("_N", int, float, Decimal)
 _LONGEST_NAME = 64
 _LONGEST_WAIT = 1800.0  # seconds; clips take 30 seconds to 5 minutes
 _STATUSES = (
@@ -238,10 +237,10 @@ def _add_sandbox(command: argparse.ArgumentParser, what: str = _EMULATOR) -> Non
     command.add_argument("--sandbox", action="store_true", default=argparse.SUPPRESS, help=what)
 
 
-def _number(kind: Callable[[str], _N], least: float, most: float) -> Callable[[str], _N]:
+def _number(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:
     """Reads a number between limits."""
 
-    def read(text: str) -> _N:
+    def read(text: str) -> Any:  # noqa: ANN401 - a number of that kind
         with suppress(ValueError, ArithmeticError):
             if least <= (number := kind(text)) <= most:
                 return number

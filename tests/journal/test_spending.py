@@ -29,6 +29,7 @@ from atlascloud_video_mcp.journal import (
     from_history,
     schema,
 )
+from atlascloud_video_mcp.journal.budget import Limit
 from atlascloud_video_mcp.journal.transaction import Transaction
 from kit import STANDARD, as_sent, submission_of
 
@@ -208,7 +209,7 @@ async def test_room_comes_free_24_hours_after_what_took_it(journal: Journal) -> 
     assert spending.total == BUDGET
     # to the minute, and rather later than too early
     free_at = NOW - timedelta(hours=2) + timedelta(days=1, minutes=1)
-    assert f"room for it at {free_at:%Y-%m-%d %H:%M} UTC" in str(spending.refusal(Decimal("0.40"), BUDGET))
+    assert f"room for it at {free_at:%Y-%m-%d %H:%M} UTC" in str(spending.refusal(Decimal("0.40"), Limit(BUDGET)))
 
 
 async def test_what_a_prediction_costs_counts_once_whoever_found_it(journal: Journal) -> None:

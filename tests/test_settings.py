@@ -170,7 +170,7 @@ def test_the_databases_address_and_its_password_are_secret(address: str, passwor
     settings = read_settings({"ATLASCLOUD_DATABASE_URL": address, "ATLASCLOUD_API_KEY": "key-1"})
 
     assert settings.database_url == address
-    assert settings.secrets == tuple(filter(None, ("key-1", address, password)))
+    assert settings.secrets == tuple(filter(None, (address, password, "key-1")))
     assert repr(settings) == "Settings()"
 
 

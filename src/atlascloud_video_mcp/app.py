@@ -32,8 +32,10 @@ def service_opener(
         speed: How many times faster than the live API that emulator is.
 
     Raises:
-        SettingsError: A library of the sandbox is asked for and missing.
+        SettingsError: The sandbox or a database is asked for, and a library for it is missing.
     """
+    if settings.database_url:
+        require_extra("team")
     if not sandbox:
         return partial(_service, settings)
     require_extra("sandbox")

@@ -93,12 +93,13 @@ class Settings(NamedTuple):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """All that must never be shown, as it may stand in what others write."""
+        """All that must never be shown, as it may stand in what others write; the longest first, which may hold others."""
         address, _, query = (self.database_url or "").partition("?")
         user, at, _ = address.rpartition("@")
         given = parse_qs(query)
         passwords = (unquote(user.split(":", 2)[2]) if at and user.count(":") > 1 else "", *given.get("password", ()))
-        return tuple(filter(None, (self.key, self.database_url, *passwords, *self.team_secret)))
+        found = filter(None, (self.key, self.database_url, *passwords, *self.team_secret))
+        return tuple(sorted(found, key=len, reverse=True))
 
 
 class _Variable(NamedTuple):

@@ -10,8 +10,9 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.app import missing_for, state_directory
+from atlascloud_video_mcp.app import missing_for, require_extra, state_directory
 from atlascloud_video_mcp.cli.doctor import Finding, fail, ok, warn
+from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, VARIABLES
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ async def state(target: CheckTarget, *, enough: int = _ENOUGH_SPACE) -> list[Fin
     """Whether the journal can be kept; it is opened as the server would open it."""
     from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415 - as above
 
+    if url := target.settings.database_url:
+        return [await _database(url)]
     directory = state_directory(target.settings)
     async with Journal(directory) as journal:
         await journal.knows(())
@@ -94,6 +97,18 @@ async def state(target: CheckTarget, *, enough: int = _ENOUGH_SPACE) -> list[Fin
         fix = "Free some space, or set another directory in ATLASCLOUD_STATE_DIR."
         return [warn("state", f"{directory}: only {free / 1e6:.0f} MB free", fix)]
     return [ok("state", f"{directory}: the journal opens, {free / 1e9:.1f} GB free")]
+
+
+async def _database(url: str) -> Finding:
+    from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415 - as above
+
+    try:
+        require_extra("team")
+        async with Journal(url) as journal:
+            await journal.check()
+    except AtlasError as error:
+        return fail("state", str(error), "Without it nothing is submitted. Or unset ATLASCLOUD_DATABASE_URL.")
+    return ok("state", "the journal in the database opens")
 
 
 async def sandbox(target: CheckTarget, port: int, *, loopback: str = "127.0.0.1") -> list[Finding]:

@@ -93,7 +93,7 @@ class Settings(NamedTuple):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """All that must never be shown, as it may stand in what others write; the longest first, which may hold others."""
+        """All that must never be shown, as others may write it; the longest first, which may hold others."""
         address, _, query = (self.database_url or "").partition("?")
         user, at, _ = address.rpartition("@")
         given = parse_qs(query)

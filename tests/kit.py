@@ -102,6 +102,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
     catalogue: Catalogue | None = None,
     online: bool = False,
     sandbox: bool = True,
+    local_files: bool = True,
 ) -> AsyncGenerator[VideoService, None]:
     async with (
         cloud_at(base_url, key, patience, sandbox=sandbox) as cloud,
@@ -120,6 +121,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
             download_dir=download_dir,
             budget=Decimal(budget) if budget else None,
             history_patience=history_patience,
+            local_files=local_files,
         ) as service,
     ):
         yield service

@@ -120,9 +120,7 @@ def message(method: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401 - JSO
 
 
 def initialize(name: str = "claude-code") -> dict[str, Any]:
-    return message(
-        "initialize", protocolVersion=HANDSHAKE, capabilities={}, clientInfo={"name": name, "version": "1"}
-    )
+    return message("initialize", protocolVersion=HANDSHAKE, capabilities={}, clientInfo={"name": name, "version": "1"})
 
 
 def call(tool: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

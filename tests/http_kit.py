@@ -53,7 +53,7 @@ class Replica:
 async def replica_at(  # noqa: PLR0913 - one knob each, all by name
     base_url: str,
     *,
-    directory: Path | None = None,
+    directory: Path | str | None = None,
     secrets: Iterable[str] = ("ring",),
     silence: float = 5.0,
     patience: float = 8.0,
@@ -61,6 +61,7 @@ async def replica_at(  # noqa: PLR0913 - one knob each, all by name
     loopback: bool = True,
     public_url: str = "",
     max_wait: float | None = None,
+    remembered: float = 0.0,
 ) -> AsyncGenerator[Replica, None]:
     started, ended = anyio.Event(), anyio.Event()
     with listen("127.0.0.1", 0) as listener:
@@ -72,10 +73,11 @@ async def replica_at(  # noqa: PLR0913 - one knob each, all by name
             silence=silence,
             stopping=Stopping(patience),
             max_wait=max_wait,
+            remembered=remembered,
         )
         async with (
             service_at(base_url, directory=directory, local_files=False) as service,
-            edge.serving(service, None) as app,
+            edge.serving(service) as app,
             anyio.create_task_group() as tasks,
         ):
             server = Server(app, edge.stopping, started.set, lambda: None, linger=linger)

@@ -93,7 +93,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
     retry_pause: float = 0.05,
     allowed_dirs: Sequence[Path] = (),
     durations: Durations = QUICK,
-    directory: Path | None = None,
+    directory: Path | str | None = None,
     download_dir: Path | None = None,
     budget: str | None = None,
     patience: ApiPatience = HASTY,
@@ -112,7 +112,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
             cloud,
             journal,
             saver,
-            catalogue or (catalogue_of(cloud, directory) if online else await catalogue_at_hand()),
+            catalogue or (catalogue_of(cloud, _on_disk(directory)) if online else await catalogue_at_hand()),
             model=model,
             poll_interval=poll_interval,
             retry_pause=retry_pause,
@@ -125,6 +125,10 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
         ) as service,
     ):
         yield service
+
+
+def _on_disk(place: Path | str | None) -> Path | None:
+    return place if isinstance(place, Path) else None
 
 
 def patience_for(fault: Fault) -> ApiPatience:

@@ -140,7 +140,7 @@ async def _service(
     remembered = None if in_sandbox else state_directory(settings)
     async with (
         Cloud(settings.base_url, settings.api_key, sandbox=in_sandbox) as cloud,
-        Journal(remembered) as journal,
+        Journal(settings.database_url or remembered) as journal,
         ClipSaver(
             allowed_dirs=settings.allowed_dirs,
             hosts=clip_hosts(settings.clip_hosts, cloud.base_url),

@@ -10,7 +10,7 @@ AtlasError
 ├── OverBudget            wait, or raise ATLASCLOUD_BUDGET_USD: nothing was sent
 ├── JournalUnusable       update this program, or repair its state directory: nothing was sent
 ├── NotAllowed            use another model, or another key
-├── UploadRefused         ask for another upload address
+├── UploadRefused         ask for a new upload address
 ├── PredictionNotFound    check the id
 ├── RequestRefused        the API said no: change what is asked for
 ├── RateLimited           wait, then call again
@@ -78,7 +78,7 @@ class NotAllowed(AtlasError):
 
 
 class UploadRefused(AtlasError):
-    """The upload address is unknown, used or expired, or another person's: then it is `forbidden`."""
+    """An upload address that is not known, was used, has expired, or is another person's: `forbidden` in this case."""
 
     def __init__(self, message: str, *, forbidden: bool = False) -> None:
         super().__init__(message)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
     import socket
 
-    from atlascloud_video_mcp.service.service import VideoService
+    from atlascloud_video_mcp.journal import Journal
     from atlascloud_video_mcp.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ async def _serve(options: argparse.Namespace, settings: Settings, listener: sock
     async with AsyncExitStack() as stack:
         try:
             service = await stack.enter_async_context(opener())
-            await _require_tokens(service, settings, loopback=loopback)
+            await _require_tokens(service.journal, loopback=loopback)
         except JournalUnusable as error:
             raise SettingsError(str(error)) from error
         app = await stack.enter_async_context(edge.serving(service, service.journal if settings.database_url else None))
@@ -86,11 +86,11 @@ async def _serve(options: argparse.Namespace, settings: Settings, listener: sock
         await server.serve([listener])
 
 
-async def _require_tokens(service: VideoService, settings: Settings, *, loopback: bool) -> None:
+async def _require_tokens(journal: Journal, *, loopback: bool) -> None:
     has_tokens = False
-    if settings.database_url:
-        await service.journal.check()
-        has_tokens = await service.journal.has_tokens()
+    if journal.is_shared:
+        await journal.check()
+        has_tokens = await journal.has_tokens()
     if not (has_tokens or loopback):
         raise SettingsError(f"beyond this machine tokens are needed, and there are none: {_TOKENS}.")
     if not has_tokens:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
-    from atlascloud_video_mcp.journal import Journal
     from atlascloud_video_mcp.service.service import VideoService
 
 _METADATA = "/.well-known/oauth-protected-resource"
@@ -54,13 +53,9 @@ class Edge:
     """How long a token is taken for what the database said it is, seconds."""
 
     @asynccontextmanager
-    async def serving(self, service: VideoService, database: Journal | None) -> AsyncGenerator[ASGIApp, None]:
-        """The application, with its background work, as long as the service is open.
-
-        Args:
-            service: Does what is asked.
-            database: Where the people stand; None where there are none.
-        """
+    async def serving(self, service: VideoService) -> AsyncGenerator[ASGIApp, None]:
+        """The application, with its background work, as long as the service is open."""
+        database = service.journal if service.journal.is_shared else None
         people = People(database, may_be_open=self.loopback, remembered=self.remembered)
         security = security_of(self.public_url, loopback=self.loopback)
         resource = f"{self.public_url}/mcp"

@@ -62,3 +62,11 @@ def database_url(postgresql: Cluster) -> str:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     """Where a journal is kept that several processes may share: each store."""
     return tmp_path if request.param == "sqlite" else str(request.getfixturevalue("database_url"))
+
+
+@pytest.fixture(params=["file", "memory", "postgresql"])
+def any_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str | None:
+    """Where a journal is kept."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("database_url"))
+    return tmp_path / "state" if request.param == "file" else None

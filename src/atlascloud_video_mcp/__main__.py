@@ -116,6 +116,11 @@ def _with_settings(options: argparse.Namespace) -> tuple[Settings]:
     return (settings,)
 
 
+def _for_a_team(options: argparse.Namespace) -> tuple[Settings]:
+    require_extra("team")
+    return _with_settings(options)
+
+
 def _with_environ(_: argparse.Namespace) -> tuple[Mapping[str, str]]:
     return (os.environ,)
 
@@ -131,7 +136,7 @@ def _in_sandbox(_: argparse.Namespace) -> tuple[()]:
     return ()
 
 
-def _for_a_team(_: argparse.Namespace) -> tuple[str]:
+def _with_database(_: argparse.Namespace) -> tuple[str]:
     require_extra("team")
     settings = read_settings(os.environ)
     log_to_stderr(settings)
@@ -150,8 +155,9 @@ _COMMANDS: Mapping[str, tuple[str, str, Callable[[argparse.Namespace], tuple[obj
     "balance": ("lists", "balance", _with_settings),
     "install": ("install.installer", "run", _for_a_client),
     "uninstall": ("install.installer", "run", _for_a_client),
-    "team": ("team", "run", _for_a_team),
+    "team": ("team", "run", _with_database),
     "doctor": ("doctor.checkup", "run", _with_environ),
+    "serve-http": ("serve_http", "run", _for_a_team),
     "sandbox": ("sandbox", "run_sandbox", _in_sandbox),
     "demo": ("sandbox", "run_demo", _in_sandbox),
 }

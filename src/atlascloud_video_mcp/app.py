@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def service_opener(
-    settings: Settings, *, sandbox: bool, speed: float
+    settings: Settings, *, sandbox: bool, speed: float, local_files: bool = True
 ) -> Callable[[], AbstractAsyncContextManager[VideoService]]:
     """What opens the service; nothing is opened or imported yet.
 
@@ -30,6 +30,7 @@ def service_opener(
         settings: What the environment asks for.
         sandbox: Whether to work on an emulator that lives as long as the service is open, instead of the live API.
         speed: How many times faster than the live API that emulator is.
+        local_files: Whether callers may name files of this machine.
 
     Raises:
         SettingsError: The sandbox or a database is asked for, and a library for it is missing.
@@ -37,9 +38,9 @@ def service_opener(
     if settings.database_url:
         require_extra("team")
     if not sandbox:
-        return partial(_service, settings)
+        return partial(_service, settings, local_files=local_files)
     require_extra("sandbox")
-    return partial(_sandbox_service, settings, speed=speed)
+    return partial(_sandbox_service, settings, speed=speed, local_files=local_files)
 
 
 _EXTRAS = {
@@ -115,7 +116,7 @@ def state_directory(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def _service(
-    settings: Settings, *, speed: float = 1.0, in_sandbox: bool = False
+    settings: Settings, *, speed: float = 1.0, in_sandbox: bool = False, local_files: bool = True
 ) -> AsyncGenerator[VideoService, None]:
     """A service on the live API, or on an emulator that is `speed` times faster."""
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
@@ -148,18 +149,21 @@ async def _service(
             budget=settings.budget_usd,
             poll_interval=settings.poll_interval,
             durations=Durations().faster(speed),
+            local_files=local_files,
         ) as service,
     ):
         yield service
 
 
 @asynccontextmanager
-async def _sandbox_service(settings: Settings, *, speed: float) -> AsyncGenerator[VideoService, None]:
+async def _sandbox_service(
+    settings: Settings, *, speed: float, local_files: bool
+) -> AsyncGenerator[VideoService, None]:
     from atlascloud_sandbox import Account, Sandbox  # noqa: PLC0415 - only --sandbox needs it
 
     # Of this process alone: no other program of this machine may use the port.
     key = f"sandbox-{secrets.token_urlsafe()}"
     with Sandbox(Account(speed=speed), keys={key}).running() as base_url:
         emulated = settings._replace(base_url=base_url, key=key)
-        async with _service(emulated, speed=speed, in_sandbox=True) as service:
+        async with _service(emulated, speed=speed, in_sandbox=True, local_files=local_files) as service:
             yield service

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 
-from atlascloud_video_mcp.errors import InvalidPicture, NotAllowed, OverBudget, PredictionNotFound, UploadRefused
+from atlascloud_video_mcp.errors import PredictionNotFound
 from atlascloud_video_mcp.journal import Person
-from kit import PHOTOS, REMOTE, ROCKET, animate, service_at, until
+from kit import REMOTE, animate, service_at
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from scripted_sandbox import Sandbox
 
 ANN, BOB = Person("ann"), Person("bob")

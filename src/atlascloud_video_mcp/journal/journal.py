@@ -60,9 +60,10 @@ class Journal:
 
     Args:
         place: A directory, the URL of a database, or None.
+        lease: With a database: for how long this process counts as alive after it was last heard of, seconds.
     """
 
-    def __init__(self, place: Path | str | None) -> None:
+    def __init__(self, place: Path | str | None, *, lease: float = 15.0) -> None:
         self.is_shared = isinstance(place, str)
         """Whether other machines use it, too."""
         self.heard: Callable[[str], None] = lambda _: None
@@ -73,7 +74,7 @@ class Journal:
         if isinstance(place, str):
             from atlascloud_video_mcp.journal.postgres.store import PostgresStore  # noqa: PLC0415 - an extra
 
-            self._store = PostgresStore(place, self._hear)
+            self._store = PostgresStore(place, self._hear, lease)
         else:
             self._store = Database(place)
 

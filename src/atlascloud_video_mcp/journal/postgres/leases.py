@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.journal.submission import Submission
 
 _log = logging.getLogger(__name__)
-LEASE = 15.0
-"""Seconds that a process counts as alive after it was last heard of."""
-CHANNEL = "atlascloud_video"
+_CHANNEL = "atlascloud_video"
 _RENEW = """
     INSERT INTO owners VALUES (?, clock_timestamp() + ? * interval '1 second')
     ON CONFLICT (name) DO UPDATE SET until = excluded.until
@@ -29,7 +27,7 @@ _RENEW = """
 _ALIVE = "SELECT 1 FROM owners WHERE name = ? AND until > clock_timestamp()"
 _WATCH = "INSERT INTO watches VALUES (?, ?) ON CONFLICT DO NOTHING"
 _END_WATCH = "DELETE FROM watches WHERE prediction_id = ?"
-_NOTIFY = f"SELECT pg_notify('{CHANNEL}', ?)"
+_NOTIFY = f"SELECT pg_notify('{_CHANNEL}', ?)"
 _LONG_GONE = "DELETE FROM owners WHERE until < clock_timestamp() - interval '1 day'"
 _SLICE = 0.2  # seconds between two looks whether it is to end
 
@@ -101,7 +99,7 @@ class Pulse:
 
     def _beat(self) -> None:
         with connect(self._url) as db:
-            db.execute(f"LISTEN {CHANNEL}")
+            db.execute(f"LISTEN {_CHANNEL}")
             while not self._stop.is_set():
                 db.execute(_RENEW, (self._name, self._lease))
                 db.execute(_LONG_GONE)

@@ -15,7 +15,7 @@ import psycopg
 from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal import schema as sqlite
 from atlascloud_video_mcp.journal.postgres.connection import OtherVersion, connect
-from atlascloud_video_mcp.journal.postgres.leases import LEASE, Leases, Pulse
+from atlascloud_video_mcp.journal.postgres.leases import Leases, Pulse
 from atlascloud_video_mcp.journal.postgres.schema import told
 from atlascloud_video_mcp.journal.submission import Stage
 from atlascloud_video_mcp.journal.transaction import Transaction
@@ -47,7 +47,7 @@ class PostgresStore:
         lease: For how long this process counts as alive after each of its beats, seconds.
     """
 
-    def __init__(self, url: str, heard: Callable[[str], None], lease: float = LEASE) -> None:
+    def __init__(self, url: str, heard: Callable[[str], None], lease: float) -> None:
         self._url = url
         self._heard = heard
         self._lease = lease

@@ -81,7 +81,7 @@ async def _serve(options: argparse.Namespace, settings: Settings, listener: sock
             await _require_tokens(service.journal, loopback=loopback)
         except JournalUnusable as error:
             raise SettingsError(str(error)) from error
-        app = await stack.enter_async_context(edge.serving(service, service.journal if settings.database_url else None))
+        app = await stack.enter_async_context(edge.serving(service))
         server = Server(app, edge.stopping, lambda: _say(f"Serving MCP at {here}/mcp"), _end_in_time)
         await server.serve([listener])
 

@@ -15,7 +15,6 @@ from atlascloud_video_mcp.cli.console import plain
 from atlascloud_video_mcp.cli.doctor import Finding, fail, ok, skip, warn
 from atlascloud_video_mcp.cloud.envelope import describe
 from atlascloud_video_mcp.cloud.http import Patience, open_client, read_body
-from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.settings import BEARER_VARIABLE
 
 if TYPE_CHECKING:
@@ -30,6 +29,10 @@ _PROXY = "docs/team.md has the settings of a proxy."
 _TOKEN = f"Set {BEARER_VARIABLE} to a token that `atlascloud-video-mcp team token add NAME` gave out."
 _LOG = "Look at the logs of the servers."
 _GIVEN_UP = {502, 504}  # what a proxy says that waited in vain
+_UNLOCKED = {
+    200: "Whoever reaches it can spend: nobody has a token. `atlascloud-video-mcp team token add NAME` gives one out.",
+    421: "Hand on the header Host as the client wrote it: proxy_set_header Host $http_host; in nginx.",
+}
 _LONGER = (
     "Raise the time after which what stands before the servers gives an answer up: proxy_read_timeout 300s; in nginx."
 )
@@ -116,14 +119,12 @@ async def _ready(team: _Team) -> list[Finding]:
     if "ready" not in state:
         raise ValueError(state)
     if answer.status != httpx.codes.OK or not state["ready"]:
-        said = f"a replica is not: {plain(str(state.get('database')))[:200]}"
-        return [fail("ready", said, "Look at its log. If all say so, at the database; else wait: it starts or ends.")]
-    found = ok(
-        "ready", f"{urlsplit(team.url).hostname} answers in {(now - began).total_seconds():.2f} s, with its database"
-    )
+        why = "it is stopping" if state.get("stopping") else f"its database is {plain(str(state.get('database')))[:80]}"
+        return [fail("ready", f"a replica is not: {why}", _LOG)]
+    found = ok("ready", f"{urlsplit(team.url).hostname} answers in {(now - began).total_seconds():.2f} s")
     # Each was read between the two moments of ours.
     here = began + (now - began) / 2
-    ahead = {name: datetime.fromisoformat(state[field]) - here for name, field in _CLOCKS.items()}
+    ahead = {name: datetime.fromisoformat(state[field]) - here for name, field in _CLOCKS.items() if state.get(field)}
     return [found, _clocks({name: time.total_seconds() for name, time in ahead.items()})]
 
 
@@ -145,11 +146,7 @@ async def _locked(team: _Team) -> list[Finding]:
     if answer.status == httpx.codes.UNAUTHORIZED:
         return [ok("auth", "without a token the answer is 401")]
     said = f"without a token the answer is {answer.status}, and not 401"
-    if answer.status == httpx.codes.OK and is_loopback(urlsplit(team.url).hostname):
-        return [warn("auth", said, "Nobody has a token: `atlascloud-video-mcp team token add NAME` gives one out.")]
-    return [
-        fail("auth", said, f"Whoever reaches it can spend. {_PROXY}" if answer.status == httpx.codes.OK else _PROXY)
-    ]
+    return [fail("auth", said, _UNLOCKED.get(answer.status, _LOG))]
 
 
 async def _metadata(team: _Team) -> list[Finding]:
@@ -212,38 +209,34 @@ _LOOKS: Mapping[str, Callable[[_Team], Awaitable[list[Finding]]]] = {
 }
 
 
-async def silence(url: str, token: str, seconds: float) -> list[Finding]:
-    """Whether an answer that takes so long arrives, and the signs of life in it when they are given."""
+async def silence(url: str, token: str, seconds: float, *, beat: float = _BEAT) -> list[Finding]:
+    """Whether an answer that takes so long arrives, and each sign of life in it when it is given."""
     began = last = monotonic()
-    longest = 0.0
+    status, longest, whole = 0, 0.0, False
     try:
         async with (
             _open(url, silence=seconds + 20) as http,
             http.stream("POST", f"{url}/probe", params={"seconds": seconds}, headers=_authorization(token)) as response,
         ):
-            if response.status_code == httpx.codes.UNAUTHORIZED:
-                return [skip("silence", "not checked: no token was accepted")]
+            status = response.status_code
             async for _ in response.aiter_raw():
                 now = monotonic()
                 last, longest = now, max(longest, now - last)
-            status = response.status_code
+            whole = last - began > 0.9 * seconds
     except httpx.ConnectError:
         return [skip("silence", "not checked: nothing was reached")]
     except (httpx.HTTPError, OSError):
-        status = 0
-    took = monotonic() - began
+        whole = False
+    took, slow = monotonic() - began, f"an answer that takes {seconds:.0f} s"
+    if status == httpx.codes.UNAUTHORIZED:
+        return [skip("silence", "not checked: no token was accepted")]
     if status not in {0, httpx.codes.OK}:
-        said = f"an answer that takes {seconds:.0f} s became {status} after {took:.0f} s"
-        return [fail("silence", said, _LONGER if status in _GIVEN_UP else _LOG)]
-    if took < seconds - 1:
-        said = f"an answer that takes {seconds:.0f} s was cut off after {took:.0f} s"
-        return [fail("silence", said, _WHOLE if longest else _LONGER)]
-    if longest > 2 * _BEAT:
-        said = f"what the servers send every {_BEAT:.0f} s was held back for {longest:.0f} s"
-        return [fail("silence", said, "Let what stands before them pass on at once: proxy_buffering off; in nginx.")]
-    return [
-        ok(
-            "silence",
-            f"an answer that takes {seconds:.0f} s arrives, with a sign of life at least every {longest:.0f} s",
-        )
-    ]
+        return [fail("silence", f"{slow} became {status} after {took:.0f} s", _LONGER if status in _GIVEN_UP else _LOG)]
+    if not whole:
+        return [fail("silence", f"{slow} was cut off after {took:.0f} s", _WHOLE if longest else _LONGER)]
+    if longest > 2 * beat:
+        said = f"{slow} arrives, but what is sent every {beat:.0f} s was held back for {longest:.0f} s"
+        return [
+            fail("silence", said, "Let what stands before the servers pass on at once: proxy_buffering off; in nginx.")
+        ]
+    return [ok("silence", f"{slow} arrives, with signs of life on the way")]

@@ -117,7 +117,7 @@ async def test_an_answer_may_take_longer_than_the_proxy_waits_in_silence(
             "silence",
             "proxy_buffering off",
             "proxy_ignore_headers X-Accel-Buffering; gzip on; gzip_types text/event-stream; gzip_min_length 0",
-            "proxy_buffering off; in nginx",
+            "proxy_buffering off; gzip off; in nginx",
         ),
         ("body", "client_max_body_size 4m", "client_max_body_size 1m", "client_max_body_size"),
         ("auth", "proxy_set_header Host $http_host", "proxy_set_header Host $proxy_host", "proxy_set_header Host"),

@@ -237,6 +237,10 @@ async def silence(url: str, token: str, seconds: float, *, beat: float = _BEAT) 
     if longest > 2 * beat:
         said = f"{slow} arrives, but what is sent every {beat:.0f} s was held back for {longest:.0f} s"
         return [
-            fail("silence", said, "Let what stands before the servers pass on at once: proxy_buffering off; in nginx.")
+            fail(
+                "silence",
+                said,
+                "Let what stands before the servers pass on at once: proxy_buffering off; gzip off; in nginx.",
+            )
         ]
     return [ok("silence", f"{slow} arrives, with signs of life on the way")]

@@ -112,7 +112,9 @@ class Watch(Watched):
     async def _poll_known(self) -> None:
         """Start from what the journal knows."""
         prediction_id = str(self.submission.prediction_id)
-        known = await self._registry.journal.submission_of(prediction_id)
+        known = None
+        with suppress(JournalUnusable):  # the polls will tell
+            known = await self._registry.journal.submission_of(prediction_id)
         remembered = known.report if known else None
         if known and not self.submission.submitted_at:
             self.submission = known

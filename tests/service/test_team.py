@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import math
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,8 +13,10 @@ import psycopg
 import pytest
 
 from atlascloud_video_mcp.errors import (
+    AtlasError,
     InvalidInput,
     InvalidPicture,
+    JournalUnusable,
     NotAllowed,
     OverBudget,
     PredictionNotFound,
@@ -20,13 +24,17 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.journal import Person
 from atlascloud_video_mcp.media.pictures import Fit
-from kit import PHOTOS, REMOTE, ROCKET, TINY, animate, rehearse, service_at, until
+from atlascloud_video_mcp.service import watch
+from kit import PHOTOS, REMOTE, ROCKET, TINY, animate, look, rehearse, service_at, until
+from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
+    from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
+    from postgresql import Cluster
     from scripted_sandbox import Sandbox
 
 ANN, BOB, EVE = Person("ann"), Person("bob", Decimal("0.30")), Person("eve", read_only=True)
@@ -54,12 +62,12 @@ async def test_people_join_each_others_requests_and_see_only_what_they_asked_for
     sandbox: Sandbox, replica: VideoService, other: VideoService
 ) -> None:
     first = await animate(replica, REMOTE, person=ANN)
-    for look in (
+    for attempt in (
         other.get_prediction(first.prediction_id, clip_deadline=0, person=BOB),
         other.recall(first.prediction_id, person=BOB),
     ):
         with pytest.raises(PredictionNotFound, match="You asked for no prediction"):
-            await look
+            await attempt
     joined = await animate(other, REMOTE, person=BOB)
     second = await animate(other, REMOTE, take=2, person=BOB)
 
@@ -232,3 +240,49 @@ async def test_a_prediction_that_the_api_does_not_know_is_watched_by_nobody(
         await replica.get_prediction("never-made", clip_deadline=0)
     with psycopg.connect(database_url) as database:
         assert database.execute("SELECT * FROM watches").fetchall() == []
+
+
+async def test_what_was_sent_is_told_and_kept_though_the_database_goes_away_meanwhile(
+    base_url: str, sandbox: Sandbox, own_cluster: Cluster
+) -> None:
+    url = own_cluster.database()
+    sandbox.script(Fault(endpoint="generate", action="delay_after", seconds=2))
+    async with service_at(base_url, directory=url) as service:
+        told: list[Prediction | AtlasError] = []
+
+        async def call() -> None:
+            try:
+                told.append(await animate(service, REMOTE, person=ANN))
+            except AtlasError as error:
+                told.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            await until(lambda: sandbox.submissions)
+            await anyio.to_thread.run_sync(own_cluster.stop, "immediate")
+        (prediction_id, _), *rest = sandbox.accepted
+        assert rest == []
+        assert prediction_id in str(told[0])
+        assert "othing was" not in str(told[0])
+        with pytest.raises(JournalUnusable, match="Nothing was sent or paid"):
+            await animate(service, REMOTE, take=2, person=ANN)
+        await anyio.to_thread.run_sync(own_cluster.start)
+        await anyio.sleep(1.1)
+        again = await animate(service, REMOTE, person=ANN)
+    assert (again.prediction_id, again.reused) == (prediction_id, True)
+    assert len(sandbox.submissions) == 1
+
+
+async def test_of_watches_that_are_over_only_the_latest_are_kept(
+    base_url: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_KEPT", 1)
+    async with service_at(base_url) as service:
+        made = []
+        for take in range(1, 5):
+            prediction = await animate(service, REMOTE, take=take)
+            sandbox.finish(prediction.prediction_id)
+            made.append(await look(service, prediction.prediction_id, deadline=math.inf))
+        gc.collect()
+        assert sum(isinstance(each, watch.Watch) for each in gc.get_objects()) == 2
+        assert (await look(service, made[0].prediction_id)).status == "completed"

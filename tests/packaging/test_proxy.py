@@ -112,7 +112,7 @@ async def test_an_answer_may_take_longer_than_the_proxy_waits_in_silence(
 @pytest.mark.parametrize(
     ("name", "old", "new", "fix"),
     [
-        ("silence", "proxy_read_timeout 60s", "proxy_read_timeout 100ms", "proxy_read_timeout 300s; in nginx"),
+        ("silence", "proxy_read_timeout 60s", "proxy_read_timeout 100ms", "proxy_read_timeout 60s; in nginx"),
         (
             "silence",
             "proxy_buffering off",

@@ -85,7 +85,7 @@ async def test_servers_for_which_nobody_has_a_token_are_open_to_all_and_that_is_
         found = await remote.edge(replica.url, "")
 
     assert failed(found) == ["auth"]
-    assert line(found, "auth").said == "without a token the answer is 200, and not 401"
+    assert line(found, "auth").said == "what comes without a token is answered with 200, and not 401"
     assert line(found, "token").state is State.OK
 
 
@@ -229,7 +229,12 @@ async def test_what_the_scripted_server_answers_is_what_the_doctor_wants() -> No
             "3 MB is answered with 413",
             "client_max_body_size",
         ),
-        (but(lambda it: len(it.body) > 10**7 / 3, Answer(502)), "body", "above 4 MiB is answered with 502", "team.md"),
+        (
+            but(lambda it: len(it.body) > 10**7 / 3, Answer(502)),
+            "body",
+            "above 4 MiB is answered with 502",
+            "client_max_body_size",
+        ),
     ],
 )
 async def test_what_is_wrong_is_named_with_what_to_do(

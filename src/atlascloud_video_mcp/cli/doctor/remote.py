@@ -25,21 +25,25 @@ _TAKEN = 3_000_000  # bytes of a message that nothing on the way may refuse
 _REFUSED = 4 * 2**20 + 1  # bytes of a message that the server itself refuses
 _LISTS = 4  # so many that replicas which take turns all get one
 _BEAT = 5.0  # seconds of silence after which the server gives a sign of life
-_PROXY = "docs/team.md has the settings of a proxy."
-_TOKEN = f"Set {BEARER_VARIABLE} to a token that `atlascloud-video-mcp team token add NAME` gave out."
+_CLIENT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "doctor", "version": "1"}}
+_INITIALIZE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": _CLIENT}).encode()
+_LIST = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}).encode()
+_CLOCKS = {"replica": "time", "database": "database_time"}
+
 _LOG = "Look at the logs of the servers."
-_GIVEN_UP = {502, 504}  # what a proxy says that waited in vain
+_TOKEN = f"Set {BEARER_VARIABLE} to a token that `atlascloud-video-mcp team token add NAME` gave out."
 _UNLOCKED = {
     200: "Whoever reaches it can spend: nobody has a token. `atlascloud-video-mcp team token add NAME` gives one out.",
     421: "Hand on the header Host as the client wrote it: proxy_set_header Host $http_host; in nginx.",
 }
-_LONGER = (
-    "Raise the time after which what stands before the servers gives an answer up: proxy_read_timeout 300s; in nginx."
-)
+_NTP = "Let all replicas and the database keep time (NTP): what is lost is searched for by it."
+_ORIGIN = "Let what stands before the servers hand on the header Origin."
+_SMALL = "Let what stands before the servers pass messages of 4 MiB: client_max_body_size 4m; in nginx."
+_LARGE = "Let what stands before the servers refuse more than 4 MiB itself: client_max_body_size 4m; in nginx."
+_GIVEN_UP = {502, 504}  # what a proxy says that waited in vain
+_LONGER = "Raise the time that what stands before the servers waits in silence: proxy_read_timeout 60s; in nginx."
 _WHOLE = "Raise the time that what stands before the servers gives an answer as a whole; it came with signs of life."
-_CLIENT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "doctor", "version": "1"}}
-_INITIALIZE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": _CLIENT}).encode()
-_LIST = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}).encode()
+_AT_ONCE = "Let what stands before the servers pass on at once: proxy_buffering off; gzip off; in nginx."
 
 
 class _TokenRefused(Exception):
@@ -133,20 +137,20 @@ def _clocks(ahead: Mapping[str, float]) -> Finding:
     said = ", ".join(f"{name} {seconds:+.1f} s" for name, seconds in ahead.items())
     said = f"beside the clock here: {said}"
     if max(ahead.values()) - min(ahead.values()) > _SKEW:
-        return fail(
-            "clocks", said, "Let all replicas and the database keep time (NTP): what is lost is searched for by it."
-        )
+        return fail("clocks", said, _NTP)
     if max(map(abs, ahead.values())) > _SKEW:
         return warn("clocks", said, "They agree with each other: check the clock of this computer.")
     return ok("clocks", said)
 
 
+def _expected(name: str, what: str, answer: _Answer, status: int, fix: str) -> list[Finding]:
+    said = f"{what} is answered with {answer.status}"
+    return [ok(name, said) if answer.status == status else fail(name, f"{said}, and not {status}", fix)]
+
+
 async def _locked(team: _Team) -> list[Finding]:
     answer = await team.ask("POST", f"{team.url}/mcp", _INITIALIZE)
-    if answer.status == httpx.codes.UNAUTHORIZED:
-        return [ok("auth", "without a token the answer is 401")]
-    said = f"without a token the answer is {answer.status}, and not 401"
-    return [fail("auth", said, _UNLOCKED.get(answer.status, _LOG))]
+    return _expected("auth", "what comes without a token", answer, 401, _UNLOCKED.get(answer.status, _LOG))
 
 
 async def _metadata(team: _Team) -> list[Finding]:
@@ -179,26 +183,16 @@ async def _tools(team: _Team) -> list[Finding]:
 
 async def _origin(team: _Team) -> list[Finding]:
     answer = await team.post(_LIST, Origin="https://elsewhere.invalid")
-    if answer.status == httpx.codes.FORBIDDEN:
-        return [ok("origin", "what a page of another origin asks is refused")]
-    said = f"what a page of another origin asks is answered with {answer.status}, and not 403"
-    return [fail("origin", said, f"What stands before the servers must hand on the header Origin. {_PROXY}")]
+    return _expected("origin", "what a page of another origin asks", answer, 403, _ORIGIN)
 
 
 async def _body(team: _Team) -> list[Finding]:
     taken = await team.post(_LIST.rjust(_TAKEN))
     if taken.status != httpx.codes.OK:
-        said = f"a message of {_TAKEN / 1e6:g} MB is answered with {taken.status}"
-        return [
-            fail("body", said, "Let what stands before the servers pass 20 MB: client_max_body_size 20m; in nginx.")
-        ]
-    refused = await team.post(_LIST.rjust(_REFUSED))
-    if refused.status != httpx.codes.REQUEST_ENTITY_TOO_LARGE:
-        return [fail("body", f"a message above 4 MiB is answered with {refused.status}, and not 413", _PROXY)]
-    return [ok("body", f"{_TAKEN / 1e6:g} MB are taken, more than 4 MiB is refused")]
+        return _expected("body", "a message of 3 MB", taken, 200, _SMALL)
+    return _expected("body", "a message above 4 MiB", await team.post(_LIST.rjust(_REFUSED)), 413, _LARGE)
 
 
-_CLOCKS = {"replica": "time", "database": "database_time"}
 _LOOKS: Mapping[str, Callable[[_Team], Awaitable[list[Finding]]]] = {
     "ready": _ready,
     "auth": _locked,
@@ -236,11 +230,5 @@ async def silence(url: str, token: str, seconds: float, *, beat: float = _BEAT) 
         return [fail("silence", f"{slow} was cut off after {took:.0f} s", _WHOLE if longest else _LONGER)]
     if longest > 2 * beat:
         said = f"{slow} arrives, but what is sent every {beat:.0f} s was held back for {longest:.0f} s"
-        return [
-            fail(
-                "silence",
-                said,
-                "Let what stands before the servers pass on at once: proxy_buffering off; gzip off; in nginx.",
-            )
-        ]
+        return [fail("silence", said, _AT_ONCE)]
     return [ok("silence", f"{slow} arrives, with signs of life on the way")]

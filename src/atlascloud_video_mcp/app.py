@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def service_opener(
-    settings: Settings, *, sandbox: bool, speed: float
+    settings: Settings, *, sandbox: bool, speed: float, local_files: bool = True
 ) -> Callable[[], AbstractAsyncContextManager[VideoService]]:
     """What opens the service; nothing is opened or imported yet.
 
@@ -30,33 +30,42 @@ def service_opener(
         settings: What the environment asks for.
         sandbox: Whether to work on an emulator that lives as long as the service is open, instead of the live API.
         speed: How many times faster than the live API that emulator is.
+        local_files: Whether callers may name files of this machine.
 
     Raises:
-        SettingsError: A library of the sandbox is asked for and missing.
+        SettingsError: The sandbox or a database is asked for, and a library for it is missing.
     """
+    if settings.database_url:
+        require_extra("team")
     if not sandbox:
-        return partial(_service, settings)
-    require_sandbox()
-    return partial(_sandbox_service, settings, speed=speed)
+        return partial(_service, settings, local_files=local_files)
+    require_extra("sandbox")
+    return partial(_sandbox_service, settings, speed=speed, local_files=local_files)
 
 
-def missing_for_sandbox() -> list[str]:
-    """The libraries of the sandbox extra that are not installed."""
+_EXTRAS = {
+    "sandbox": ("the sandbox needs", ("av", "python_multipart", "starlette", "uvicorn")),
+    "team": ("serving a team needs", ("psycopg", "starlette", "uvicorn")),
+}
+
+
+def missing_for(extra: str) -> list[str]:
+    """The libraries of an extra that are not installed."""
     from importlib.util import find_spec  # noqa: PLC0415 - slow to load, like all that is imported here where it is used
 
-    return [name for name in ("av", "python_multipart", "starlette", "uvicorn") if not find_spec(name)]
+    return [name for name in _EXTRAS[extra][1] if not find_spec(name)]
 
 
-def require_sandbox() -> None:
-    """Say at the start, not at the first call, that the sandbox is not installed.
+def require_extra(extra: str) -> None:
+    """Say at the start, not at the first call, that an extra is not installed.
 
     Raises:
-        SettingsError: A library of the sandbox extra is missing.
+        SettingsError: A library of the extra is missing.
     """
-    if missing := missing_for_sandbox():
+    if missing := missing_for(extra):
         raise SettingsError(
-            f"the sandbox needs {' and '.join(missing)}: install this package with its extra, as in "
-            "pip install 'PATH/TO/WHEEL.whl[sandbox]'"
+            f"{_EXTRAS[extra][0]} {' and '.join(missing)}: install this package with its extra, as in "
+            f"pip install 'PATH/TO/WHEEL.whl[{extra}]'"
         )
 
 
@@ -67,7 +76,7 @@ def log_to_stderr(settings: Settings) -> None:
     from atlascloud_video_mcp.text import PlainLines  # noqa: PLC0415
 
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PlainLines(settings.key))
+    handler.setFormatter(PlainLines(*settings.secrets))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     if settings.log_level != "DEBUG":
         logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by us, where it matters
@@ -107,7 +116,7 @@ def state_directory(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def _service(
-    settings: Settings, *, speed: float = 1.0, in_sandbox: bool = False
+    settings: Settings, *, speed: float = 1.0, in_sandbox: bool = False, local_files: bool = True
 ) -> AsyncGenerator[VideoService, None]:
     """A service on the live API, or on an emulator that is `speed` times faster."""
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
@@ -140,18 +149,21 @@ async def _service(
             budget=settings.budget_usd,
             poll_interval=settings.poll_interval,
             durations=Durations().faster(speed),
+            local_files=local_files,
         ) as service,
     ):
         yield service
 
 
 @asynccontextmanager
-async def _sandbox_service(settings: Settings, *, speed: float) -> AsyncGenerator[VideoService, None]:
+async def _sandbox_service(
+    settings: Settings, *, speed: float, local_files: bool
+) -> AsyncGenerator[VideoService, None]:
     from atlascloud_sandbox import Account, Sandbox  # noqa: PLC0415 - only --sandbox needs it
 
     # Of this process alone: no other program of this machine may use the port.
     key = f"sandbox-{secrets.token_urlsafe()}"
     with Sandbox(Account(speed=speed), keys={key}).running() as base_url:
         emulated = settings._replace(base_url=base_url, key=key)
-        async with _service(emulated, speed=speed, in_sandbox=True) as service:
+        async with _service(emulated, speed=speed, in_sandbox=True, local_files=local_files) as service:
             yield service

@@ -130,6 +130,11 @@ class VideoService:
         """Scheme, host and port of the API; where that is on this machine, its pictures and clips are there too."""
         return self._cloud.origin
 
+    @property
+    def journal(self) -> Journal:
+        """What this and other processes remember."""
+        return self._journal
+
     async def upload_image(
         self, image: str, *, person: Person | None = None, progress: ProgressSink = nowhere
     ) -> Upload:

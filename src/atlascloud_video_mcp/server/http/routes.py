@@ -11,7 +11,7 @@ import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from atlascloud_video_mcp.errors import AtlasError, InvalidInput, JournalUnusable, NotAllowed, UploadRefused
+from atlascloud_video_mcp.errors import AtlasError, InvalidInput, JournalUnusable, UploadRefused
 from atlascloud_video_mcp.server.tool_call import HTTP_CALLER
 
 if TYPE_CHECKING:
@@ -109,8 +109,6 @@ class Uploads:
             )
         except UploadRefused as error:
             return _refusal(403 if error.forbidden else 404, str(error))
-        except NotAllowed as error:
-            return _refusal(403, str(error))
         except InvalidInput as error:
             return _refusal(422, str(error).replace(str(file), "The picture"))
         except JournalUnusable:

@@ -134,4 +134,5 @@ async def _store(request: Request, file: Path) -> bool:
 
 
 def _refusal(status: int, message: str) -> Response:
-    return JSONResponse({"error": message}, status_code=status)
+    # What is left of a body is not waited for.
+    return JSONResponse({"error": message}, status_code=status, headers={"Connection": "close"})

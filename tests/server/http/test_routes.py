@@ -10,12 +10,20 @@ import anyio
 import httpx
 import pytest
 
+from atlascloud_video_mcp.errors import SettingsError
+from atlascloud_video_mcp.server.http.serving import listen
 from http_kit import initialize, raw, replica_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 PUBLIC = "https://video.example"
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "x" * 70])
+def test_an_address_that_is_none_is_named(host: str) -> None:
+    with pytest.raises(SettingsError, match=f"cannot listen at {host}, port 80: .*--host"):
+        listen(host, 80)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.7:9000", "evil.example"])

@@ -41,9 +41,10 @@ def listen(host: str, port: int) -> socket.socket:
             if os.name != "nt":  # pragma: no branch - there it would let others take the address, too
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(found[4])
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            said = getattr(error, "strerror", None) or "this is no host"
             raise SettingsError(
-                f"cannot listen at {host}, port {port}: {error.strerror}. Give others with --host and --port."
+                f"cannot listen at {host}, port {port}: {said}. Give others with --host and --port."
             ) from error
         unless_bound.pop_all()
     return listener

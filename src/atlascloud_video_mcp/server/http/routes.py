@@ -104,7 +104,7 @@ class Uploads:
         try:
             if not await _store(request, file):
                 return _refusal(413, f"A picture may have {MOST_BYTES:,} bytes at most: send a smaller one.")
-            picture = await self._service.receive_upload(
+            picture = await self._service.tickets.receive(
                 request.path_params["ticket"], file, request.scope[HTTP_CALLER].person
             )
         except UploadRefused as error:

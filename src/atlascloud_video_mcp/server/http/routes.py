@@ -48,13 +48,17 @@ class Health:
 
     async def is_ready(self, _: Request) -> Response:
         """GET /readyz: with the clocks of this process and of the database at the same moment."""
+        seen, stopping = await self._lately(), self._stopping.begun.is_set()
+        ready = seen["database"] != "unavailable" and not stopping
+        told = {"ready": ready, "stopping": stopping, **seen}
+        return JSONResponse(told, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+    async def _lately(self) -> dict[str, object]:
         async with self._asking:
             if anyio.current_time() >= self._until:
                 self._seen = await self._look()
                 self._until = anyio.current_time() + _FRESH
-        ready = self._seen["database"] != "unavailable" and not self._stopping.begun.is_set()
-        told = {"ready": ready, "stopping": self._stopping.begun.is_set(), **self._seen}
-        return JSONResponse(told, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
+            return self._seen
 
     async def _look(self) -> dict[str, object]:
         database, its_time = "none", None

@@ -48,8 +48,10 @@ def proxy(directory: Path, port: int, replicas: Sequence[str], changes: Mapping[
     conf = directory / "nginx.conf"
     conf.write_text(head + text.replace("http {", f"http {{ access_log off; {own}"), encoding="utf-8")
     with subprocess.Popen([program, "-p", str(directory), "-c", str(conf)], stderr=subprocess.DEVNULL) as process:
-        yield
-        process.terminate()
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 @asynccontextmanager

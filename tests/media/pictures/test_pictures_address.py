@@ -26,7 +26,7 @@ PRIVATE = [
 @pytest.mark.parametrize("host", PRIVATE)
 def test_a_place_that_only_this_machine_or_its_network_can_reach_is_refused(host: str) -> None:
     for port in ("", ":8443"):
-        with pytest.raises(InvalidPicture, match=r"which Atlas Cloud cannot reach: it is not a public host\. Save"):
+        with pytest.raises(InvalidPicture, match=r"cannot reach: it is not a public host\. Instead save"):
             web_address(f"https://{host}{port}/a.png")
 
 

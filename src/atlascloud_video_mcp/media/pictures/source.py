@@ -262,8 +262,8 @@ def web_address(text: str) -> str:
         raise _incomplete(text)
     if not is_public_host(host):
         raise InvalidPicture(
-            f"The picture's URL leads to {shown(host)}, which Atlas Cloud cannot reach: it is not a public host: "
-            f"{BY_FILE}."
+            f"The picture's URL leads to {shown(host)}, which Atlas Cloud cannot reach: it is not a public host. "
+            f"Instead {BY_FILE}."
         )
     place = f"[{host}]" if ":" in host else host
     return f"https://{place}{f':{port}' if port not in {None, _HTTPS} else ''}{rest}"

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from postgresql import MISSING, cluster, programs
 from scripted_sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from postgresql import Cluster
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,3 +41,32 @@ def sandbox() -> Sandbox:
 def base_url(sandbox: Sandbox) -> Iterator[str]:
     with sandbox.running() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A server of this test run's own; tests that restart or freeze it leave it running."""
+    if programs() is None:
+        pytest.skip(MISSING)
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def database_url(postgresql: Cluster) -> str:
+    """A database that a journal can use, and nobody else does."""
+    return postgresql.database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a journal is kept that several processes may share: each store."""
+    return tmp_path if request.param == "sqlite" else str(request.getfixturevalue("database_url"))
+
+
+@pytest.fixture(params=["file", "memory", "postgresql"])
+def any_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str | None:
+    """Where a journal is kept."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("database_url"))
+    return tmp_path / "state" if request.param == "file" else None

@@ -93,7 +93,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
     retry_pause: float = 0.05,
     allowed_dirs: Sequence[Path] = (),
     durations: Durations = QUICK,
-    directory: Path | None = None,
+    directory: Path | str | None = None,
     download_dir: Path | None = None,
     budget: str | None = None,
     patience: ApiPatience = HASTY,
@@ -102,6 +102,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
     catalogue: Catalogue | None = None,
     online: bool = False,
     sandbox: bool = True,
+    local_files: bool = True,
 ) -> AsyncGenerator[VideoService, None]:
     async with (
         cloud_at(base_url, key, patience, sandbox=sandbox) as cloud,
@@ -111,7 +112,7 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
             cloud,
             journal,
             saver,
-            catalogue or (catalogue_of(cloud, directory) if online else await catalogue_at_hand()),
+            catalogue or (catalogue_of(cloud, _on_disk(directory)) if online else await catalogue_at_hand()),
             model=model,
             poll_interval=poll_interval,
             retry_pause=retry_pause,
@@ -120,9 +121,14 @@ async def service_at(  # noqa: PLR0913 - one knob each, all by name
             download_dir=download_dir,
             budget=Decimal(budget) if budget else None,
             history_patience=history_patience,
+            local_files=local_files,
         ) as service,
     ):
         yield service
+
+
+def _on_disk(place: Path | str | None) -> Path | None:
+    return place if isinstance(place, Path) else None
 
 
 def patience_for(fault: Fault) -> ApiPatience:

@@ -18,6 +18,7 @@ from atlascloud_video_mcp.app import (
     gc_frozen,
     log_to_stderr,
     require_sandbox,
+    require_team,
     service_opener,
 )
 from atlascloud_video_mcp.errors import AtlasError, Exit, KeyRejected, SettingsError
@@ -116,6 +117,12 @@ def _with_settings(options: argparse.Namespace) -> tuple[Settings]:
     return (settings,)
 
 
+def _for_a_team(options: argparse.Namespace) -> tuple[Settings]:
+    (settings,) = _with_settings(options)
+    require_team(settings)
+    return (settings,)
+
+
 def _with_environ(_: argparse.Namespace) -> tuple[Mapping[str, str]]:
     return (os.environ,)
 
@@ -140,6 +147,7 @@ _COMMANDS: Mapping[str, tuple[str, str, Callable[[argparse.Namespace], tuple[obj
     "install": ("install.installer", "run", _for_a_client),
     "uninstall": ("install.installer", "run", _for_a_client),
     "doctor": ("doctor.checkup", "run", _with_environ),
+    "serve-http": ("serve_http", "run", _for_a_team),
     "sandbox": ("sandbox", "run_sandbox", _in_sandbox),
     "demo": ("sandbox", "run_demo", _in_sandbox),
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def service_opener(
-    settings: Settings, *, sandbox: bool, speed: float
+    settings: Settings, *, sandbox: bool, speed: float, local_files: bool = True
 ) -> Callable[[], AbstractAsyncContextManager[VideoService]]:
     """What opens the service; nothing is opened or imported yet.
 
@@ -30,14 +30,15 @@ def service_opener(
         settings: What the environment asks for.
         sandbox: Whether to work on an emulator that lives as long as the service is open, instead of the live API.
         speed: How many times faster than the live API that emulator is.
+        local_files: Whether callers may name files of this machine.
 
     Raises:
         SettingsError: A library of the sandbox is asked for and missing.
     """
     if not sandbox:
-        return partial(_service, settings)
+        return partial(_service, settings, local_files=local_files)
     require_sandbox()
-    return partial(_sandbox_service, settings, speed=speed)
+    return partial(_sandbox_service, settings, speed=speed, local_files=local_files)
 
 
 def missing_for_sandbox() -> list[str]:
@@ -57,6 +58,22 @@ def require_sandbox() -> None:
         raise SettingsError(
             f"the sandbox needs {' and '.join(missing)}: install this package with its extra, as in "
             "pip install 'PATH/TO/WHEEL.whl[sandbox]'"
+        )
+
+
+def require_team(settings: Settings) -> None:
+    """Say which library is missing before one of them is imported.
+
+    Raises:
+        SettingsError: A library of the team extra is missing.
+    """
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    needed = ("starlette", "uvicorn", *(("psycopg",) if settings.database_url else ()))
+    if missing := [name for name in needed if not find_spec(name)]:
+        raise SettingsError(
+            f"serving a team needs {' and '.join(missing)}: install this package with its extra, as in "
+            "pip install 'PATH/TO/WHEEL.whl[team]'"
         )
 
 
@@ -107,7 +124,7 @@ def state_directory(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def _service(
-    settings: Settings, *, speed: float = 1.0, in_sandbox: bool = False
+    settings: Settings, *, speed: float = 1.0, in_sandbox: bool = False, local_files: bool = True
 ) -> AsyncGenerator[VideoService, None]:
     """A service on the live API, or on an emulator that is `speed` times faster."""
     # Imported at the first tool call: a server that only lists its tools needs neither HTTP nor pictures.
@@ -123,7 +140,7 @@ async def _service(
     remembered = None if in_sandbox else state_directory(settings)
     async with (
         Cloud(settings.base_url, settings.api_key, sandbox=in_sandbox) as cloud,
-        Journal(remembered) as journal,
+        Journal(settings.database_url or remembered) as journal,
         ClipSaver(
             allowed_dirs=settings.allowed_dirs,
             hosts=clip_hosts(settings.clip_hosts, cloud.base_url),
@@ -140,18 +157,21 @@ async def _service(
             budget=settings.budget_usd,
             poll_interval=settings.poll_interval,
             durations=Durations().faster(speed),
+            local_files=local_files,
         ) as service,
     ):
         yield service
 
 
 @asynccontextmanager
-async def _sandbox_service(settings: Settings, *, speed: float) -> AsyncGenerator[VideoService, None]:
+async def _sandbox_service(
+    settings: Settings, *, speed: float, local_files: bool
+) -> AsyncGenerator[VideoService, None]:
     from atlascloud_sandbox import Account, Sandbox  # noqa: PLC0415 - only --sandbox needs it
 
     # Of this process alone: no other program of this machine may use the port.
     key = f"sandbox-{secrets.token_urlsafe()}"
     with Sandbox(Account(speed=speed), keys={key}).running() as base_url:
         emulated = settings._replace(base_url=base_url, key=key)
-        async with _service(emulated, speed=speed, in_sandbox=True) as service:
+        async with _service(emulated, speed=speed, in_sandbox=True, local_files=local_files) as service:
             yield service

@@ -10,6 +10,7 @@ AtlasError
 ├── OverBudget            wait, or raise ATLASCLOUD_BUDGET_USD: nothing was sent
 ├── JournalUnusable       update this program, or repair its state directory: nothing was sent
 ├── NotAllowed            use another model, or another key
+├── UploadRefused         ask for a new upload address
 ├── PredictionNotFound    check the id
 ├── RequestRefused        the API said no: change what is asked for
 ├── RateLimited           wait, then call again
@@ -74,6 +75,14 @@ class JournalUnusable(AtlasError):
 
 class NotAllowed(AtlasError):
     """The key is good but may not do this."""
+
+
+class UploadRefused(AtlasError):
+    """An upload address that is not known, was used, has expired, or is another person's: `forbidden` in this case."""
+
+    def __init__(self, message: str, *, forbidden: bool = False) -> None:
+        super().__init__(message)
+        self.forbidden = forbidden
 
 
 class PredictionNotFound(AtlasError):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -19,6 +19,9 @@ from atlascloud_video_mcp.cloud.reports import Report, Status
 from atlascloud_video_mcp.errors import OverBudget
 from atlascloud_video_mcp.journal import Journal, PriceNeeded, SpendingRequest, Stage
 from kit import as_sent, submission_of
+
+if TYPE_CHECKING:
+    from postgresql import Cluster
 
 PROCESSES = st.integers(0, 1)
 PRICES = st.sampled_from([None, "0.30", "0.40"])
@@ -62,9 +65,9 @@ class ModelRules:
 class Model:
     """Two processes, and all that they did."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.journals = [Journal(directory), Journal(directory)]
+    def __init__(self, place: Path | str) -> None:
+        self.place = place
+        self.journals = [Journal(place), Journal(place)]
         self.known: list[ModelRules] = []
         self.revived = False
         """Whether one that was given up was sent all the same, which our program does not do."""
@@ -105,7 +108,7 @@ class Model:
 
     async def restart(self, process: int) -> None:
         await self.journals[process].__aexit__(None, None, None)
-        self.journals[process] = Journal(self.directory)
+        self.journals[process] = Journal(self.place)
 
     async def step(self, action: str, process: int, number: int, price: str | None) -> None:
         if not self.known:
@@ -152,21 +155,30 @@ def told(prediction_id: str, status: str, price: str | None = None) -> Report:
     return Report.model_validate({"id": prediction_id, "status": status, "outputs": outputs, "price": price})
 
 
-async def play(operations: list[tuple[Any, ...]]) -> None:
-    with TemporaryDirectory() as directory:
-        model = Model(Path(directory))
-        try:
-            for name, *arguments in operations:
-                do = getattr(model, name, None) or partial(model.step, name)
-                await do(*arguments)
-                assert model.revived or model.spent() <= BUDGET
-            await model.agrees()
-        finally:
-            for process in (0, 1):
-                await model.restart(process)
+async def play(place: Path | str, operations: list[tuple[Any, ...]]) -> None:
+    model = Model(place)
+    try:
+        for name, *arguments in operations:
+            do = getattr(model, name, None) or partial(model.step, name)
+            await do(*arguments)
+            assert model.revived or model.spent() <= BUDGET
+        await model.agrees()
+    finally:
+        for process in (0, 1):
+            await model.restart(process)
+
+
+OPERATIONS = st.lists(CLAIMS | STEPS | STEPS | RESTARTS, min_size=5, max_size=30)
 
 
 @settings(max_examples=50, deadline=None, derandomize=True, database=None)
-@given(st.lists(CLAIMS | STEPS | STEPS | RESTARTS, min_size=5, max_size=30))
+@given(OPERATIONS)
 def test_two_processes_never_disagree_with_the_model(operations: list[tuple[Any, ...]]) -> None:
-    anyio.run(play, operations)
+    with TemporaryDirectory() as directory:
+        anyio.run(play, Path(directory), operations)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True, database=None)
+@given(operations=OPERATIONS)
+def test_nor_do_two_machines(postgresql: Cluster, operations: list[tuple[Any, ...]]) -> None:
+    anyio.run(play, postgresql.database(), operations)

@@ -29,6 +29,7 @@ from atlascloud_video_mcp.journal import (
     from_history,
     schema,
 )
+from atlascloud_video_mcp.journal.budget import Limit
 from atlascloud_video_mcp.journal.transaction import Transaction
 from kit import STANDARD, as_sent, submission_of
 
@@ -57,9 +58,9 @@ def terms(price: str | None, budget: str | Decimal | None = BUDGET, account: str
     )
 
 
-@pytest.fixture(params=["file", "memory"])
-async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Journal, None]:
-    async with Journal(tmp_path / "state" if request.param == "file" else None) as journal:
+@pytest.fixture
+async def journal(any_place: Path | str | None) -> AsyncGenerator[Journal, None]:
+    async with Journal(any_place) as journal:
         yield journal
         assert journal.warnings == ()
 
@@ -208,7 +209,7 @@ async def test_room_comes_free_24_hours_after_what_took_it(journal: Journal) -> 
     assert spending.total == BUDGET
     # to the minute, and rather later than too early
     free_at = NOW - timedelta(hours=2) + timedelta(days=1, minutes=1)
-    assert f"room for it at {free_at:%Y-%m-%d %H:%M} UTC" in str(spending.refusal(Decimal("0.40"), BUDGET))
+    assert f"room for it at {free_at:%Y-%m-%d %H:%M} UTC" in str(spending.refusal(Decimal("0.40"), Limit(BUDGET)))
 
 
 async def test_what_a_prediction_costs_counts_once_whoever_found_it(journal: Journal) -> None:
@@ -229,9 +230,9 @@ async def test_what_any_key_pays_counts_and_what_nobody_here_paid_does_not(journ
     assert await spent(journal) == BUDGET
 
 
-async def test_a_dead_process_holds_no_room_for_what_it_had_not_sent(tmp_path: Path) -> None:
-    async with Journal(tmp_path) as ours:
-        async with Journal(tmp_path) as gone:
+async def test_a_dead_process_holds_no_room_for_what_it_had_not_sent(place: Path | str) -> None:
+    async with Journal(place) as ours:
+        async with Journal(place) as gone:
             intended = (await gone.claim("a", terms=terms("0.40"))).submission.intent_id
             sending = (await gone.claim("b", terms=terms("0.60"))).submission.intent_id
             await gone.mark_sending(as_sent(sending, {}))
@@ -243,7 +244,7 @@ async def test_a_dead_process_holds_no_room_for_what_it_had_not_sent(tmp_path: P
     assert [entry.stage for entry in entries if entry] == [Stage.ABANDONED, Stage.SENDING]
 
 
-async def test_of_many_tasks_of_two_processes_exactly_as_many_win_as_the_budget_pays_for(tmp_path: Path) -> None:
+async def test_of_many_tasks_of_two_processes_exactly_as_many_win_as_the_budget_pays_for(place: Path | str) -> None:
     won: list[Claim] = []
     refused: list[OverBudget] = []
 
@@ -253,7 +254,7 @@ async def test_of_many_tasks_of_two_processes_exactly_as_many_win_as_the_budget_
         except OverBudget as error:
             refused.append(error)
 
-    async with Journal(tmp_path) as ours, Journal(tmp_path) as theirs:
+    async with Journal(place) as ours, Journal(place) as theirs:
         async with anyio.create_task_group() as tasks:
             for number in range(20):
                 tasks.start_soon(claim, ours if number % 2 else theirs, str(number))

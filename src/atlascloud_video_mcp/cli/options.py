@@ -50,6 +50,7 @@ def command_line(speed: float) -> argparse.ArgumentParser:
     _add_balance(add("balance", help="show the balance and what was spent; free", epilog=_STATUSES))
     _add_demo(add("demo", help="make a clip from a picture in the sandbox, the whole way through MCP"))
     _add_emulator(add("sandbox", help="run the emulator of the Atlas Cloud API alone"))
+    _add_serve_http(add("serve-http", help="serve the tools over HTTP, for a team"))
     _add_install(add("install", help="set this server up in a client; without a name: list the clients"))
     _add_uninstall(add("uninstall", help="remove this server from a client"))
     _add_doctor(add("doctor", help="find out what is wrong and how to fix it; free"))
@@ -150,6 +151,18 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
 def _add_emulator(sandbox: argparse.ArgumentParser) -> None:
     sandbox.add_argument("--port", type=int, default=8787, help="loopback port (0: any free one)")
     sandbox.add_argument("--speed", type=_SPEED, default=1.0, help="how many times faster it generates")
+
+
+def _add_serve_http(serve: argparse.ArgumentParser) -> None:
+    serve.description = (
+        "Serves the tools over Streamable HTTP at /mcp until SIGTERM, for the people who have a token in "
+        "ATLASCLOUD_DATABASE_URL; without that for this machine alone. TLS is the business of a proxy before it."
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
+    serve.add_argument(
+        "--port", type=_number(int, 0, 65535), default=8080, help="0: any free one (default: %(default)s)"
+    )
+    _add_sandbox(serve)
 
 
 def _add_install(install: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from atlascloud_video_mcp.text import in_dollars
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from atlascloud_video_mcp.journal.people import Person
     from atlascloud_video_mcp.journal.submission import Submission
 
 SPAN = timedelta(hours=24)
@@ -20,6 +21,10 @@ SPAN = timedelta(hours=24)
 _NEXT = (
     "Ask the user to wait, or to raise ATLASCLOUD_BUDGET_USD and restart the server. Next: animate_image with the same "
     "arguments."
+)
+
+_NEXT_OF_A_PERSON = (
+    "Ask the user to wait, or to have whoever runs the server raise it. Next: animate_image with the same arguments."
 )
 
 
@@ -44,6 +49,20 @@ class PricesNeeded(Exception):
 
 
 @dataclass(frozen=True)
+class Limit:
+    """What may be spent in 24 hours, US dollars."""
+
+    amount: Decimal
+    person: str = ""
+    """By this person; empty: by all together."""
+
+    @property
+    def set_by(self) -> str:
+        """What sets it, in words."""
+        return f"the token of {self.person}" if self.person else "ATLASCLOUD_BUDGET_USD"
+
+
+@dataclass(frozen=True)
 class SpendingRequest:
     """On what terms a request may be submitted; amounts in US dollars."""
 
@@ -55,6 +74,16 @@ class SpendingRequest:
     """What may be spent in 24 hours, this request included; None: any amount."""
     history_counted: datetime | None = None
     """When the journal was begun anew into which the account's history was read."""
+    person: Person | None = None
+    """Who asks, where several people share the account."""
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """All that bounds it."""
+        persons = (
+            (Limit(self.person.budget, self.person.name),) if self.person and self.person.budget is not None else ()
+        )
+        return (*((Limit(self.budget),) if self.budget is not None else ()), *persons)
 
 
 @dataclass(frozen=True)
@@ -68,9 +97,9 @@ class Spending:
         """The sum."""
         return sum((amount for _, amount in self.items), Decimal(0))
 
-    def refusal(self, price: Decimal, budget: Decimal) -> OverBudget:
-        """Why the budget has no room for a price beside it, and when it will; both in US dollars."""
-        free_at = self._free_at(budget - price)
+    def refusal(self, price: Decimal, limit: Limit) -> OverBudget:
+        """Why a limit has no room for a price in US dollars beside it, and when it will."""
+        free_at = self._free_at(limit.amount - price)
         when = (
             f"there will be room for it at {free_at:%Y-%m-%d %H:%M} UTC"
             if free_at
@@ -78,7 +107,8 @@ class Spending:
         )
         return OverBudget(
             f"Nothing was sent or paid. It costs {in_dollars(price)}, and {in_dollars(self.total)} of the "
-            f"{in_dollars(budget)} that ATLASCLOUD_BUDGET_USD allows in 24 hours are spent: {when}. {_NEXT}"
+            f"{in_dollars(limit.amount)} that {limit.set_by} allows in 24 hours are spent: {when}. "
+            f"{_NEXT_OF_A_PERSON if limit.person else _NEXT}"
         )
 
     def _free_at(self, left: Decimal) -> datetime | None:

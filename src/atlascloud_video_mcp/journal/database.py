@@ -32,7 +32,7 @@ class Database:
     def __init__(self, directory: Path | None) -> None:
         self._me = uuid4().hex
         self._path = directory / "journal.sqlite3" if directory else None
-        self._process_locks = ProcessLocks(directory / OWNERS, self._me) if directory else None
+        self._owners = ProcessLocks(directory / OWNERS, self._me) if directory else None
         # A task that asyncio cancels leaves its thread at work while the next one starts.
         self._alone = Lock()
         self._db: sqlite3.Connection | None = None
@@ -49,7 +49,7 @@ class Database:
         """Sentences for the caller about what is amiss."""
         return (*self._told, *([_as_warning(self._trouble)] if self._trouble else ()))
 
-    def run(self, work: Callable[[Transaction], _T], *, lasting: bool, pays: bool = False) -> _T:
+    def run(self, work: Callable[[Transaction], _T], *, lasting: bool, pays: bool = False, keep: bool = False) -> _T:  # noqa: ARG002 - nothing is ever let go here
         """Do the work in one transaction, `lasting` or not; it is done anew elsewhere when the file fails it.
 
         Before what `pays`, a file that was done without is tried again, and its place looked at.
@@ -68,8 +68,8 @@ class Database:
         """Let go of the file and of the submissions that are still open."""
         with self._alone, suppress(*_FAILURES):
             self._disconnect()
-            if self._process_locks:
-                self._process_locks.release()
+            if self._owners:
+                self._owners.release()
 
     def _attempt(self, work: Callable[[Transaction], _T], *, lasting: bool) -> _T:
         db = self._db
@@ -88,7 +88,7 @@ class Database:
 
     def _transaction(self, db: sqlite3.Connection) -> Transaction:
         # in memory there is nobody else
-        return Transaction(db, self._me, self._process_locks if self._file else None, self._trouble)
+        return Transaction(db, self._me, self._owners if self._file else None, self._trouble)
 
     def _remember(self, transaction: Transaction) -> None:
         for intent_id, submission in transaction.written.items():

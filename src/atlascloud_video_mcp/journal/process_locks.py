@@ -18,11 +18,13 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class ProcessLocks:
-    """The owners of the rows of one journal, this one among them.
+    """The owners of the rows of one journal on this machine, this one among them.
 
     `hold` and `is_alive` must be called within a transaction only: of two who try the lock of a dead owner at the same
     time, one would take the other for that owner.
     """
+
+    fence = ""  # a process that others take for dead has ended
 
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from atlascloud_video_mcp.journal.budget import since
 from atlascloud_video_mcp.journal.submission import Stage, Submission, as_text, from_row, to_row
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from decimal import Decimal
 
-    from atlascloud_video_mcp.journal.process_locks import ProcessLocks
+    from atlascloud_video_mcp.journal.people import Person
 
 NOBODYS_KEY = ""
 BY_INTENT = "SELECT * FROM entries WHERE intent_id = ?"
@@ -24,18 +23,19 @@ _OF_ACCOUNT = """
     SELECT * FROM entries WHERE COALESCE(submitted_at, created_at) > ? AND account IN (?, '')
     AND (key <> '' OR account <> '')
 """
+ASKED_BY = " AND intent_id IN (SELECT intent_id FROM askers WHERE person = ?)"
 _MADE = """
-    SELECT * FROM entries WHERE stage = 'submitted' AND (? IS NULL OR account IN (?, ''))
+    SELECT * FROM entries WHERE stage = 'submitted' AND (? IS NULL OR account IN (?, '')){whose}
     ORDER BY COALESCE(submitted_at, created_at) DESC LIMIT ?
 """
 _INSERT = """
-    INSERT OR IGNORE INTO entries (
+    INSERT INTO entries (
         intent_id, key, take, owner, stage, request, body, notes, created_at, submitted_at, prediction_id,
-        report, save_to, saved_path, account, quote, spent, picture
+        report, save_to, saved_path, account, quote, spent, picture, person
     ) VALUES (
         :intent_id, :key, :take, :owner, :stage, :request, :body, :notes, :created_at, :submitted_at, :prediction_id,
-        :report, :save_to, :saved_path, :account, :quote, :spent, :picture
-    )
+        :report, :save_to, :saved_path, :account, :quote, :spent, :picture, :person
+    ) ON CONFLICT DO NOTHING
 """
 _UPDATE = """
     UPDATE entries SET stage = :stage, request = :request, body = :body, notes = :notes,
@@ -43,19 +43,52 @@ _UPDATE = """
         saved_path = :saved_path, account = :account, quote = :quote, spent = :spent, picture = :picture
     WHERE intent_id = :intent_id
 """
+_UPLOADED = """
+    INSERT INTO uploads VALUES (?, ?, ?, ?)
+    ON CONFLICT (host, digest) DO UPDATE SET url = excluded.url, uploaded_at = excluded.uploaded_at
+"""
 _COUNTED_ELSEWHERE = "SELECT 1 FROM entries WHERE prediction_id = ? AND intent_id <> ? AND spent <> 0"
+
+
+class Cursor(Protocol):
+    """What a statement gave; values are found in a row by position and by name."""
+
+    @property
+    def rowcount(self) -> int: ...  # noqa: D102 - as in DB-API 2.0
+    def fetchone(self) -> Any: ...  # noqa: ANN401, D102
+    def fetchall(self) -> list[Any]: ...  # noqa: D102
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """Of either store, within a transaction; statements are in SQLite's spelling."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor: ...  # noqa: ANN401, D102 - as in sqlite3
+
+
+class Owners(Protocol):
+    """The processes that own rows, as one transaction sees them."""
+
+    fence: str
+    """What a statement about one's own rows adds, so that it has no effect once one is taken for dead."""
+
+    def hold(self) -> None:
+        """Be seen to be alive from now on."""
+
+    def is_alive(self, name: str) -> bool:
+        """Whether the process that took this name still runs."""
 
 
 class Rows:
     """The rows of the journal as one transaction sees them; `written` is what it leaves behind, None for the removed.
 
-    `process_locks` None is a journal in memory, where nobody else is.
+    `owners` None is a journal in memory, where nobody else is.
     """
 
-    def __init__(self, db: sqlite3.Connection, me: str, process_locks: ProcessLocks | None) -> None:
+    def __init__(self, db: Connection, me: str, owners: Owners | None) -> None:
         self._db = db
         self._me = me
-        self._process_locks = process_locks
+        self._owners = owners
         self._alive = {me: True}
         self.written: dict[str, Submission | None] = {}
 
@@ -76,10 +109,18 @@ class Rows:
         """The newest submission of a prediction."""
         return next(iter(self._select(BY_PREDICTION, prediction_id)), None)
 
-    def made(self, account: str | None, ids: Collection[str], most: int) -> list[Submission]:
-        """The newest predictions of an account, or of all for None, and those with these ids; each of them once."""
-        newest = self._select(_MADE, account, account, most)
+    def made(
+        self, account: str | None, ids: Collection[str], most: int, person: Person | None = None
+    ) -> list[Submission]:
+        """The newest predictions of an account, or of all for None, and those with these ids; each of them once.
+
+        For a person only those that the person asked for.
+        """
+        values = (account, account, *((person.name,) if person else ()), most)
+        newest = self._select(_MADE.format(whose=ASKED_BY if person else ""), *values)
         known = {each.prediction_id: each for each in reversed(newest)}
+        if person:
+            return list(known.values())
         others = (self.submission_of(each) for each in ids if each not in known)
         return [*known.values(), *(each for each in others if each)]
 
@@ -107,8 +148,11 @@ class Rows:
 
     def durations(self, model: str, duration: int | None, most: int = 50) -> list[float]:
         """How many seconds generations of this kind took, newest first; `duration` is as in the request."""
-        select = "SELECT seconds FROM durations WHERE model = ? AND duration IS ? ORDER BY seq DESC LIMIT ?"
-        return [row["seconds"] for row in self._db.execute(select, (model, duration, most))]
+        select = (
+            "SELECT seconds FROM durations WHERE model = ? AND COALESCE(duration, -1) = ? ORDER BY seq DESC LIMIT ?"
+        )
+        kind = (model, -1 if duration is None else duration)
+        return [row["seconds"] for row in self._db.execute(select, (*kind, most))]
 
     def begin_anew(self) -> None:
         """Write down that this file was begun in the place of another, whose submissions are missing here."""
@@ -137,15 +181,15 @@ class Rows:
     def add_upload(self, digest: str, url: str, *, host: str) -> None:
         """Bytes with this digest were put at `url` just now; `host` is the API's base URL."""
         now = as_text(datetime.now(UTC))
-        self._db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)", (host, digest, url, now))
+        self._db.execute(_UPLOADED, (host, digest, url, now))
 
     def _select(self, select: str, *values: object) -> list[Submission]:
         return [self._read(row) for row in self._db.execute(select, values).fetchall()]
 
-    def _read(self, row: sqlite3.Row) -> Submission:
+    def _read(self, row: Any) -> Submission:  # noqa: ANN401 - as of a Cursor
         owner = row["owner"]
         if owner not in self._alive:
-            self._alive[owner] = bool(self._process_locks and self._process_locks.is_alive(owner))
+            self._alive[owner] = bool(self._owners and self._owners.is_alive(owner))
         return from_row(row, owner_alive=self._alive[owner])
 
     def _about(self, prediction_id: str, submitted_at: datetime | None = None) -> list[Submission]:
@@ -169,8 +213,12 @@ class Rows:
         self.written[changed.intent_id] = changed
         return changed
 
-    def _put_back(self, submission: Submission) -> None:
-        self._write(_UPDATE if self.submission(submission.intent_id) else _INSERT, submission)
+    def put_back(self, submission: Submission) -> None:
+        """Write down what was written down elsewhere; what was heard of its end since stays."""
+        here = self.submission(submission.intent_id)
+        if here and here.report and not here.is_unfinished:
+            submission = replace(submission, report=here.report)
+        self._write(_UPDATE if here else _INSERT, submission)
 
     def _write(self, statement: str, submission: Submission) -> None:
         """Several submissions may be about one prediction, which was paid once."""

@@ -88,7 +88,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
             account TEXT NOT NULL,
             quote INTEGER,
             spent INTEGER NOT NULL,
-            picture TEXT NOT NULL
+            picture TEXT NOT NULL,
+            person TEXT NOT NULL
         )
         """,
         # What version 1.0.0 kept is the body. What counts in a budget, in millionths of a US dollar, is reckoned from
@@ -105,7 +106,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
                 THEN COALESCE(quote, 0)
                 ELSE CAST(ROUND(cost * 1000000) AS INTEGER)
             END,
-            'null'
+            'null',
+            ''
         FROM (
             SELECT *, LOWER(COALESCE(json_extract(report, '$.word'), '')) AS word,
                 COALESCE(json_array_length(report, '$.outputs'), 0) AS outputs,

@@ -16,7 +16,6 @@ from atlascloud_video_mcp.journal.schema import Damaged
 from atlascloud_video_mcp.text import Link
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping
 
     from atlascloud_video_mcp.cloud.reports import HistoryRow
@@ -127,6 +126,8 @@ class Submission:
     """Which take of the request it is."""
     picture: str | None = None
     """The name of the picture that was uploaded, which is the clip's too."""
+    person: str = ""
+    """Whose budget pays for it, where several people share the account."""
 
     def age(self, report: Report | None, now: datetime) -> float:
         """Seconds from submission until the end that the report names, or `now`; 0 when neither knows the beginning."""
@@ -202,7 +203,7 @@ def _kept(request: VideoRequest) -> dict[str, object]:
     return {"image": Link.of(request.image) or "", **told}
 
 
-def _asked(row: sqlite3.Row, body: Mapping[str, Any]) -> VideoRequest:
+def _asked(row: Mapping[str, Any], body: Mapping[str, Any]) -> VideoRequest:
     kept = json.loads(row["request"])
     request = read_backwards(body) if kept is None else VideoRequest(**kept)
     return replace(request, take=row["take"], save_to=json.loads(row["save_to"]))
@@ -229,10 +230,11 @@ def to_row(submission: Submission, owner: str) -> dict[str, object]:
         "take": submission.take,
         "picture": json.dumps(submission.picture),
         "spent": to_millionths(submission.spent),
+        "person": submission.person,
     }
 
 
-def from_row(row: sqlite3.Row, *, owner_alive: bool) -> Submission:
+def from_row(row: Mapping[str, Any], *, owner_alive: bool) -> Submission:
     """The submission in a row.
 
     Raises:
@@ -258,6 +260,7 @@ def from_row(row: sqlite3.Row, *, owner_alive: bool) -> Submission:
             quote=None if row["quote"] is None else from_millionths(row["quote"]),
             take=row["take"],
             picture=json.loads(row["picture"]),
+            person=row["person"],
         )
     except (ValueError, TypeError) as error:
         raise Damaged("a submission cannot be read") from error

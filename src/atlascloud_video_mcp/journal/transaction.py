@@ -18,18 +18,19 @@ from atlascloud_video_mcp.journal.budget import (
     from_millionths,
     since,
 )
-from atlascloud_video_mcp.journal.rows import BY_INTENT, BY_PREDICTION, NOBODYS_KEY, Rows
+from atlascloud_video_mcp.journal.rows import ASKED_BY, BY_INTENT, BY_PREDICTION, NOBODYS_KEY
 from atlascloud_video_mcp.journal.schema import NewerJournal, OutOfReach
 from atlascloud_video_mcp.journal.submission import Claim, Stage, Submission, as_text
+from atlascloud_video_mcp.journal.team_rows import TeamRows
 from atlascloud_video_mcp.paths import NotPrivate
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection
     from decimal import Decimal
 
     from atlascloud_video_mcp.cloud.reports import Report
-    from atlascloud_video_mcp.journal.process_locks import ProcessLocks
+    from atlascloud_video_mcp.journal.people import Person
+    from atlascloud_video_mcp.journal.rows import Connection, Owners
 
 _ANY_AMOUNT = SpendingRequest()
 _TEN_MINUTES = len("2026-01-01T00:0")
@@ -37,23 +38,24 @@ _BY_KEY = "SELECT * FROM entries WHERE key = ? AND take = ? ORDER BY seq DESC"
 _OTHERS_INTENDED = "SELECT * FROM entries WHERE stage = 'intended' AND owner <> ?"
 _SPENT = """
     SELECT COALESCE(submitted_at, created_at) AS at, spent FROM entries
-    WHERE COALESCE(submitted_at, created_at) > ? AND spent <> 0 ORDER BY at
+    WHERE COALESCE(submitted_at, created_at) > ? AND spent <> 0 AND (? = '' OR person = ?) ORDER BY at
 """
 # Ten minutes each by their sums, those that it begins in by their rows; ':' comes after all digits.
 _SUM = """
-    SELECT COALESCE((SELECT SUM(amount) FROM spending WHERE span > :span), 0)
+    SELECT COALESCE((SELECT SUM(amount) FROM spending WHERE span > :span{whose}), 0)
     + COALESCE((
         SELECT SUM(spent) FROM entries
-        WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :span || ':'
+        WHERE COALESCE(submitted_at, created_at) > :begin AND COALESCE(submitted_at, created_at) < :span || ':'{whose}
     ), 0)
 """
+_SUM_OF_ALL, _SUM_OF_ONE = _SUM.format(whose=""), _SUM.format(whose=" AND person = :person")
 _WITHOUT_A_PRICE = """
     SELECT * FROM entries INDEXED BY entries_without_a_price WHERE quote IS NULL AND spent = 0 AND key <> ''
     AND created_at > ? AND stage IN ('sending', 'unknown', 'submitted')
 """
 _LOST = """
     SELECT * FROM entries WHERE stage IN ('sending', 'unknown') AND (? IS NULL OR account IN (?, ''))
-    AND COALESCE(submitted_at, created_at) > ? ORDER BY seq DESC
+    AND COALESCE(submitted_at, created_at) > ?{whose} ORDER BY seq DESC
 """
 # What has a row of the account's history, or may be about to have it.
 _RIVALS = """
@@ -64,17 +66,24 @@ _RIVALS = """
 _SENDING = "UPDATE entries SET stage = 'sending' WHERE intent_id = ? AND stage = 'intended' AND owner = ?"
 
 
-class Transaction(Rows):
+class Transaction(TeamRows):
     """The journal as one transaction sees it.
 
-    `trouble` is why it is not the one on disk, where that was wanted.
+    `trouble` is why it is not the one on disk, where that was wanted. `attempted` is what an earlier attempt at the
+    same work wrote, of which nobody knows whether it stands.
     """
 
     def __init__(
-        self, db: sqlite3.Connection, me: str, process_locks: ProcessLocks | None, trouble: Exception | None = None
+        self,
+        db: Connection,
+        me: str,
+        owners: Owners | None,
+        trouble: Exception | None = None,
+        attempted: Collection[str] = (),
     ) -> None:
-        super().__init__(db, me, process_locks)
+        super().__init__(db, me, owners)
         self._trouble = trouble
+        self._attempted = attempted
 
     def claim(
         self,
@@ -107,12 +116,17 @@ class Transaction(Rows):
         """
         earlier = self.joinable(key, take, old_keys=old_keys, not_ours=not_ours)
         if earlier:
-            return Claim(won=False, submission=earlier)
+            self.add_asker(earlier, terms.person)
+            ours = earlier.stage is Stage.INTENDED and earlier.intent_id in self._attempted
+            return Claim(won=ours, submission=earlier)
         self.require(terms)
-        if self._process_locks:
-            self._process_locks.hold()
-        intended = Submission(key=key, take=take, account=terms.account, quote=terms.price)
-        return Claim(won=True, submission=self._insert(intended))
+        if self._owners:
+            self._owners.hold()
+        whose = terms.person.name if terms.person else ""
+        intended = Submission(key=key, take=take, account=terms.account, quote=terms.price, person=whose)
+        submission = self._insert(intended)
+        self.add_asker(submission, terms.person)
+        return Claim(won=True, submission=submission)
 
     def joinable(
         self, key: str, take: int = 1, *, old_keys: Collection[str] = (), not_ours: Collection[str] = ()
@@ -137,10 +151,10 @@ class Transaction(Rows):
                 "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and what is spent cannot be counted, since "
                 f"the journal cannot be written ({self._trouble}). Fix that, then call again."
             ) from self._trouble
-        if terms.budget is not None:
-            self._require_room(terms, terms.budget)
+        if terms.limits:
+            self._require_room(terms)
 
-    def _require_room(self, terms: SpendingRequest, budget: Decimal) -> None:
+    def _require_room(self, terms: SpendingRequest) -> None:
         anew, begin = self.begun_anew(), since()
         if anew and anew != terms.history_counted:
             raise HistoryNeeded(anew)
@@ -148,8 +162,9 @@ class Transaction(Rows):
             raise PricesNeeded(unpriced)
         if terms.price is None:
             raise PriceNeeded
-        if self.spent(begin) + terms.price > budget:
-            raise self.spending(begin).refusal(terms.price, budget)
+        for limit in terms.limits:
+            if self.spent(begin, limit.person) + terms.price > limit.amount:
+                raise self.spending(begin, limit.person).refusal(terms.price, limit)
 
     def _settled(self, submission: Submission) -> Submission:
         """What the end of its process made of a submission."""
@@ -163,17 +178,18 @@ class Transaction(Rows):
             case _:
                 return submission
 
-    def spent(self, begin: datetime) -> Decimal:
-        """The sum of what was spent since then, by whichever account."""
+    def spent(self, begin: datetime, person: str = "") -> Decimal:
+        """The sum of what was spent since then, by whichever account; by one person, or by all."""
         self._settle()
         at = as_text(begin)
-        (total,) = self._db.execute(_SUM, {"begin": at, "span": at[:_TEN_MINUTES]}).fetchone()
+        values = {"begin": at, "span": at[:_TEN_MINUTES], "person": person}
+        (total,) = self._db.execute(_SUM_OF_ONE if person else _SUM_OF_ALL, values).fetchone()
         return from_millionths(total)
 
-    def spending(self, begin: datetime | None = None) -> Spending:
+    def spending(self, begin: datetime | None = None, person: str = "") -> Spending:
         """What was spent since then, or else in the last 24 hours, through this journal by whichever account."""
         self._settle()
-        rows = self._db.execute(_SPENT, (as_text(begin or since()),))
+        rows = self._db.execute(_SPENT, (as_text(begin or since()), person, person))
         return Spending(tuple((datetime.fromisoformat(at), from_millionths(spent)) for at, spent in rows))
 
     def _settle(self) -> None:
@@ -194,7 +210,11 @@ class Transaction(Rows):
 
         Returns whether it may be sent: it may not where the claim to it was lost, and is to be claimed again.
         """
-        claimed = self._db.execute(_SENDING, (sent.intent_id, self._me)).rowcount == 1
+        fence = self._owners.fence if self._owners else ""
+        claimed = self._db.execute(_SENDING + fence, (sent.intent_id, self._me)).rowcount == 1
+        if not claimed and sent.intent_id in self._attempted:
+            here = self.submission(sent.intent_id)
+            claimed = here is not None and here.stage is Stage.SENDING
         for each in self._select(BY_INTENT, sent.intent_id) if claimed else ():
             known = {"request": sent.request, "body": sent.body, "notes": sent.notes, "picture": sent.picture}
             self._change(each, submitted_at=datetime.now(UTC), **known)
@@ -274,10 +294,10 @@ class Transaction(Rows):
             seconds = (ended - begun).total_seconds()
             self._db.execute("INSERT INTO durations (model, duration, seconds) VALUES (?, ?, ?)", (*kind, seconds))
 
-    def lost(self, account: str | None, *, within: timedelta) -> list[Submission]:
+    def lost(self, account: str | None, *, within: timedelta, person: Person | None = None) -> list[Submission]:
         """The submissions of late of which it is not known whether they arrived, the newest first."""
-        begin = as_text(datetime.now(UTC) - within)
-        submissions = map(self._settled, self._select(_LOST, account, account, begin))
+        values = (account, account, as_text(datetime.now(UTC) - within), *((person.name,) if person else ()))
+        submissions = map(self._settled, self._select(_LOST.format(whose=ASKED_BY if person else ""), *values))
         return [each for each in submissions if each.stage is Stage.UNKNOWN]
 
     def restore(self, submissions: Collection[Submission]) -> None:
@@ -286,10 +306,10 @@ class Transaction(Rows):
         What was not sent is not put back: another may have claimed the same in between, so that it is to be claimed
         again.
         """
-        if self._process_locks and submissions:
-            self._process_locks.hold()
+        if self._owners and submissions:
+            self._owners.hold()
         for each in sorted(submissions, key=lambda each: each.created_at):
             here = self.submission(each.intent_id)
             found = here is not None and here.stage is Stage.SUBMITTED and each.stage is not Stage.SUBMITTED
             if each.stage is not Stage.INTENDED and not found:
-                self._put_back(each)
+                self.put_back(each)

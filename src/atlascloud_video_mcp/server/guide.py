@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GUIDE_URI = "guide://animate-photo"
 _PICTURE = "Full path or https URL of the picture"
+_PICTURE_OVER_HTTP = "https URL of the picture, or upload:// as create_upload's PUT answers it"
 _TASK = (
     "Look at the picture first if you can. Write the prompt as the guide below says, call animate_image once, and tell "
     "me the prompt you used, where the clip is and what it cost."
@@ -46,9 +47,12 @@ def _read_guide() -> str:
     return (resources.files("atlascloud_video_mcp.server") / "guide.md").read_text(encoding="utf-8")
 
 
-def add_guide(server: MCPServer[Any]) -> None:
-    """Offer the guide as a resource, and applied to a picture as a prompt."""
-    server.add_prompt(_PhotoPrompt.from_function(_animate_photo, name="animate_photo", title="Animate a photo"))
+def add_guide(server: MCPServer[Any], *, local_files: bool = True) -> None:
+    """Offer the guide as a resource, and applied to a picture as a prompt, which names a path only where that helps."""
+    prompt = _PhotoPrompt.from_function(_animate_photo, name="animate_photo", title="Animate a photo")
+    if not local_files:
+        (prompt.arguments or [])[0].description = _PICTURE_OVER_HTTP
+    server.add_prompt(prompt)
     server.resource(
         GUIDE_URI,
         name="animate-photo-guide",
@@ -65,8 +69,8 @@ class _PhotoPrompt(Prompt):
     async def render(
         self, arguments: dict[str, Any] | None, context: Context[Any, Any]
     ) -> list[Message] | InputRequiredResult:
-        known = [argument.name for argument in self.arguments or ()]
-        given = {name: str(value).strip() for name, value in (arguments or {}).items() if name in known}
+        described = {argument.name: argument.description for argument in self.arguments or ()}
+        given = {name: str(value).strip() for name, value in (arguments or {}).items() if name in described}
         if not given.get("picture"):
-            raise MCPError(code=INVALID_PARAMS, message=f"picture is missing ({_PICTURE}).")
+            raise MCPError(code=INVALID_PARAMS, message=f"picture is missing ({described['picture']}).")
         return await super().render(given, context)

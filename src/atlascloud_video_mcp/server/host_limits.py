@@ -20,6 +20,8 @@ class HostLimits:
     """Whether the client takes a `resource_link` beside the text."""
     image: bool = True
     """Whether its model sees an image; else that would be handed to it as text."""
+    local_files: bool = True
+    """Whether it is on this server's machine, so that a path means the same to both."""
 
     def waits(self, wanted: float | None = None, *, max_wait: float | None) -> float:
         """Seconds that a call may block.
@@ -43,6 +45,7 @@ _ROWS = (
     ("@cline/core", HostLimits(45, image=False)),
 )
 _ANY_OTHER = HostLimits(45)
+_ANY_OTHER_OVER_HTTP = HostLimits(25)
 _PROLONGED_BY_PROGRESS = HostLimits(240)
 _OF_ANY_PATIENCE = HostLimits(0)
 _CODEX_BEFORE_0_169, _CODEX = HostLimits(50), HostLimits(240)
@@ -51,13 +54,14 @@ AT_LEAST = 4.0
 """Seconds any call may take, one that must not wait too: the least patient host known gives up after 5."""
 
 
-def limits_of(name: str, version: str = "", *, shows_progress: bool = False) -> HostLimits:
+def limits_of(name: str, version: str = "", *, shows_progress: bool = False, over_http: bool = False) -> HostLimits:
     """What a client allows and can show.
 
     Args:
         name: Its `clientInfo.name`.
         version: Its `clientInfo.version`.
         shows_progress: Whether its call carried a progress token.
+        over_http: Whether it came over HTTP, where proxies have a patience of their own.
     """
     if name == "mcp":
         return _PROLONGED_BY_PROGRESS if shows_progress else _OF_ANY_PATIENCE
@@ -65,7 +69,8 @@ def limits_of(name: str, version: str = "", *, shows_progress: bool = False) -> 
         return _PROLONGED_BY_PROGRESS
     if name.startswith("codex"):
         return _CODEX if _numbers(version) >= (0, 169) else _CODEX_BEFORE_0_169
-    return next((limits for prefix, limits in _ROWS if name.startswith(prefix)), _ANY_OTHER)
+    any_other = _ANY_OTHER_OVER_HTTP if over_http else _ANY_OTHER
+    return next((limits for prefix, limits in _ROWS if name.startswith(prefix)), any_other)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

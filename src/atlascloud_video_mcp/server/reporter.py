@@ -10,6 +10,7 @@ import anyio
 
 from atlascloud_video_mcp.cloud.reports import NO_WORD
 from atlascloud_video_mcp.errors import OutOfTime
+from atlascloud_video_mcp.server.stopping import Stopping
 from atlascloud_video_mcp.service.progress import Phase, Progress
 from atlascloud_video_mcp.text import printable
 
@@ -68,6 +69,7 @@ class Reporter:
         show: Shows a line for a person, and the fraction that is done; None where nobody looks.
         heartbeat: Longest silence, seconds.
         reply_deadline: When to answer at the latest, on the clock of `anyio.current_time`.
+        stopping: When the server stops, a call answers as soon as there is a prediction to tell of.
     """
 
     def __init__(
@@ -76,12 +78,15 @@ class Reporter:
         *,
         heartbeat: float = HEARTBEAT,
         reply_deadline: float = math.inf,
+        stopping: Stopping | None = None,
     ) -> None:
         self.last: Progress | None = None
         """The last that was told."""
         self._show = show
         self._heartbeat = heartbeat
         self._reply_deadline = reply_deadline
+        self._stopping = stopping or Stopping()
+        self._working = anyio.CancelScope()
         self._lines: deque[tuple[str, float]] = deque()
         self._news = anyio.Event()
         self._ended = False
@@ -98,7 +103,9 @@ class Reporter:
         self._failure = None
         self._ended = False
         async with anyio.create_task_group() as tasks:
-            with anyio.CancelScope(deadline=self._reply_deadline) as working:
+            self._working = anyio.CancelScope(deadline=self._reply_deadline)
+            with self._working as working, self._stopping.telling(self._hurry):
+                self._hurry()
                 if self._show:
                     tasks.start_soon(self._tell, self._show, working)
                 try:
@@ -134,6 +141,13 @@ class Reporter:
             self.last = progress
             self._lines.append(line(progress))
             self._news.set()
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """While the server stops, answer as soon as there is something to tell of."""
+        if self._stopping.begun.is_set():
+            due = -math.inf if self.last and self.last.prediction else self._stopping.deadline
+            self._working.deadline = min(self._working.deadline, due)
 
     async def _tell(self, show: Callable[[str, float], Awaitable[None]], working: anyio.CancelScope) -> None:
         try:
@@ -157,8 +171,9 @@ class Reporter:
     def _out_of_time(self) -> OutOfTime:
         doing = _sentence(self.last) if self.last else "Starting"
         stands = _STANDS.get(self.last.phase, _NOTHING_PAID) if self.last else _NOTHING_PAID
+        why = "this server is stopping" if self._stopping.begun.is_set() else "this call reached its time limit"
         return OutOfTime(
-            f"Still working; this call reached its time limit. {doing}: no result yet. {stands} "
+            f"Still working; {why}. {doing}: no result yet. {stands} "
             "Next: the same call with the same arguments; it goes on from there."
         )
 

@@ -23,7 +23,7 @@ from typing_extensions import override
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR
 from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound
 from atlascloud_video_mcp.server.reporter import Reporter
-from atlascloud_video_mcp.server.tool_call import caller
+from atlascloud_video_mcp.server.tool_call import caller, person_of
 from atlascloud_video_mcp.server.tool_results import POLL_INTERVAL, prediction_answer
 from atlascloud_video_mcp.text import PredictionId, Quoted
 
@@ -102,23 +102,25 @@ async def _told(ctx: ServerRequestContext[ServerState], params: TaskParams) -> C
         raise MCPError(code=INVALID_PARAMS, message=f'"{Quoted(str(params.task_id), 40)}" is not a taskId.')
     service = await ctx.lifespan_context.service()
     try:
-        prediction = await _look(service, task_id)
+        prediction = await _look(ctx, service, task_id)
     except PredictionNotFound as error:
         raise MCPError(code=INVALID_PARAMS, message=str(error)) from error
     except AtlasError as trouble:
         try:
-            prediction = await service.recall(task_id)
+            prediction = await service.recall(task_id, person=person_of(ctx))
         except PredictionNotFound:
             raise MCPError(code=INTERNAL_ERROR, message=str(trouble)) from trouble
     return prediction_answer(prediction, caller(ctx), is_error=prediction.status == "failed")
 
 
-async def _look(service: VideoService, prediction_id: str) -> Prediction:
+async def _look(ctx: ServerRequestContext[ServerState], service: VideoService, prediction_id: str) -> Prediction:
     # Its watch in this process looks at it anyway: more looks would tell nothing sooner.
     now = anyio.current_time()
-    reporter = Reporter(reply_deadline=now + _LONGEST_LOOK)
+    reporter = Reporter(reply_deadline=now + _LONGEST_LOOK, stopping=ctx.lifespan_context.stopping)
     return await reporter.wait(
-        lambda progress: service.get_prediction(prediction_id, clip_deadline=now, poll=False, progress=progress)
+        lambda progress: service.get_prediction(
+            prediction_id, clip_deadline=now, poll=False, person=person_of(ctx), progress=progress
+        )
     )
 
 

@@ -17,7 +17,7 @@ from atlascloud_video_mcp.errors import AtlasError, KeyRejected
 from atlascloud_video_mcp.server.tool_results import tool_result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from mcp.server.mcpserver import Context
     from mcp.types import CallToolResult, ToolAnnotations
@@ -54,6 +54,8 @@ class Tool(tools.Tool):
         title: str,
         annotations: ToolAnnotations,
         meta: dict[str, Any] | None = None,
+        instead: Mapping[str, str] | None = None,
+        without: Sequence[str] = (),
     ) -> Tool:
         """Make a tool of a function: its name, its docstring, its arguments.
 
@@ -63,8 +65,11 @@ class Tool(tools.Tool):
             title: Its name for people.
             annotations: Hints for the client.
             meta: What extensions of MCP say of it.
+            instead: Descriptions that take the place of the function's: by the arguments' names, the tool's own by its.
+            without: Arguments that are not published.
         """
-        description = " ".join((function.__doc__ or "").split())
+        other = dict(instead or {})
+        description = other.pop(function.__name__, "") or " ".join((function.__doc__ or "").split())
         # The SDK's own schema of the output would be made for nothing, and each answer be checked against it.
         made = cls.from_function(
             function,
@@ -76,7 +81,11 @@ class Tool(tools.Tool):
         )
         tool = cast("Tool", made)  # the SDK's constructor makes what it is called on, but does not say so
         tool.parameters = _plain_schema(tool.fn_metadata.arg_model)
-        tool.parameters["properties"].pop(UNLISTED, None)
+        properties = tool.parameters["properties"]
+        for name in (UNLISTED, *without):
+            properties.pop(name, None)
+        for name, text in other.items():
+            properties[name]["description"] = text
         # What is always there stands in docs/contract.md: said here too, it would be a tenth of all that is published.
         tool.fn_metadata.output_schema = {
             key: value for key, value in _plain_schema(output).items() if key != "required"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -12,6 +12,7 @@ from mcp.types.version import is_version_at_least
 from atlascloud_video_mcp.server.host_limits import HostLimits, limits_of
 from atlascloud_video_mcp.server.reporter import Reporter
 from atlascloud_video_mcp.server.sessions import READ_AT
+from atlascloud_video_mcp.server.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
 
+    from atlascloud_video_mcp.journal import Person
     from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
@@ -32,6 +34,21 @@ _NOT_QUITE = 99.99  # only the clip itself is all of it
 _T = TypeVar("_T")
 
 
+HTTP_CALLER = "atlascloud_video_mcp.caller"
+"""Where an ASGI scope holds the HttpCaller of its request."""
+
+
+@dataclass(frozen=True)
+class HttpCaller:
+    """Who sent a request over HTTP."""
+
+    person: Person | None = None
+    """None where tokens are not asked for."""
+    name: str = ""
+    """The client's `clientInfo.name`, where it said so in a handshake."""
+    version: str = ""
+
+
 class ServerState:
     """What all calls share: the service, opened at the first call that needs it and kept until the server ends."""
 
@@ -41,9 +58,15 @@ class ServerState:
         tasks: TaskGroup,
         max_wait: float | None,
         at_least: float,
+        *,
+        public_url: str = "",
+        stopping: Stopping | None = None,
     ) -> None:
         self.max_wait = max_wait
         self.at_least = at_least
+        self.public_url = public_url
+        """The address that clients reach this server at over HTTP."""
+        self.stopping = stopping or Stopping()
         self._open_service = open_service
         self._tasks = tasks
         self._opening = anyio.Lock()
@@ -80,10 +103,17 @@ class ToolCall:
         self._ctx = ctx
         self._state = ctx.request_context.lifespan_context
         self.client = caller(ctx.request_context)
+        self.person = person_of(ctx.request_context)
+        """Who asks, where several people share the account."""
         self.clip_deadline = self._arrived + self.client.waits(wait_seconds, max_wait=self._state.max_wait)
         """Until when it may wait for the clip, on the clock of `anyio.current_time`."""
         self._progress = 0.0
         self._sent: deque[float] = deque([-1.0] * _MOST_A_SECOND, maxlen=_MOST_A_SECOND)
+
+    @property
+    def public_url(self) -> str:
+        """The address that clients reach this server at over HTTP."""
+        return self._state.public_url
 
     async def service(self) -> VideoService:
         """The service."""
@@ -112,7 +142,7 @@ class ToolCall:
 
     def _reporter(self) -> Reporter:
         show = self._show if _shows_progress(self._ctx.request_context) else None
-        return Reporter(show, reply_deadline=self.reply_deadline)
+        return Reporter(show, reply_deadline=self.reply_deadline, stopping=self._state.stopping)
 
     async def _show(self, message: str, fraction: float) -> None:
         """Send one progress notification: always a higher value, 100 only with the clip, at most four a second."""
@@ -133,12 +163,25 @@ def risen(told: float, share: float) -> float | None:
 
 def caller(request: ServerRequestContext[ServerState]) -> HostLimits:
     """The client that sent a request, so far as its version of the protocol lets it be treated so."""
-    params = request.session.client_params
-    name, version = (params.client_info.name, params.client_info.version) if params else ("", "")
-    client = limits_of(name, version, shows_progress=_shows_progress(request))
+    params, over_http = request.session.client_params, _http_caller(request)
+    said = params.client_info if params else over_http or HttpCaller()
+    client = limits_of(
+        said.name, said.version, shows_progress=_shows_progress(request), over_http=over_http is not None
+    )
     # The content type came with this version, and the schemas of the older ones do not allow it.
     links = client.resource_link and is_version_at_least(request.protocol_version, "2025-06-18")
-    return replace(client, resource_link=links)
+    return replace(client, resource_link=links, local_files=over_http is None)
+
+
+def person_of(request: ServerRequestContext[ServerState]) -> Person | None:
+    """Who asks, where several people share the account."""
+    over_http = _http_caller(request)
+    return over_http.person if over_http else None
+
+
+def _http_caller(request: ServerRequestContext[ServerState]) -> HttpCaller | None:
+    # The SDK hands on the request of Starlette, and on stdio none.
+    return request.request.scope.get(HTTP_CALLER) if request.request is not None else None
 
 
 def _shows_progress(request: ServerRequestContext[ServerState]) -> bool:

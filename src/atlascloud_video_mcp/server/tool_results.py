@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
 from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
+from pydantic import BaseModel
 
 from atlascloud_video_mcp.cloud.reports import NO_WORD
 from atlascloud_video_mcp.service.render import balance_lines
@@ -17,8 +19,6 @@ from atlascloud_video_mcp.text import in_dollars, in_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from pydantic import BaseModel
 
     from atlascloud_video_mcp.server.host_limits import HostLimits
     from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, SavedVideo, Upload
@@ -60,6 +60,27 @@ def upload_answer(upload: Upload) -> CallToolResult:
         f"Next: animate_image with image {upload.url} makes a clip of it, which costs money.",
     ]
     return tool_result(lines, upload)
+
+
+class UploadAddress(BaseModel):
+    """The structured answer of create_upload."""
+
+    upload_url: str
+    """Takes one PUT of a picture file, and needs no token."""
+    expires_at: datetime
+    next_step: str
+
+
+def upload_address_answer(upload_url: str, expires_at: datetime) -> CallToolResult:
+    """The answer of create_upload."""
+    next_step = (
+        f"Next: send the file as it is, once: curl -T PATH '{upload_url}' (no token; at most 20 MB). The JSON that "
+        "comes back has the image for animate_image: upload://..."
+    )
+    address = UploadAddress(upload_url=upload_url, expires_at=expires_at, next_step=next_step)
+    return tool_result(
+        [f"upload_url: {upload_url}", f"expires_at: {expires_at:%Y-%m-%d %H:%M:%S} UTC", next_step], address
+    )
 
 
 def saved_answer(video: SavedVideo) -> CallToolResult:
@@ -109,7 +130,7 @@ def prediction_answer(prediction: Prediction, client: HostLimits, *, is_error: b
         case "completed" if prediction.saving:
             head, next_step = "The clip is ready, and is being saved to disk.", _wait_for(prediction)
         case "completed":
-            head, next_step = f"The clip is ready: {prediction.video_url}", _keep(prediction)
+            head, next_step = f"The clip is ready: {prediction.video_url}", _keep(prediction, client)
         case "failed":
             head = f'The generation failed. The reason given: "{prediction.error}"'
             next_step = _look_again(prediction) if prediction.may_be_charged else _try_again(prediction)
@@ -170,11 +191,12 @@ def _for_programs(prediction: Prediction) -> dict[str, Any] | None:
     return {name: value for name, value in told.items() if value is not None} or None
 
 
-def _keep(prediction: Prediction) -> str | None:
+def _keep(prediction: Prediction, client: HostLimits) -> str | None:
     """What is left to do for a finished clip; nothing once it is on disk."""
     if prediction.saved_path:
         return None
-    how = f"save_video with prediction_id {prediction.prediction_id}."
+    saves = f"save_video with prediction_id {prediction.prediction_id}."
+    how = saves if client.local_files else f"download {prediction.video_url}"
     if prediction.sandbox:
         return f"The clip ends with this server: save it now. Next: {how}"
     deleted = f" at {prediction.expires_at:%Y-%m-%d %H:%M} UTC" if prediction.expires_at else " after 14 days"

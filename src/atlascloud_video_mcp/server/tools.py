@@ -15,14 +15,19 @@ from atlascloud_video_mcp.server.player import shown_in
 from atlascloud_video_mcp.server.tool import Tool
 from atlascloud_video_mcp.server.tool_call import ServerState, ToolCall
 from atlascloud_video_mcp.server.tool_results import (
+    UploadAddress,
     balance_answer,
     dry_run_answer,
     prediction_answer,
     saved_answer,
+    upload_address_answer,
     upload_answer,
 )
 from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, SavedVideo, Upload
 
+_IMAGE_TO_UPLOAD = "upload:// from create_upload's PUT, or a small base64 data: URI"
+_IMAGE_OVER_HTTP = f"https URL, {_IMAGE_TO_UPLOAD}"
+_UPLOADS = "Upload a picture for its URL. Free; not needed before animate_image."
 _ALWAYS = {"anthropic/alwaysLoad": True}  # Claude Code hides a tool behind its tool search without it
 
 
@@ -51,7 +56,9 @@ async def upload_image(
     """Upload a local picture for its URL. Free; not needed before animate_image."""
     call = ToolCall(ctx)
     service = await call.service()
-    return upload_answer(await call.run(lambda progress: service.upload_image(image, progress=progress)))
+    return upload_answer(
+        await call.run(lambda progress: service.upload_image(image, person=call.person, progress=progress))
+    )
 
 
 async def animate_image(
@@ -103,6 +110,7 @@ async def animate_image(
         fit=Fit(fit) if fit else None,
         save_to=save_to or None,
         take=take,
+        person=call.person,
     )
     if dry_run:
         return dry_run_answer(await call.run(lambda progress: service.dry_run(request, progress=progress)))
@@ -135,7 +143,7 @@ async def get_prediction(
     service = await call.service()
     prediction = await call.wait(
         lambda progress: service.get_prediction(
-            prediction_id, clip_deadline=call.clip_deadline, preview=preview, progress=progress
+            prediction_id, clip_deadline=call.clip_deadline, preview=preview, person=call.person, progress=progress
         )
     )
     return prediction_answer(prediction, call.client)
@@ -169,7 +177,7 @@ async def list_predictions(
     wanted = Status(status) if status else None
     listed = await call.run(
         lambda progress: service.list_predictions(
-            limit=limit, status=wanted, reply_deadline=call.reply_deadline, progress=progress
+            limit=limit, status=wanted, person=call.person, reply_deadline=call.reply_deadline, progress=progress
         )
     )
     return list_answer(listed, of_all=wanted is None)
@@ -179,22 +187,62 @@ async def get_balance(ctx: Context[ServerState]) -> Annotated[CallToolResult, Ba
     """Money left on the account, and spent in the last 24 hours. Free."""
     call = ToolCall(ctx)
     service = await call.service()
-    return balance_answer(await call.run(lambda progress: service.get_balance(progress=progress)))
+    return balance_answer(await call.run(lambda progress: service.get_balance(person=call.person, progress=progress)))
 
 
-def all_tools() -> list[tools.Tool]:
-    """Every tool, as it is published."""
+async def create_upload(
+    ctx: Context[ServerState],
+    fit: Annotated[
+        Literal["pad", "crop"] | None,
+        Field(description="For a picture too wide or tall: pad (bars) or crop (its middle); default: refuse"),
+    ] = None,
+) -> Annotated[CallToolResult, UploadAddress]:
+    """Get an address for one picture file: send it there with one PUT; its answer has the image to animate. Free."""
+    from atlascloud_video_mcp.media.pictures import Fit  # noqa: PLC0415 - with Pillow, and only a call needs it
+
+    call = ToolCall(ctx)
+    service = await call.service()
+    ticket = await call.run(lambda _: service.create_upload(call.person, Fit(fit) if fit else None))
+    return upload_address_answer(f"{call.public_url}/upload/{ticket.ticket}", ticket.expires_at)
+
+
+def all_tools(*, local_files: bool = True) -> list[tools.Tool]:
+    """Every tool, as it is published.
+
+    Args:
+        local_files: Whether a path means the same to the client and to this server; else pictures come by address.
+    """
     # None says openWorldHint: it is true where it is left out, and VS Code asks to confirm each result where it is not.
     saves = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
     looks = ToolAnnotations(read_only_hint=True)
     uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False)
+    remote: dict[str, str] = {} if local_files else {"image": _IMAGE_OVER_HTTP}
+    get_address = (
+        [] if local_files else [Tool.of(create_upload, UploadAddress, title="Send a picture", annotations=uploads)]
+    )
+    save = [Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves)] if local_files else []
     return [
-        Tool.of(upload_image, Upload, title="Upload a picture", annotations=uploads),
+        *get_address,
+        Tool.of(
+            upload_image,
+            Upload,
+            title="Upload a picture",
+            annotations=uploads,
+            instead=remote and {"image": _IMAGE_TO_UPLOAD, "upload_image": _UPLOADS},
+        ),
         # A dry run's schema fits predictions, too. The player may not spend: hosts that honour this do not let it call.
-        Tool.of(animate_image, DryRun, title="Animate a picture", annotations=saves, meta=_ALWAYS | shown_in("model")),
+        Tool.of(
+            animate_image,
+            DryRun,
+            title="Animate a picture",
+            annotations=saves,
+            meta=_ALWAYS | shown_in("model"),
+            instead=remote,
+            without=() if local_files else ("save_to",),
+        ),
         Tool.of(list_models, ModelList, title="List models", annotations=looks),
         Tool.of(get_prediction, Prediction, title="Look at a prediction", annotations=looks, meta=_ALWAYS | shown_in()),
-        Tool.of(save_video, SavedVideo, title="Save a clip", annotations=saves),
+        *save,
         Tool.of(list_predictions, Predictions, title="List predictions", annotations=looks),
         Tool.of(get_balance, Balance, title="Balance", annotations=looks),
     ]

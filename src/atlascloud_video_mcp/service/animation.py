@@ -65,7 +65,7 @@ class Animation:
                 sandbox=self.cloud.sandbox,
                 warnings=self.journal.warnings,
                 joins=_joining(earlier, await self.journal.next_take(prepared.key.key)) if earlier else None,
-                budget=None if earlier else await self.budget.verdict(quote, progress),
+                budget=None if earlier else await self.budget.verdict(quote, progress, request.person),
             )
             progress(Progress(Phase.REHEARSED, 0.99))
             return rehearsed

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.cloud.wire import Quote
-    from atlascloud_video_mcp.journal import Journal, Submission
+    from atlascloud_video_mcp.journal import Journal, Person, Submission
     from atlascloud_video_mcp.service.progress import ProgressSink
 
 _T = TypeVar("_T")
@@ -49,8 +49,8 @@ class Budget:
         self._amount = amount
         self._patience = patience
 
-    async def balance(self, progress: ProgressSink) -> Balance:
-        """The money left and spent.
+    async def balance(self, progress: ProgressSink, person: Person | None = None) -> Balance:
+        """The money left and spent: by a person, where one asks who has a budget, else by all.
 
         Raises:
             AtlasError: The account could not be asked.
@@ -58,26 +58,35 @@ class Budget:
         progress(Progress(Phase.READING_BALANCE, 0.1))
         available = await self._cloud.balance()
         await self._look_at_orphans()
-        spent = (await self._journal.spending()).total
+        limit = self._limit(person)
+        spent = (await self._journal.spending(person=person.name if person else "")).total
+        notes = [*self._journal.warnings, *((_NO_MONEY,) if self._cloud.sandbox else ())]
+        if person and self._amount is not None:
+            of_all = (await self._journal.spending()).total
+            notes.append(f"All together spent {in_dollars(of_all)} of {in_dollars(self._amount)} in these 24 hours.")
         progress(Progress(Phase.BALANCE_READ, 0.99))
         return Balance(
             available_usd=float(available),
             spent_24h_usd=float(spent),
-            budget_usd=None if self._amount is None else float(self._amount),
-            notes=(*self._journal.warnings, *((_NO_MONEY,) if self._cloud.sandbox else ())) or None,
+            budget_usd=None if limit is None else float(limit),
+            notes=tuple(notes) or None,
         )
 
-    async def verdict(self, quote: Quote, progress: ProgressSink) -> str | None:
+    def _limit(self, person: Person | None) -> Decimal | None:
+        return self._amount if person is None else person.budget
+
+    async def verdict(self, quote: Quote, progress: ProgressSink, person: Person | None) -> str | None:
         """What it says of a request at this price; None where there is none."""
         try:
-            await self.on_terms(self._journal.require, {}, progress, quote)
+            await self.on_terms(self._journal.require, {}, progress, quote=quote, person=person)
         except OverBudget as error:
             return f"The budget would refuse it. {error}"
         except JournalUnusable as error:
             return f"It would be refused. {error}"
-        if self._amount is None:
+        budget = self._limit(person)
+        if budget is None:
             return None
-        left, budget = self._amount - (await self._journal.spending()).total, self._amount
+        left = budget - (await self._journal.spending(person=person.name if person else "")).total
         return f"The budget allows it: {in_dollars(left)} of {in_dollars(budget)} for 24 hours are left before it."
 
     async def on_terms(
@@ -85,7 +94,9 @@ class Budget:
         attempt: Callable[[SpendingRequest], Awaitable[_T]],
         body: Mapping[str, Any],
         progress: ProgressSink,
+        *,
         quote: Quote | None = None,
+        person: Person | None = None,
     ) -> _T:
         """Do something that may be refused for money, and first whatever the refusal asks for.
 
@@ -94,6 +105,7 @@ class Budget:
             body: A request that costs as much; its price is asked for when that is needed.
             progress: Told what is going on.
             quote: The price, where it was asked for.
+            person: Who asks, and may have a budget of their own.
 
         Raises:
             OverBudget: The budget has no room for it, or there is no price.
@@ -101,9 +113,7 @@ class Budget:
         """
         looked, counted = False, None
         while True:
-            terms = SpendingRequest(
-                self._cloud.account, quote.price if quote else None, self._amount, history_counted=counted
-            )
+            terms = SpendingRequest(self._cloud.account, quote.price if quote else None, self._amount, counted, person)
             try:
                 return await attempt(terms)
             except HistoryNeeded as needed:
@@ -116,8 +126,8 @@ class Budget:
             except PriceNeeded as error:
                 if quote:
                     raise OverBudget(
-                        "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and without a price nothing is "
-                        f"submitted: {quote.reason}"
+                        f"Nothing was sent or paid. {terms.limits[0].set_by} sets a budget, and without a price "
+                        f"nothing is submitted: {quote.reason}"
                     ) from error
                 progress(Progress(Phase.PRICING, 0.015))
                 quote = await self._cloud.quote(body)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from atlascloud_video_mcp.cloud.api import Cloud
-    from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.journal import Journal, Person
     from atlascloud_video_mcp.service.pacing import Durations
     from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import Prediction
@@ -121,9 +121,15 @@ class History:
         self._durations = durations
 
     async def predictions(
-        self, *, limit: int, status: Status | None, reply_deadline: float, progress: ProgressSink
+        self,
+        *,
+        limit: int,
+        status: Status | None,
+        person: Person | None,
+        reply_deadline: float,
+        progress: ProgressSink,
     ) -> PredictionList:
-        """The newest predictions, those of one status where one is asked for.
+        """The newest predictions, those of one status where one is asked for; for a person those asked for by it.
 
         The account's history is left where it takes more than half of the time there is.
         """
@@ -136,11 +142,13 @@ class History:
             account = self._cloud.account
         except KeyRejected:
             account = None
-        made = {str(each.prediction_id): each for each in await self._journal.made(account, rows, _MOST_ENTRIES)}
-        told = [await self._told(made.get(each), rows.get(each)) for each in dict.fromkeys((*made, *rows))]
+        known = await self._journal.made(account, rows, _MOST_ENTRIES, person)
+        made = {str(each.prediction_id): each for each in known}
+        ids = made if person else dict.fromkeys((*made, *rows))
+        told = [await self._told(made.get(each), rows.get(each)) for each in ids]
         wanted = [prediction for prediction in told if status in {None, prediction.status}]
         wanted.sort(key=lambda prediction: prediction.created_at or _LONG_AGO, reverse=True)
-        notes += _of_lost(await self._journal.lost(account, within=_LOST_OF_LATE))
+        notes += _of_lost(await self._journal.lost(account, within=_LOST_OF_LATE, person=person))
         if self._cloud.sandbox:
             notes = [_OF_THE_SANDBOX, *notes]
         progress(Progress(Phase.LISTED, 0.99))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from atlascloud_video_mcp.cloud.api import Cloud
-    from atlascloud_video_mcp.journal import VideoRequest
+    from atlascloud_video_mcp.journal import Person, VideoRequest
     from atlascloud_video_mcp.media.clips import ClipSaver
     from atlascloud_video_mcp.media.pictures import Picture
     from atlascloud_video_mcp.models import Catalogue, Listing, LocalPicture, Model, ModelRules
@@ -106,10 +106,19 @@ class Requests:
         saver: What knows where clips can be saved.
         tasks: Where the catalogue is read without anybody waiting for it.
         model: The model used when a call names none.
+        local_files: Whether a clip may be saved on this machine.
     """
 
     def __init__(
-        self, cloud: Cloud, catalogue: Catalogue, uploads: Uploads, saver: ClipSaver, tasks: TaskGroup, *, model: str
+        self,
+        cloud: Cloud,
+        catalogue: Catalogue,
+        uploads: Uploads,
+        saver: ClipSaver,
+        tasks: TaskGroup,
+        *,
+        model: str,
+        local_files: bool,
     ) -> None:
         self._cloud = cloud
         self._catalogue = catalogue
@@ -117,6 +126,7 @@ class Requests:
         self._saver = saver
         self._tasks = tasks
         self._model = model
+        self._local_files = local_files
 
     async def prepare(self, request: VideoRequest, progress: ProgressSink) -> Prepared:
         """Check a request: its arguments, what the model takes, where the clip is to go, the pictures.
@@ -136,14 +146,19 @@ class Requests:
             )
         request, call_notes = await self._sorted(request)
         model, body, doubts = await self._checked(request, progress)
+        if request.save_to and not self._local_files:
+            raise InvalidInput(
+                "save_to is not for this server, which is on another machine: fetch the clip from its URL."
+            )
         if request.save_to:
             await to_thread.run_sync(self._saver.check_target, request.save_to)
         picture = None
         if url is None:
             image = unquoted(request.image)
-            picture = await self._uploads.check(image, model.pictures, request.fit, progress=progress)
+            check = partial(self._uploads.check, person=request.person, progress=progress)
+            picture = await check(image, model.pictures, request.fit)
         named = local_pictures(model.takes, request.parameters or {}, self._online)[1]
-        further = [(place, await self._further(place, progress)) for place in named]
+        further = [(place, await self._further(place, request.person, progress)) for place in named]
         digest, source = (picture.digest, picture.source_digest) if picture else (str(url), str(url))
         identity = _filled(body, ((place, f"sha256:{each.digest}") for place, each in further))
         key = RequestKey.of(self._cloud, identity, digest, source, request.take)
@@ -248,9 +263,9 @@ class Requests:
                 raise error.adding(doubt) from error
             raise
 
-    async def _further(self, place: LocalPicture, progress: ProgressSink) -> Picture:
+    async def _further(self, place: LocalPicture, person: Person | None, progress: ProgressSink) -> Picture:
         try:
-            return await self._uploads.check(place.source, place.rules, progress=progress)
+            return await self._uploads.check(place.source, place.rules, person=person, progress=progress)
         except InvalidPicture as error:
             raise InvalidPicture(f"{place.label}: {error}") from error
 

@@ -26,6 +26,32 @@ class Upload(BaseModel):
     """What was changed before the upload, and why."""
 
 
+class UploadTicket(BaseModel):
+    """What lets a person upload one picture from elsewhere."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ticket: str
+    expires_at: datetime
+
+
+class ReceivedPicture(BaseModel):
+    """A picture that a person uploaded with a ticket."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image: str
+    """What animate_image takes for it."""
+    content_type: str
+    size_bytes: int
+    width: int
+    height: int
+    notes: tuple[str, ...]
+    """What was changed before it was passed on, and why."""
+    expires_at: datetime
+    """Until when it can be animated without another upload."""
+
+
 class SavedVideo(BaseModel):
     """A finished clip that is on disk."""
 

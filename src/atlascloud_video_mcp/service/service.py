@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from atlascloud_video_mcp.cloud.reports import Status
-from atlascloud_video_mcp.errors import AtlasError, InvalidInput
+from atlascloud_video_mcp.errors import AtlasError, InvalidInput, NotAllowed, PredictionNotFound
 from atlascloud_video_mcp.service.animation import Animation
 from atlascloud_video_mcp.service.budgets import Budget
 from atlascloud_video_mcp.service.downloads import Downloads
@@ -36,9 +36,19 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.journal import Journal, Person, VideoRequest
     from atlascloud_video_mcp.media.clips import ClipSaver
+    from atlascloud_video_mcp.media.pictures import Fit
     from atlascloud_video_mcp.models import Catalogue, Listing
     from atlascloud_video_mcp.service.progress import ProgressSink
-    from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, PredictionList, SavedVideo, Upload
+    from atlascloud_video_mcp.service.results import (
+        Balance,
+        DryRun,
+        Prediction,
+        PredictionList,
+        ReceivedPicture,
+        SavedVideo,
+        Upload,
+        UploadTicket,
+    )
     from atlascloud_video_mcp.service.watch import Watch
 
 
@@ -87,8 +97,10 @@ class VideoService:
         durations = durations or Durations()
         self._tasks = anyio.create_task_group()
         self._closing = AsyncExitStack()
-        self._uploads = Uploads(cloud, journal, self._tasks, allowed_dirs=allowed_dirs)
-        self._requests = requests = Requests(cloud, catalogue, self._uploads, saver, self._tasks, model=model)
+        self._uploads = Uploads(cloud, journal, self._tasks, allowed_dirs=allowed_dirs, local_files=local_files)
+        self._requests = requests = Requests(
+            cloud, catalogue, self._uploads, saver, self._tasks, model=model, local_files=local_files
+        )
         self._downloads = Downloads(cloud, journal, saver, self._tasks)
         self._watches = WatchRegistry(
             cloud, journal, self._downloads, self._tasks, durations, self._download_dir, poll_interval, retry_pause
@@ -102,6 +114,8 @@ class VideoService:
     async def __aenter__(self) -> Self:
         await self._closing.enter_async_context(self._tasks)
         self._closing.callback(self._tasks.cancel_scope.cancel)
+        if self._journal.is_shared:
+            self._tasks.start_soon(self._watches.adopt_orphans)
         return self
 
     async def __aexit__(
@@ -116,6 +130,11 @@ class VideoService:
         """Scheme, host and port of the API; where that is on this machine, its pictures and clips are there too."""
         return self._cloud.origin
 
+    @property
+    def journal(self) -> Journal:
+        """What this and other processes remember."""
+        return self._journal
+
     async def upload_image(
         self, image: str, *, person: Person | None = None, progress: ProgressSink = nowhere
     ) -> Upload:
@@ -126,8 +145,36 @@ class VideoService:
             AtlasError: The upload failed.
         """
         self._cloud.require_key()
+        _require_more_than_looks(person)
         with self._masked(progress) as sink:
-            return self._cloud.mask(await self._uploads.upload_image(image, progress=sink))
+            return self._cloud.mask(await self._uploads.upload_image(image, person=person, progress=sink))
+
+    async def create_upload(self, person: Person | None, fit: Fit | None = None) -> UploadTicket:
+        """Let a person upload one picture from another machine; `fit` is what to do with a shape that is not taken.
+
+        Raises:
+            NotAllowed: The person may only look, or there is no database.
+            JournalUnusable: The database is away.
+        """
+        self._cloud.require_key()
+        _require_more_than_looks(person)
+        return await self._uploads.create(person, fit)
+
+    async def receive_upload(self, ticket: str, file: Path, bearer: Person | None = None) -> ReceivedPicture:
+        """Take in a picture that was uploaded with a ticket.
+
+        Args:
+            ticket: What create_upload gave.
+            file: Where the picture lies.
+            bearer: Whose token came with it, if any.
+
+        Raises:
+            UploadRefused: The ticket is not good, or not the bearer's.
+            InvalidPicture: The ticket may be used again.
+            AtlasError: As the line before: the picture could not be passed on.
+        """
+        with self._masked(nowhere):
+            return self._cloud.mask(await self._uploads.receive(ticket, file, bearer))
 
     async def animate_image(
         self,
@@ -155,6 +202,7 @@ class VideoService:
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
         self._cloud.require_key()
+        _require_more_than_looks(request.person)
         with self._masked(progress) as sink:
             watch, told, polls = await self._animation.submit_or_join(request, reply_deadline, sink)
             return await watch.follow(clip_deadline, sink, told, polls=polls)
@@ -204,6 +252,7 @@ class VideoService:
             AtlasError: The API cannot be reached, or refuses the key.
         """
         with self._masked(progress) as sink:
+            await self._require_asked(prediction_id, person)
             watch = self._watch(prediction_id)
             polls = watch.poll_now() if poll or watch.report is None else 0
             if preview:
@@ -262,7 +311,7 @@ class VideoService:
         """
         with self._masked(progress) as sink:
             listed = await self._history.predictions(
-                limit=limit, status=status, reply_deadline=reply_deadline, progress=sink
+                limit=limit, status=status, person=person, reply_deadline=reply_deadline, progress=sink
             )
             return self._cloud.mask(listed)
 
@@ -272,6 +321,7 @@ class VideoService:
         Raises:
             PredictionNotFound: Nothing is known of it.
         """
+        await self._require_asked(prediction_id, person)
         return self._cloud.mask(await self._history.from_journal(prediction_id.strip()))
 
     async def get_balance(self, *, person: Person | None = None, progress: ProgressSink = nowhere) -> Balance:
@@ -282,7 +332,7 @@ class VideoService:
         """
         self._cloud.require_key()
         with self._masked(progress) as sink:
-            return self._cloud.mask(await self._budget.balance(sink))
+            return self._cloud.mask(await self._budget.balance(sink, person))
 
     @contextmanager
     def _masked(self, progress: ProgressSink) -> Iterator[ProgressSink]:
@@ -294,6 +344,14 @@ class VideoService:
             error.args = mask(error.args)
             raise
 
+    async def _require_asked(self, prediction_id: str, person: Person | None) -> None:
+        """Let a person look at what they asked for; whether there is anything else, nobody is told."""
+        if person and not await self._journal.asked(prediction_id.strip(), person.name):
+            raise PredictionNotFound(
+                f'You asked for no prediction "{Quoted(prediction_id, 40)}". Next: list_predictions shows the ids '
+                "there are."
+            )
+
     def _watch(self, prediction_id: str) -> Watch:
         known = PredictionId.of(prediction_id.strip())
         if known is None:
@@ -303,3 +361,10 @@ class VideoService:
         if not is_of_a_sandbox(known):  # what became of those can be told without
             self._cloud.require_key()
         return self._watches.watch(known)
+
+
+def _require_more_than_looks(person: Person | None) -> None:
+    if person and person.read_only:
+        raise NotAllowed(
+            "Nothing was sent or paid: the token of this connection may look, and neither spend nor upload."
+        )

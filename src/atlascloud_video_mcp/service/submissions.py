@@ -76,7 +76,7 @@ class Submissions:
             )
 
         while True:
-            claim = await self._budget.on_terms(attempt, body, progress)
+            claim = await self._budget.on_terms(attempt, body, progress, person=prepared.request.person)
             earlier = claim.submission
             if claim.won:
                 if not await self._is_in_the_history(earlier, prepared, body):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud.reports import NOT_YET_KNOWN, Status
-from atlascloud_video_mcp.errors import AtlasError, InvalidInput, PredictionNotFound, RateLimited, ServiceUnavailable
+from atlascloud_video_mcp.errors import (
+    AtlasError,
+    InvalidInput,
+    JournalUnusable,
+    PredictionNotFound,
+    RateLimited,
+    ServiceUnavailable,
+)
 from atlascloud_video_mcp.journal import Submission
 from atlascloud_video_mcp.media.clips import CannotSave
 from atlascloud_video_mcp.service.progress import Phase
@@ -28,6 +38,8 @@ if TYPE_CHECKING:
 
 _LONGEST_PAUSE_IN_TROUBLE = 60.0  # seconds
 _LONGEST_PAUSE_NAMED = 600.0  # seconds; what is longer is told to whoever waits, and no reason to look away so long
+_ADOPT_EVERY = 4.0  # seconds
+_ADOPTED_AT_ONCE = 100
 _GONE = "The API no longer has this prediction; this is what the journal remembers of it."
 
 
@@ -83,7 +95,7 @@ class Watch(Watched):
         except Exception as error:  # noqa: BLE001 - whoever waits for it raises it again
             self.failure = error
             if isinstance(error, PredictionNotFound):
-                self._registry.forget(str(self.submission.prediction_id))
+                await self._registry.forget(str(self.submission.prediction_id))
         self._ended_at = self._ended_at or datetime.now(UTC)
         self._is_over = True
         self._wake()
@@ -152,6 +164,9 @@ class Watch(Watched):
             await self._pause(max(pause, self.durations.pause(age, shortest=self._registry.poll_interval)))
 
     async def _poll(self) -> Report:
+        journal = self._registry.journal
+        if journal.is_shared and (known := await journal.watched_elsewhere(str(self.submission.prediction_id))):
+            return known.report or self._last_report
         try:
             return await self._registry.cloud.prediction(str(self.submission.prediction_id))
         except PredictionNotFound:
@@ -233,9 +248,33 @@ class WatchRegistry:
         self._watches[str(watch.submission.prediction_id)] = watch
         watch.start(phase)
 
-    def forget(self, prediction_id: str) -> None:
+    async def forget(self, prediction_id: str) -> None:
         """Leave out an id that the API does not know."""
         self._watches.pop(prediction_id, None)
+        if self.journal.is_shared:
+            with suppress(JournalUnusable):
+                await self.journal.end_watch(prediction_id)
+
+    async def adopt_orphans(self) -> None:
+        """Watch what processes left that have ended, and look at once at what another one writes about."""
+        token, left = anyio.lowlevel.current_token(), anyio.Event()
+
+        def hear(prediction_id: str) -> None:
+            if prediction_id in self._watches:
+                self._watches[prediction_id].poll_now()
+            elif not prediction_id:
+                left.set()
+
+        self.journal.heard = lambda prediction_id: anyio.from_thread.run_sync(hear, prediction_id, token=token)
+        while True:
+            orphans: list[str] = []
+            with suppress(AtlasError):
+                orphans = await self.journal.adopt(self.cloud.account, _ADOPTED_AT_ONCE)
+            for prediction_id in orphans:
+                self.watch(prediction_id).poll_now()
+            with anyio.move_on_after(_ADOPT_EVERY):
+                await left.wait()
+            left = anyio.Event()
 
     def watch(self, prediction_id: str, known: Submission | None = None) -> Watch:
         """The watch of a prediction; a new one where there is none, or where that can tell more.

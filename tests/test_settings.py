@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from atlascloud_video_mcp import settings as settings_module
 from atlascloud_video_mcp.errors import SettingsError
 from atlascloud_video_mcp.network import is_loopback
-from atlascloud_video_mcp.settings import read_settings
+from atlascloud_video_mcp.settings import Settings, read_settings, usable_settings
+from atlascloud_video_mcp.text import PlainLines
 
 
 def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
@@ -117,6 +119,8 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("ATLASCLOUD_BUDGET_USD", "1e400"),
         ("ATLASCLOUD_SANDBOX", "perhaps"),
         ("ATLASCLOUD_LOG_LEVEL", "LOUD"),
+        ("ATLASCLOUD_PUBLIC_URL", "http://video.example.com"),
+        ("ATLASCLOUD_PUBLIC_URL", "video.example.com"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_with_what_it_held_and_what_it_takes(variable: str, value: str) -> None:
@@ -126,6 +130,63 @@ def test_a_setting_that_makes_no_sense_is_named_with_what_it_held_and_what_it_ta
     message = str(caught.value)
     assert message.startswith(f"{variable} is {value!r}: it takes ")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ATLASCLOUD_API_KEY", "a canary"),
+        ("ATLASCLOUD_TEAM_SECRET", " , "),
+        ("ATLASCLOUD_DATABASE_URL", "canary"),
+        ("ATLASCLOUD_DATABASE_URL", "mysql://me:canary@127.0.0.1/clips"),
+        ("ATLASCLOUD_DATABASE_URL", "postgresql://me:can ary@127.0.0.1/clips"),
+        # What the driver would take for a host, a port or an option, and name in its error.
+        ("ATLASCLOUD_DATABASE_URL", "postgresql://me:c@nary@127.0.0.1/clips"),
+        ("ATLASCLOUD_DATABASE_URL", "postgresql://me:can/ary@127.0.0.1/clips"),
+        ("ATLASCLOUD_DATABASE_URL", "postgresql://me:can?ary@127.0.0.1/clips"),
+        ("ATLASCLOUD_DATABASE_URL", "postgresql://me:can#ary@127.0.0.1/clips"),
+        ("ATLASCLOUD_DATABASE_URL", "postgresql://me:can%ary@127.0.0.1/clips"),
+    ],
+)
+def test_of_a_secret_that_is_not_usable_nothing_is_shown(variable: str, value: str) -> None:
+    settings, fault = usable_settings({variable: value, "ATLASCLOUD_MAX_WAIT": value.strip()})
+
+    assert settings == Settings()
+    assert fault.startswith((f"{variable} is not usable: it takes ", "ATLASCLOUD_MAX_WAIT is '"))
+    assert f"{variable} is not usable: it takes " in fault
+    assert not [part for part in ("can", "ary", "127.0.0.1", "mysql") if part in fault]
+
+
+@pytest.mark.parametrize(
+    ("address", "password"),
+    [
+        ("postgresql://me:canary7%40x@db.example:5432,other:5433/clips?sslmode=require", "canary7@x"),
+        ("postgres://me@db/clips?password=canary7%26x", "canary7&x"),
+        ("postgresql:///clips?host=/var/run/postgresql", None),
+        ("postgresql://db:5432/clips", None),
+    ],
+)
+def test_the_databases_address_and_its_password_are_secret(address: str, password: str | None) -> None:
+    settings = read_settings({"ATLASCLOUD_DATABASE_URL": address, "ATLASCLOUD_API_KEY": "key-1"})
+
+    assert settings.database_url == address
+    assert settings.secrets == tuple(filter(None, (address, password, "key-1")))
+    assert repr(settings) == "Settings()"
+
+
+def test_what_is_secret_is_not_shown_of_a_wrong_variable_nor_in_the_log() -> None:
+    secret = {
+        "ATLASCLOUD_TEAM_SECRET": "canary-1, canary-2",
+        "ATLASCLOUD_DATABASE_URL": "postgresql://me:canary-3@db/clips",
+    }
+    _, fault = usable_settings({**secret, "ATLASCLOUD_MAX_WAIT": "canary-2 canary-3"})
+    settings = read_settings(secret)
+    record = logging.LogRecord("psycopg", logging.WARNING, "", 0, "canary-1 %s", ("canary-2 canary-3",), None)
+
+    assert settings.team_secret == ("canary-1", "canary-2")
+    assert fault.startswith("ATLASCLOUD_MAX_WAIT is '*** ***': it takes ")
+    assert PlainLines(*settings.secrets).format(record) == "psycopg: *** *** ***"
+    assert "canary" not in repr(settings)
 
 
 def test_a_key_that_is_not_usable_is_never_shown() -> None:

@@ -17,13 +17,12 @@ from atlascloud_video_mcp.app import (
     exit_without_waiting,
     gc_frozen,
     log_to_stderr,
-    require_sandbox,
-    require_team,
+    require_extra,
     service_opener,
 )
 from atlascloud_video_mcp.errors import AtlasError, Exit, KeyRejected, SettingsError
 from atlascloud_video_mcp.server.stdio.pipe import Handover, serve
-from atlascloud_video_mcp.settings import KEY_VARIABLE, Settings, bare, read_settings
+from atlascloud_video_mcp.settings import KEY_VARIABLE, VARIABLES, Settings, bare, read_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -118,9 +117,8 @@ def _with_settings(options: argparse.Namespace) -> tuple[Settings]:
 
 
 def _for_a_team(options: argparse.Namespace) -> tuple[Settings]:
-    (settings,) = _with_settings(options)
-    require_team(settings)
-    return (settings,)
+    require_extra("team")
+    return _with_settings(options)
 
 
 def _with_environ(_: argparse.Namespace) -> tuple[Mapping[str, str]]:
@@ -129,13 +127,24 @@ def _with_environ(_: argparse.Namespace) -> tuple[Mapping[str, str]]:
 
 def _for_a_client(options: argparse.Namespace) -> tuple[Mapping[str, str]]:
     if options.sandbox:
-        require_sandbox()
+        require_extra("sandbox")
     return (os.environ,)
 
 
 def _in_sandbox(_: argparse.Namespace) -> tuple[()]:
-    require_sandbox()
+    require_extra("sandbox")
     return ()
+
+
+def _with_database(_: argparse.Namespace) -> tuple[str]:
+    require_extra("team")
+    settings = read_settings(os.environ)
+    log_to_stderr(settings)
+    if not settings.database_url:
+        raise SettingsError(
+            f"ATLASCLOUD_DATABASE_URL is not set: it takes {VARIABLES['ATLASCLOUD_DATABASE_URL'].takes}"
+        )
+    return (settings.database_url,)
 
 
 _COMMANDS: Mapping[str, tuple[str, str, Callable[[argparse.Namespace], tuple[object, ...]]]] = {
@@ -146,6 +155,7 @@ _COMMANDS: Mapping[str, tuple[str, str, Callable[[argparse.Namespace], tuple[obj
     "balance": ("lists", "balance", _with_settings),
     "install": ("install.installer", "run", _for_a_client),
     "uninstall": ("install.installer", "run", _for_a_client),
+    "team": ("team", "run", _with_database),
     "doctor": ("doctor.checkup", "run", _with_environ),
     "serve-http": ("serve_http", "run", _for_a_team),
     "sandbox": ("sandbox", "run_sandbox", _in_sandbox),

@@ -33,47 +33,39 @@ def service_opener(
         local_files: Whether callers may name files of this machine.
 
     Raises:
-        SettingsError: A library of the sandbox is asked for and missing.
+        SettingsError: The sandbox or a database is asked for, and a library for it is missing.
     """
+    if settings.database_url:
+        require_extra("team")
     if not sandbox:
         return partial(_service, settings, local_files=local_files)
-    require_sandbox()
+    require_extra("sandbox")
     return partial(_sandbox_service, settings, speed=speed, local_files=local_files)
 
 
-def missing_for_sandbox() -> list[str]:
-    """The libraries of the sandbox extra that are not installed."""
+_EXTRAS = {
+    "sandbox": ("the sandbox needs", ("av", "python_multipart", "starlette", "uvicorn")),
+    "team": ("team mode needs", ("psycopg", "starlette", "uvicorn")),
+}
+
+
+def missing_for(extra: str) -> list[str]:
+    """The libraries of an extra that are not installed."""
     from importlib.util import find_spec  # noqa: PLC0415 - slow to load, like all that is imported here where it is used
 
-    return [name for name in ("av", "python_multipart", "starlette", "uvicorn") if not find_spec(name)]
+    return [name for name in _EXTRAS[extra][1] if not find_spec(name)]
 
 
-def require_sandbox() -> None:
-    """Say at the start, not at the first call, that the sandbox is not installed.
-
-    Raises:
-        SettingsError: A library of the sandbox extra is missing.
-    """
-    if missing := missing_for_sandbox():
-        raise SettingsError(
-            f"the sandbox needs {' and '.join(missing)}: install this package with its extra, as in "
-            "pip install 'PATH/TO/WHEEL.whl[sandbox]'"
-        )
-
-
-def require_team(settings: Settings) -> None:
-    """Say which library is missing before one of them is imported.
+def require_extra(extra: str) -> None:
+    """Say at the start, not at the first call, that an extra is not installed.
 
     Raises:
-        SettingsError: A library of the team extra is missing.
+        SettingsError: A library of the extra is missing.
     """
-    from importlib.util import find_spec  # noqa: PLC0415
-
-    needed = ("starlette", "uvicorn", *(("psycopg",) if settings.database_url else ()))
-    if missing := [name for name in needed if not find_spec(name)]:
+    if missing := missing_for(extra):
         raise SettingsError(
-            f"serving a team needs {' and '.join(missing)}: install this package with its extra, as in "
-            "pip install 'PATH/TO/WHEEL.whl[team]'"
+            f"{_EXTRAS[extra][0]} {' and '.join(missing)}: install this package with its extra, as in "
+            f"pip install 'PATH/TO/WHEEL.whl[{extra}]'"
         )
 
 
@@ -84,7 +76,7 @@ def log_to_stderr(settings: Settings) -> None:
     from atlascloud_video_mcp.text import PlainLines  # noqa: PLC0415
 
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PlainLines(settings.key))
+    handler.setFormatter(PlainLines(*settings.secrets))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     if settings.log_level != "DEBUG":
         logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by us, where it matters

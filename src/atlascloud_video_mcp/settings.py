@@ -12,7 +12,7 @@ import string
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from atlascloud_video_mcp.errors import SettingsError
 
@@ -25,6 +25,8 @@ _WINDOWS = os.name == "nt"
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 
 KEY_VARIABLE = "ATLASCLOUD_API_KEY"
+BEARER_VARIABLE = "ATLASCLOUD_TEAM_TOKEN"
+"""A person's token, which no server reads, but `doctor --url`."""
 _AROUND_A_KEY = string.whitespace + "\"'`\u00a0\u200b\ufeff\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _LIKE_A_KEY = r"(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{16,}"
 _SECRETS = (
@@ -40,9 +42,11 @@ def bare(key: str) -> str:
     return key.strip(_AROUND_A_KEY)
 
 
-def without_secrets(value: str, key: str = "") -> str:
-    """A value fit to show: without the password of an address and without anything that is or looks like a key."""
-    shown = value.replace(key, "***") if key else value
+def without_secrets(value: str, *known: str) -> str:
+    """A value fit to show: without the password of an address, what is known as secret, and what looks like a key."""
+    shown = value
+    for each in filter(None, known):
+        shown = shown.replace(each, "***")
     for secret, instead in _SECRETS:
         shown = re.sub(secret, instead, shown)
     return shown
@@ -80,12 +84,22 @@ class Settings(NamedTuple):
 
     def differing(self) -> dict[str, object]:
         """The settings that differ from their defaults, by name, without the key and other secrets."""
-        usual, secret = Settings(), {"key", "database_url", "team_secret"}
+        usual, secret = Settings(), {variable.setting for variable in VARIABLES.values() if variable.secret}
         return {
             name: value
             for name, value in self._asdict().items()
             if name not in secret and value != getattr(usual, name)
         }
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All that must never be shown, as others may write it; the longest first, which may hold others."""
+        address, _, query = (self.database_url or "").partition("?")
+        user, at, _ = address.rpartition("@")
+        given = parse_qs(query)
+        passwords = (unquote(user.split(":", 2)[2]) if at and user.count(":") > 1 else "", *given.get("password", ()))
+        found = filter(None, (self.key, self.database_url, *passwords, *self.team_secret))
+        return tuple(sorted(found, key=len, reverse=True))
 
 
 class _Variable(NamedTuple):
@@ -97,6 +111,8 @@ class _Variable(NamedTuple):
     """What it takes, in words."""
     read: Callable[[str], object]
     """Parses it; raises ValueError for what it does not take."""
+    secret: bool = False
+    """Whether its value is shown to nobody."""
 
 
 def _key(text: str) -> str:
@@ -105,7 +121,8 @@ def _key(text: str) -> str:
     return text
 
 
-def _web_address(text: str) -> str:
+def web_address(text: str) -> str:
+    """An https address, or a plain one of this machine, without a slash at its end; raises ValueError for others."""
     parts = urlsplit(text)
     safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
     plain = re.fullmatch(r"[!-~]+", text) and not (
@@ -173,8 +190,8 @@ def _budget(text: str) -> Decimal:
 
 
 def _database(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"postgresql", "postgres"} or not re.fullmatch(r"[!-~]+", text):
+    # Where a password holds one of these as it is, the driver takes a part of it for something else, and shows that.
+    if not re.fullmatch(r"postgres(ql)?://([^@/?#]*@)?[^@]+", text) or re.search(r"[^!-~]|%(?![\da-fA-F]{2})", text):
         raise ValueError(text)
     return text
 
@@ -201,9 +218,9 @@ def _level(text: str) -> str:
 
 
 VARIABLES: Mapping[str, _Variable] = {
-    KEY_VARIABLE: _Variable("key", "an API key: printable ASCII without spaces", _key),
+    KEY_VARIABLE: _Variable("key", "an API key: printable ASCII without spaces", _key, secret=True),
     "ATLASCLOUD_BASE_URL": _Variable(
-        "base_url", "an https address without user name or query (plain http only to this machine)", _web_address
+        "base_url", "an https address without user name or query (plain http only to this machine)", web_address
     ),
     "ATLASCLOUD_MODEL": _Variable("model", "a model id", str),
     "ATLASCLOUD_MAX_WAIT": _Variable("max_wait", "a number of seconds, 0 or more (0: never wait)", _number(0)),
@@ -224,15 +241,19 @@ VARIABLES: Mapping[str, _Variable] = {
     "ATLASCLOUD_SANDBOX": _Variable("sandbox", "1 or 0", _switch),
     "ATLASCLOUD_LOG_LEVEL": _Variable("log_level", "DEBUG, INFO, WARNING, ERROR or CRITICAL", _level),
     "ATLASCLOUD_DATABASE_URL": _Variable(
-        "database_url", "the address of a PostgreSQL database: postgresql://...", _database
+        "database_url",
+        "the address of a PostgreSQL database, postgresql://USER:PASSWORD@HOST/NAME, with @, /, ?, # and % in the "
+        "password written as %40, %2F, %3F, %23 and %25",
+        _database,
+        secret=True,
     ),
     "ATLASCLOUD_PUBLIC_URL": _Variable(
         "public_url",
         "the https address at which a team reaches its servers (plain http only to this machine)",
-        _web_address,
+        web_address,
     ),
     "ATLASCLOUD_TEAM_SECRET": _Variable(
-        "team_secret", "secrets with commas between them: the first seals, all open", _ring
+        "team_secret", "secrets with commas between them: the first seals, all open", _ring, secret=True
     ),
 }
 """Each variable, and what it takes."""
@@ -248,6 +269,18 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     if fault:
         raise SettingsError(fault)
     return settings
+
+
+def read_bearer(environ: Mapping[str, str]) -> str:
+    """The token of a person of a team; empty when it is not set.
+
+    Raises:
+        SettingsError: It holds what no token has.
+    """
+    try:
+        return _key(bare(environ.get(BEARER_VARIABLE, "")))
+    except ValueError as error:
+        raise SettingsError(f"{BEARER_VARIABLE} is not usable: it takes a token of `team token add`") from error
 
 
 def usable_settings(environ: Mapping[str, str]) -> tuple[Settings, str]:
@@ -267,8 +300,9 @@ def usable_settings(environ: Mapping[str, str]) -> tuple[Settings, str]:
     if directory and allowed and not _inside(directory, allowed):
         bad.append("ATLASCLOUD_DOWNLOAD_DIR")
         settings = settings._replace(download_dir=None)
+    secret = (*settings.secrets, *(found[name].strip() for name in bad if VARIABLES[name].secret))
     faults = (
-        f"{name} is {'not usable' if name == KEY_VARIABLE else repr(without_secrets(found[name], key))}: "
+        f"{name} is {'not usable' if VARIABLES[name].secret else repr(without_secrets(found[name], *secret))}: "
         f"it takes {VARIABLES[name].takes}"
         for name in bad
     )

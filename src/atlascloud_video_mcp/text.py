@@ -274,13 +274,15 @@ def in_dollars(amount: Decimal | float) -> str:
 
 
 class PlainLines(logging.Formatter):
-    """One line per record, tracebacks apart, without the key: some of what is logged is untrusted."""
+    """One line per record, tracebacks apart, without what is secret: some of what is logged is untrusted."""
 
-    def __init__(self, key: str | None) -> None:
+    def __init__(self, *secrets: str) -> None:
         super().__init__("%(name)s: %(message)s")
-        self._mask = Mask(key)
+        self._masks = tuple(map(Mask, secrets))
 
     @override
     def format(self, record: logging.LogRecord) -> str:
         lines = super().format(record).split("\n") if record.exc_info else [super().format(record)]
-        return "\n".join(printable(self._mask(line)) for line in lines)
+        for mask in self._masks:
+            lines = mask(lines)
+        return "\n".join(map(printable, lines))

@@ -134,7 +134,7 @@ def test_the_metadata_says_what_is_true(metadata: Message) -> None:
     assert metadata["Description-Content-Type"] == "text/markdown"
     pythons = [row.rsplit(" ", 1)[1] for row in metadata.get_all("Classifier", []) if " :: 3." in row]
     assert pythons == ["3.11", "3.12", "3.13", "3.14"]
-    assert metadata.get_all("Provides-Extra") == ["heif", "preview", "sandbox"]
+    assert metadata.get_all("Provides-Extra") == ["heif", "preview", "sandbox", "team"]
 
 
 def test_every_dependency_has_a_lower_bound_and_all_but_those_numbered_by_year_an_upper_one() -> None:

@@ -11,7 +11,6 @@ from atlascloud_video_mcp.journal import Person
 from kit import REMOTE, animate, service_at
 
 if TYPE_CHECKING:
-
     from scripted_sandbox import Sandbox
 
 ANN, BOB = Person("ann"), Person("bob")

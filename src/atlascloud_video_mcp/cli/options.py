@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+from unicodedata import normalize
 
 from atlascloud_video_mcp import __version__
+from atlascloud_video_mcp.settings import web_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_LONGEST_NAME = 64
 _LONGEST_WAIT = 1800.0  # seconds; clips take 30 seconds to 5 minutes
 _STATUSES = (
     "exit status: 0 done, 1 refused or failed, 2 the command line, a setting or the key is invalid, "
@@ -53,6 +57,7 @@ def command_line(speed: float) -> argparse.ArgumentParser:
     _add_serve_http(add("serve-http", help="serve the tools over HTTP, for a team"))
     _add_install(add("install", help="set this server up in a client; without a name: list the clients"))
     _add_uninstall(add("uninstall", help="remove this server from a client"))
+    _add_team(add("team", help="set up a team's database, and give out tokens"), exact)
     _add_doctor(add("doctor", help="find out what is wrong and how to fix it; free"))
     return parser
 
@@ -189,8 +194,37 @@ def _add_clients(command: argparse.ArgumentParser) -> None:
     command.add_argument("--force", action="store_true", help="continue even if the client does not seem installed")
 
 
+def _add_team(team: argparse.ArgumentParser, kind: type[argparse.ArgumentParser]) -> None:
+    team.description = "Works on the database that ATLASCLOUD_DATABASE_URL names."
+    add = team.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=kind).add_parser
+    add("migrate", help="make the tables, or bring them up to this version; may be repeated")
+    token = add("token", help="give out, list or revoke the tokens of persons")
+    add = token.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=kind).add_parser
+    _add_new_token(add("add", help="give a person a token; on stdout: the token, which is shown this once"))
+    _add_json(add("list", help="show who has, or had, a token"))
+    revoke = add("revoke", help="let a person's token be refused, by every replica within 10 seconds")
+    revoke.add_argument("name", type=_name, metavar="NAME")
+
+
+def _add_new_token(add: argparse.ArgumentParser) -> None:
+    add.add_argument("name", type=_name, metavar="NAME", help="whom it is for; they have no other token in force")
+    add.add_argument(
+        "--budget",
+        type=_number(Decimal, 0, 1_000_000),
+        metavar="USD",
+        help="what the person may spend in 24 hours (default: whatever the team may)",
+    )
+    add.add_argument("--read-only", action="store_true", help="let the person look, and neither spend nor upload")
+
+
 def _add_doctor(doctor: argparse.ArgumentParser) -> None:
-    doctor.add_argument("client", nargs="?", metavar="CLIENT", help="check the server that this client would start")
+    where = doctor.add_mutually_exclusive_group()
+    where.add_argument("client", nargs="?", metavar="CLIENT", help="check the server that this client would start")
+    where.add_argument(
+        "--url",
+        type=_web_address,
+        help="check a team's servers at their public URL, with the token in ATLASCLOUD_TEAM_TOKEN; takes 70 seconds",
+    )
     _add_sandbox(doctor, "check a server that serves the sandbox")
     doctor.add_argument("--json", action="store_true", help="print the report as JSON")
     doctor.add_argument("--sandbox-port", type=int, default=8787, metavar="N", help="the port for a sandbox")
@@ -216,17 +250,35 @@ def _add_sandbox(command: argparse.ArgumentParser, what: str = _EMULATOR) -> Non
     command.add_argument("--sandbox", action="store_true", default=argparse.SUPPRESS, help=what)
 
 
-def _number(kind: type[int | float], least: float, most: float) -> Callable[[str], float]:
+def _number(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:
     """Reads a number between limits."""
 
-    def read(text: str) -> float:
-        with suppress(ValueError):
+    def read(text: str) -> Any:  # noqa: ANN401 - a number of that kind
+        with suppress(ValueError, ArithmeticError):
             if least <= (number := kind(text)) <= most:
                 return number
         what = "a whole number" if kind is int else "a number"
         raise argparse.ArgumentTypeError(f"{text!r} is not {what} from {least:,} to {most:,}")
 
     return read
+
+
+def _name(text: str) -> str:
+    """A person's name, spelled in one way only."""
+    name = normalize("NFC", text.strip())
+    if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a name: it takes 1 to {_LONGEST_NAME} printable characters on one line"
+        )
+    return name
+
+
+def _web_address(text: str) -> str:
+    with suppress(ValueError):
+        return web_address(text).removesuffix("/mcp")
+    raise argparse.ArgumentTypeError(
+        "it takes an https address (plain http only to this machine), without user name or query"
+    )
 
 
 _SPEED = _number(float, 0.01, 1_000_000)

@@ -21,11 +21,12 @@ import trustme
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.__main__ import main
+from atlascloud_video_mcp.app import service_opener
 from atlascloud_video_mcp.cli.doctor import Finding, State, connectivity, fail, local, ok, skip
 from atlascloud_video_mcp.cli.doctor.checkup import Check, checks, report
 from atlascloud_video_mcp.cli.doctor.start import start
 from atlascloud_video_mcp.cli.doctor.target import CheckTarget, clients, find_target
-from atlascloud_video_mcp.errors import InvalidInput
+from atlascloud_video_mcp.errors import InvalidInput, SettingsError
 from atlascloud_video_mcp.settings import Settings, read_settings
 from installing_kit import platform_at, prepared
 from installing_kit import run as typed
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from postgresql import Cluster
     from scripted_sandbox.faults import Action, FaultEndpoint
 
 LINES = {
@@ -257,6 +259,23 @@ async def test_settings_are_told_as_understood_and_of_the_key_only_that_it_is_se
     assert finding == ok("settings", "ATLASCLOUD_API_KEY is set, ATLASCLOUD_MAX_WAIT=30.0")
 
 
+async def test_of_secret_settings_only_that_they_are_set_is_told(tmp_path: Path) -> None:
+    environ = {
+        "ATLASCLOUD_DATABASE_URL": f"postgresql://me:{CANARY}@127.0.0.1/clips",
+        "ATLASCLOUD_TEAM_SECRET": CANARY,
+        "ATLASCLOUD_PUBLIC_URL": "https://video.example.com/",
+    }
+
+    (finding, _) = await local.settings(here(tmp_path, environ))
+
+    assert finding.said.split(", ") == [
+        "ATLASCLOUD_API_KEY is not set",
+        "ATLASCLOUD_DATABASE_URL is set",
+        "ATLASCLOUD_TEAM_SECRET is set",
+        "ATLASCLOUD_PUBLIC_URL=https://video.example.com",
+    ]
+
+
 async def test_no_key_is_found_and_it_is_said_where_to_get_one(tmp_path: Path) -> None:
     settings, key = await local.settings(here(tmp_path))
 
@@ -312,6 +331,23 @@ async def test_a_state_directory_that_cannot_be_written_is_found(tmp_path: Path)
     assert finding.state is State.FAIL
     assert "The journal cannot be written" in finding.said
     assert "ATLASCLOUD_STATE_DIR" in finding.fix
+
+
+async def test_a_journal_in_a_database_is_opened_there(
+    database_url: str, postgresql: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (good,) = await local.state(here(tmp_path, {"ATLASCLOUD_DATABASE_URL": database_url}))
+    empty = here(tmp_path, {"ATLASCLOUD_DATABASE_URL": postgresql.empty_database()})
+    (bad,) = await local.state(empty)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    (missing,) = await local.state(empty)
+
+    assert good == ok("state", "the journal in the database opens")
+    assert (bad.state, missing.state) == (State.FAIL, State.FAIL)
+    assert "atlascloud-video-mcp team migrate" in bad.said
+    assert "team mode needs psycopg" in missing.said
+    with pytest.raises(SettingsError, match="team mode needs psycopg"):
+        service_opener(empty.settings, sandbox=False, speed=1)
 
 
 # --- the way to the API ---
@@ -608,6 +644,7 @@ ANSWER = 'print(\'{"id": 1}\\n{"id": 2, "result": {"tools": [{}]}}\', flush=True
         (script("raise ImportError('no MCPServer')"), State.FAIL, "ImportError: no MCPServer", "Fix what it says"),
         (script("raise SystemExit(3)"), State.FAIL, "exited with status 3 and wrote: nothing", "Fix what it says"),
         (script("import os, sys; sys.exit(os.environ['ATLASCLOUD_API_KEY'])"), State.FAIL, "wrote: ***", "Fix"),
+        (script("import os, sys; sys.exit(os.environ['ATLASCLOUD_DATABASE_URL'])"), State.FAIL, "wrote: ***", "Fix"),
         (script("print('hello'); input()"), State.FAIL, "something other than MCP", "report"),
         (script("print('[1]'); input()"), State.FAIL, "something other than MCP", "report"),
         (script('print(\'{"id": 2, "error": {}}\'); input()'), State.FAIL, "something other than MCP", "report"),
@@ -618,7 +655,8 @@ ANSWER = 'print(\'{"id": 1}\\n{"id": 2, "result": {"tools": [{}]}}\', flush=True
 async def test_a_start_that_goes_wrong_is_told(
     words: tuple[str, ...], state: State, said: str, fix: str, tmp_path: Path
 ) -> None:
-    now = started_by(tmp_path, *words, ATLASCLOUD_API_KEY=CANARY)
+    secret = {"ATLASCLOUD_API_KEY": CANARY, "ATLASCLOUD_DATABASE_URL": f"postgresql://me:{CANARY}-2@127.0.0.1/clips"}
+    now = started_by(tmp_path, *words, **secret)
 
     (finding,) = await start(now, slow=0)
 

@@ -485,6 +485,8 @@ def test_settings_can_be_given_for_the_server(tmp_path: Path) -> None:
         ("ATLASCLOUD_MAX_WAIT=soon", "it takes a number of seconds"),
         ("ATLASCLOUD_WAIT=3", "ATLASCLOUD_MAX_WAIT"),
         (f"ATLASCLOUD_API_KEY={CANARY}", "--env takes NAME=VALUE"),
+        (f"ATLASCLOUD_DATABASE_URL=postgresql://me:{CANARY}@127.0.0.1/clips", "--env takes NAME=VALUE"),
+        (f"ATLASCLOUD_TEAM_SECRET={CANARY}", "--env takes NAME=VALUE"),
     ],
 )
 def test_a_setting_the_server_would_refuse_is_not_written(pair: str, said: str, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 checkup       the command and its list of checks      target  the server that is checked, and clients' entries
 local         this computer: Python, settings, disk   start   the server, started as a desktop program would
-connectivity  the network, the API, the account
+connectivity  the network, the API, the account       remote  a team's servers, behind their proxy
 """
 
 from __future__ import annotations

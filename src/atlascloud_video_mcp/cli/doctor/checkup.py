@@ -14,12 +14,15 @@ from atlascloud_video_mcp.cli import console
 from atlascloud_video_mcp.cli.doctor import Finding, State, fail
 from atlascloud_video_mcp.cli.doctor.target import find_target
 from atlascloud_video_mcp.cli.install.platforms import Platform
+from atlascloud_video_mcp.settings import read_bearer
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from atlascloud_video_mcp.cli.doctor.target import CheckTarget
+
+_SILENT = 70.0  # seconds; the usual time-outs of proxies are 30 and 60
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,15 @@ class Check:
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Run the command that was typed; returns the exit status, 0 when nothing failed. Raises as `find_target`."""
+    """Run the command that was typed; returns the exit status, 0 when nothing failed.
+
+    Raises:
+        SettingsError: The token for a team is not usable.
+        AtlasError: As `find_target`.
+    """
+    if options.url:
+        token = read_bearer(environ)
+        return anyio.run(partial(report, remote_checks(options.url, token), in_json=options.json))
     platform = Platform.current(environ)
     target = find_target(platform, options.client, sandbox=options.sandbox)
     return anyio.run(partial(report, checks(target, platform, options.sandbox_port), in_json=options.json))
@@ -79,6 +90,14 @@ def checks(target: CheckTarget, platform: Platform, sandbox_port: int) -> Sequen
         _check("local", "sandbox", target, sandbox_port),
         _check("start", "start", target, seconds=30),
         _check("target", "clients", platform),
+    )
+
+
+def remote_checks(url: str, token: str, silent: float = _SILENT) -> Sequence[Check]:
+    """All checks of a team's servers; `silent` is how long the slow answer takes, in seconds."""
+    return (
+        _check("remote", "edge", url, token, seconds=120),
+        _check("remote", "silence", url, token, silent, seconds=silent + 30),
     )
 
 

@@ -10,8 +10,9 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp import __version__
-from atlascloud_video_mcp.app import missing_for_sandbox, state_directory
+from atlascloud_video_mcp.app import missing_for, require_extra, state_directory
 from atlascloud_video_mcp.cli.doctor import Finding, fail, ok, warn
+from atlascloud_video_mcp.errors import AtlasError
 from atlascloud_video_mcp.settings import KEY_VARIABLE, KEYS_PAGE, VARIABLES
 
 if TYPE_CHECKING:
@@ -59,8 +60,14 @@ async def settings(target: CheckTarget) -> list[Finding]:
     if not target.fault:
         values = target.settings.differing()
         shown = [f"{name}={values[each.setting]}" for name, each in VARIABLES.items() if each.setting in values]
-        key = f"{KEY_VARIABLE} is {'set' if target.settings.api_key else 'not set'}"
-        finding = ok("settings", ", ".join([key, *(shown or ["all others have their defaults"])]))
+        key = [] if target.settings.api_key else [f"{KEY_VARIABLE} is not set"]
+        hidden = [
+            f"{name} is set"
+            for name, each in VARIABLES.items()
+            if getattr(target.settings, each.setting) and each.secret
+        ]
+        first, *others = *key, *hidden, *shown
+        finding = ok("settings", ", ".join([first, *(others or ["all others have their defaults"])]))
     if target.settings.api_key:
         return [finding]
     if target.in_sandbox:
@@ -76,6 +83,8 @@ async def state(target: CheckTarget, *, enough: int = _ENOUGH_SPACE) -> list[Fin
     """Whether the journal can be kept; it is opened as the server would open it."""
     from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415 - as above
 
+    if url := target.settings.database_url:
+        return [await _database(url)]
     directory = state_directory(target.settings)
     async with Journal(directory) as journal:
         await journal.knows(())
@@ -90,9 +99,21 @@ async def state(target: CheckTarget, *, enough: int = _ENOUGH_SPACE) -> list[Fin
     return [ok("state", f"{directory}: the journal opens, {free / 1e9:.1f} GB free")]
 
 
+async def _database(url: str) -> Finding:
+    from atlascloud_video_mcp.journal import Journal  # noqa: PLC0415 - as above
+
+    try:
+        require_extra("team")
+        async with Journal(url) as journal:
+            await journal.check()
+    except AtlasError as error:
+        return fail("state", str(error), "Without it nothing is submitted. Or unset ATLASCLOUD_DATABASE_URL.")
+    return ok("state", "the journal in the database opens")
+
+
 async def sandbox(target: CheckTarget, port: int, *, loopback: str = "127.0.0.1") -> list[Finding]:
     """Whether the sandbox is installed and can listen on this computer."""
-    if missing := missing_for_sandbox():
+    if missing := missing_for("sandbox"):
         fix = f"{sys.executable} -m pip install 'PATH/TO/WHEEL.whl[sandbox]'"
         if target.in_sandbox:
             return [fail("sandbox", f"it needs {' and '.join(missing)}", fix)]

@@ -85,5 +85,6 @@ async def _exited(process: Process, target: CheckTarget) -> Finding:
     code = await process.wait()
     lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
     last = plain(lines[-1])[:300] if lines else "nothing"
-    last = last.replace(target.settings.key, "***") if target.settings.key else last
+    for secret in target.settings.secrets:
+        last = last.replace(secret, "***")
     return fail("start", f"the server exited with status {code} and wrote: {last}", f"Fix what it says. {_AGAIN}")

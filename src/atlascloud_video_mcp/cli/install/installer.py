@@ -264,10 +264,10 @@ def _settings(pairs: Sequence[str]) -> dict[str, str]:
     """The settings given as NAME=VALUE.
 
     Raises:
-        InvalidInput: There is no such setting, or it is the key, which others would see on the command line.
+        InvalidInput: There is no such setting, or it is secret, and others would see it on the command line.
         SettingsError: One does not take that value.
     """
-    known = [name for name in VARIABLES if name != KEY_VARIABLE]
+    known = [name for name, variable in VARIABLES.items() if not variable.secret]
     settings = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
     for name in settings:
         if name not in known:

@@ -53,6 +53,16 @@ def postgresql() -> Iterator[Cluster]:
 
 
 @pytest.fixture
+def own_cluster(postgresql: Cluster) -> Iterator[Cluster]:
+    """For tests that stop it: it runs again afterwards."""
+    try:
+        yield postgresql
+    finally:
+        if not (postgresql.directory / "data" / "postmaster.pid").exists():
+            postgresql.start()
+
+
+@pytest.fixture
 def database_url(postgresql: Cluster) -> str:
     """A database that a journal can use, and nobody else does."""
     return postgresql.database()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
+from base64 import b64encode
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
     from pathlib import Path
 
+    from atlascloud_video_mcp.journal import Journal
     from atlascloud_video_mcp.service.service import VideoService
 
 ERAS = pytest.mark.parametrize("era", ["auto", "legacy"])
@@ -32,6 +35,10 @@ Era = Literal["auto", "legacy"]
 EITHER = {"accept": "application/json, text/event-stream"}
 HANDSHAKE = "2025-06-18"
 MODERN = "2026-07-28"
+
+
+ANN, BOB, EVE = "ann-canary-token", "bob-canary-token", "eve-canary-token"
+"""Tokens; the last may only look."""
 
 
 @dataclass
@@ -50,7 +57,7 @@ class Replica:
 
 
 @asynccontextmanager
-async def replica_at(  # noqa: PLR0913 - one knob each, all by name
+async def replica_at(
     base_url: str,
     *,
     directory: Path | str | None = None,
@@ -97,6 +104,26 @@ async def replica_at(  # noqa: PLR0913 - one knob each, all by name
                     replica.terminate()
 
 
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def issue(journal: Journal, *tokens: str) -> None:
+    for token in tokens:
+        await journal.add_token(token[:3], digest(token), None, token == EVE)
+
+
+@asynccontextmanager
+async def team_at(base_url: str, database_url: str, **options: Any) -> AsyncGenerator[Replica, None]:  # noqa: ANN401 - of replica_at
+    async with replica_at(base_url, directory=database_url, **options) as replica:
+        await issue(replica.service.journal, ANN, BOB, EVE)
+        yield replica
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
 @asynccontextmanager
 async def client_of(
     url: str, *, era: Era = "auto", name: str = "claude-code", token: str | None = None
@@ -129,6 +156,10 @@ def call(tool: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return message("tools/call", name=tool, arguments=arguments)
 
 
+def data_uri(file: Path) -> str:
+    return f"data:image/jpeg;base64,{b64encode(file.read_bytes()).decode()}"
+
+
 def answer_in(response: httpx.Response) -> dict[str, Any]:
     """The JSON-RPC answer in a response, which may be a stream of events."""
     if response.headers["content-type"].startswith("application/json"):
@@ -143,3 +174,10 @@ async def eventually(true: Callable[[], bool]) -> None:
     with anyio.fail_after(60):
         while not true():  # noqa: ASYNC110 - it happens in another task that sets no event
             await anyio.sleep(0.005)
+
+
+async def ready_again(http: httpx.AsyncClient) -> None:
+    """Wait, within bounds, until a server has found its database again."""
+    with anyio.fail_after(60):
+        while (await http.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - another process's doing
+            await anyio.sleep(0.1)

@@ -2,43 +2,287 @@
 
 from __future__ import annotations
 
+import gc
+import math
+from contextlib import AsyncExitStack
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import anyio
+import psycopg
 import pytest
 
-from atlascloud_video_mcp.errors import PredictionNotFound
+from atlascloud_video_mcp.errors import (
+    AtlasError,
+    InvalidInput,
+    InvalidPicture,
+    JournalUnusable,
+    NotAllowed,
+    OverBudget,
+    PredictionNotFound,
+    UploadRefused,
+)
 from atlascloud_video_mcp.journal import Person
-from kit import REMOTE, animate, service_at
+from atlascloud_video_mcp.media.pictures import Fit
+from atlascloud_video_mcp.service import watch
+from kit import PHOTOS, REMOTE, ROCKET, TINY, animate, look, rehearse, service_at, until
+from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from atlascloud_video_mcp.service.results import Prediction
+    from atlascloud_video_mcp.service.service import VideoService
+    from postgresql import Cluster
     from scripted_sandbox import Sandbox
 
-ANN, BOB = Person("ann"), Person("bob")
+ANN, BOB, EVE = Person("ann"), Person("bob", Decimal("0.30")), Person("eve", read_only=True)
+FRAMES = "meridian/frames-1/image-to-video"
+NEVER = 1000.0  # seconds between two polls, in a test that takes a few
 
 
 def polls(sandbox: Sandbox) -> int:
-    return sum(request.path.startswith("/api/v1/model/prediction/") for request in sandbox.requests)
+    return sum(each.endpoint == "prediction" for each in sandbox.received)
+
+
+@pytest.fixture
+async def replica(base_url: str, database_url: str) -> AsyncGenerator[VideoService, None]:
+    async with service_at(base_url, directory=database_url, local_files=False) as service:
+        yield service
+
+
+@pytest.fixture
+async def other(base_url: str, database_url: str) -> AsyncGenerator[VideoService, None]:
+    async with service_at(base_url, directory=database_url, local_files=False) as service:
+        yield service
 
 
 async def test_people_join_each_others_requests_and_see_only_what_they_asked_for(
+    sandbox: Sandbox, replica: VideoService, other: VideoService
+) -> None:
+    first = await animate(replica, REMOTE, person=ANN)
+    for attempt in (
+        other.get_prediction(first.prediction_id, clip_deadline=0, person=BOB),
+        other.recall(first.prediction_id, person=BOB),
+    ):
+        with pytest.raises(PredictionNotFound, match="You asked for no prediction"):
+            await attempt
+    joined = await animate(other, REMOTE, person=BOB)
+    second = await animate(other, REMOTE, take=2, person=BOB)
+
+    assert (joined.prediction_id, joined.reused) == (first.prediction_id, True)
+    assert [prediction_id for prediction_id, _ in sandbox.accepted] == [first.prediction_id, second.prediction_id]
+    listed = {
+        person.name: {each.prediction_id for each in (await replica.list_predictions(person=person)).predictions}
+        for person in (ANN, BOB, EVE)
+    }
+    assert listed == {"ann": {first.prediction_id}, "bob": {first.prediction_id, second.prediction_id}, "eve": set()}
+    assert (await replica.get_prediction(second.prediction_id, clip_deadline=0, person=BOB)).status == "processing"
+    assert (await replica.recall(second.prediction_id, person=BOB)).prediction_id == second.prediction_id
+
+
+async def test_a_prediction_that_nobody_asked_for_through_the_team_is_not_found(
+    base_url: str, replica: VideoService
+) -> None:
+    async with service_at(base_url) as elsewhere:
+        theirs = await animate(elsewhere, REMOTE)
+
+    with pytest.raises(PredictionNotFound):
+        await replica.get_prediction(theirs.prediction_id, clip_deadline=0, person=ANN)
+    assert (await replica.list_predictions(person=ANN)).predictions == ()
+    # without persons all is anybody's, as on one machine
+    assert [each.prediction_id for each in (await replica.list_predictions()).predictions] == [theirs.prediction_id]
+
+
+async def test_a_person_spends_no_more_than_the_token_allows_on_any_server(
     base_url: str, sandbox: Sandbox, database_url: str
 ) -> None:
     async with (
-        service_at(base_url, directory=database_url) as here,
-        service_at(base_url, directory=database_url) as there,
+        service_at(base_url, directory=database_url, budget="0.70") as one,
+        service_at(base_url, directory=database_url, budget="0.70") as two,
     ):
-        first = await animate(here, REMOTE, person=ANN)
-        with pytest.raises(PredictionNotFound, match="You asked for no prediction"):
-            await there.get_prediction(first.prediction_id, clip_deadline=0, person=BOB)
-        joined = await animate(there, REMOTE, person=BOB)
-        other = await animate(there, REMOTE, take=2, person=BOB)
+        await animate(one, REMOTE, person=BOB)
+        with pytest.raises(OverBudget, match=r"\$0.30 of the \$0.30 that the token of bob allows") as refused:
+            await animate(two, REMOTE, take=2, person=BOB)
+        assert "ATLASCLOUD_BUDGET_USD" not in str(refused.value)
+        await animate(two, REMOTE, person=BOB)  # joined: nothing is spent
+        rehearsed = await rehearse(two, REMOTE, take=2, person=BOB)
+        assert any("The budget would refuse it" in note for note in rehearsed.notes or ())
+        await animate(two, REMOTE, take=2, person=ANN)
+        with pytest.raises(OverBudget, match=r"that ATLASCLOUD_BUDGET_USD allows"):
+            await animate(one, REMOTE, take=3, person=ANN)
+        balance = await one.get_balance(person=BOB)
+        assert (balance.spent_24h_usd, balance.budget_usd) == (0.3, 0.3)
+        assert "All together spent $0.60 of $0.70 in these 24 hours." in (balance.notes or ())
+    assert len(sandbox.submissions) == 2
 
-        assert (joined.prediction_id, joined.reused) == (first.prediction_id, True)
-        assert len(sandbox.account.jobs) == 2
-        assert [each.prediction_id for each in (await here.list_predictions(person=ANN)).predictions] == [
-            first.prediction_id
-        ]
-        listed = {each.prediction_id for each in (await here.list_predictions(person=BOB)).predictions}
-        assert listed == {first.prediction_id, other.prediction_id}
-        assert (await there.get_prediction(first.prediction_id, clip_deadline=0, person=BOB)).status == "processing"
-        assert (await there.recall(first.prediction_id, person=BOB)).prediction_id == first.prediction_id
+
+async def test_a_token_that_may_only_look_spends_and_uploads_nothing(sandbox: Sandbox, replica: VideoService) -> None:
+    for call in (
+        animate(replica, REMOTE, person=EVE),
+        replica.upload_image(TINY, person=EVE),
+        replica.create_upload(EVE),
+    ):
+        with pytest.raises(NotAllowed, match="may look"):
+            await call
+    assert (await rehearse(replica, REMOTE, person=EVE)).status == "dry_run"
+    assert {each.endpoint for each in sandbox.received} <= {"calculate", "history", "models", "schema"}
+
+
+async def test_no_file_of_the_servers_own_machine_is_read_or_written(
+    base_url: str, database_url: str, tmp_path: Path
+) -> None:
+    async with service_at(base_url, directory=database_url, online=True, local_files=False) as replica:
+        for image in (ROCKET, f"file://{ROCKET}", "~/cat.jpg", "cat.jpg"):
+            with pytest.raises(InvalidPicture, match="Next: create_upload"):
+                await animate(replica, image, person=ANN)
+            with pytest.raises(InvalidPicture, match=r"^last_frame_image: .*Next: create_upload"):
+                await animate(replica, REMOTE, parameters={"last_frame_image": image}, model=FRAMES, person=ANN)
+        with pytest.raises(InvalidInput, match="save_to is not for this server"):
+            await animate(replica, REMOTE, save_to=str(tmp_path), person=ANN)
+        with pytest.raises(InvalidPicture, match="64 x 64 px"):  # in the call itself a picture may stand
+            await animate(replica, TINY, person=ANN)
+
+
+async def test_a_picture_comes_by_a_one_use_address_and_is_known_on_any_server(
+    sandbox: Sandbox, replica: VideoService, other: VideoService
+) -> None:
+    ticket = (await replica.create_upload(ANN)).ticket
+    with pytest.raises(UploadRefused) as refused:
+        await other.receive_upload(ticket, PHOTOS / "rocket.jpg", BOB)
+    assert refused.value.forbidden
+    with pytest.raises(InvalidPicture):
+        await other.receive_upload(ticket, PHOTOS.parent / "kit.py")
+    received = await other.receive_upload(ticket, PHOTOS / "rocket.jpg", ANN)
+    for used in (ticket, "never-made"):
+        with pytest.raises(UploadRefused, match="was used or has expired") as refused:
+            await replica.receive_upload(used, PHOTOS / "rocket.jpg")
+        assert not refused.value.forbidden
+
+    made = await animate(replica, received.image, person=ANN)
+    with pytest.raises(InvalidPicture, match="There is no picture"):
+        await animate(replica, received.image, person=BOB)
+    with pytest.raises(InvalidInput, match="fit belongs to create_upload"):
+        await animate(replica, received.image, fit=Fit.PAD, person=ANN)
+    assert sandbox.submissions[0]["image"] == made.image_url
+    assert sum(each.endpoint == "upload" for each in sandbox.received) == 1
+
+
+async def test_a_picture_that_was_uploaded_too_long_ago_is_asked_for_again(
+    database_url: str, replica: VideoService
+) -> None:
+    ticket = (await replica.create_upload(ANN, Fit.CROP)).ticket
+    received = await replica.receive_upload(ticket, PHOTOS / "rocket.jpg")
+    with psycopg.connect(database_url) as database:
+        database.execute("UPDATE uploads SET uploaded_at = '2026-01-01T00:00:00.000000+00:00'")
+
+    with pytest.raises(InvalidPicture, match=r"uploaded too long ago.*create_upload.* Nothing was paid"):
+        await animate(replica, received.image, person=ANN)
+
+
+async def test_a_prediction_is_polled_by_one_server_however_many_follow_it(
+    base_url: str, sandbox: Sandbox, database_url: str
+) -> None:
+    async with (
+        service_at(base_url, directory=database_url, poll_interval=NEVER) as watching,
+        service_at(base_url, directory=database_url) as following,
+    ):
+        made = await animate(watching, REMOTE)
+        before = polls(sandbox)
+        told = await following.get_prediction(made.prediction_id, clip_deadline=anyio.current_time() + 1)
+
+    assert told.status == "processing"
+    assert polls(sandbox) == before
+
+
+async def test_who_follows_is_woken_when_another_server_sees_the_end(
+    base_url: str, sandbox: Sandbox, database_url: str
+) -> None:
+    async with (
+        service_at(base_url, directory=database_url) as watching,
+        service_at(base_url, directory=database_url, poll_interval=NEVER) as following,
+    ):
+        made = await animate(watching, REMOTE)
+        ended = []
+
+        async def follow() -> None:
+            deadline = anyio.current_time() + NEVER
+            ended.append(await following.get_prediction(made.prediction_id, clip_deadline=deadline))
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(follow)
+                await anyio.sleep(0.5)  # it follows by now, or looks once more
+                sandbox.finish(made.prediction_id)
+    assert ended[0].status == "completed"
+
+
+async def test_what_a_server_leaves_is_watched_by_another_at_once(
+    base_url: str, sandbox: Sandbox, database_url: str
+) -> None:
+    async with service_at(base_url, directory=database_url) as staying, AsyncExitStack() as leaving:
+        gone = await leaving.enter_async_context(service_at(base_url, directory=database_url, poll_interval=NEVER))
+        made = await animate(gone, REMOTE)
+        before = polls(sandbox)
+        await leaving.aclose()
+        await until(lambda: polls(sandbox) > before)
+        sandbox.finish(made.prediction_id)
+        with anyio.fail_after(30):
+            while (await staying.recall(made.prediction_id)).status != "completed":  # noqa: ASYNC110 - as until
+                await anyio.sleep(0.02)
+
+
+async def test_a_prediction_that_the_api_does_not_know_is_watched_by_nobody(
+    database_url: str, replica: VideoService
+) -> None:
+    with pytest.raises(PredictionNotFound):
+        await replica.get_prediction("never-made", clip_deadline=0)
+    with psycopg.connect(database_url) as database:
+        assert database.execute("SELECT * FROM watches").fetchall() == []
+
+
+async def test_what_was_sent_is_told_and_kept_though_the_database_goes_away_meanwhile(
+    base_url: str, sandbox: Sandbox, own_cluster: Cluster
+) -> None:
+    url = own_cluster.database()
+    sandbox.script(Fault(endpoint="generate", action="delay_after", seconds=2))
+    async with service_at(base_url, directory=url) as service:
+        told: list[Prediction | AtlasError] = []
+
+        async def call() -> None:
+            try:
+                told.append(await animate(service, REMOTE, person=ANN))
+            except AtlasError as error:
+                told.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            await until(lambda: sandbox.submissions)
+            await anyio.to_thread.run_sync(own_cluster.stop, "immediate")
+        (prediction_id, _), *rest = sandbox.accepted
+        assert rest == []
+        assert prediction_id in str(told[0])
+        assert "othing was" not in str(told[0])
+        with pytest.raises(JournalUnusable, match="Nothing was sent or paid"):
+            await animate(service, REMOTE, take=2, person=ANN)
+        await anyio.to_thread.run_sync(own_cluster.start)
+        await anyio.sleep(1.1)
+        again = await animate(service, REMOTE, person=ANN)
+    assert (again.prediction_id, again.reused) == (prediction_id, True)
+    assert len(sandbox.submissions) == 1
+
+
+async def test_of_watches_that_are_over_only_the_latest_are_kept(
+    base_url: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_KEPT", 1)
+    async with service_at(base_url) as service:
+        made = []
+        for take in range(1, 5):
+            prediction = await animate(service, REMOTE, take=take)
+            sandbox.finish(prediction.prediction_id)
+            made.append(await look(service, prediction.prediction_id, deadline=math.inf))
+        gc.collect()
+        assert sum(isinstance(each, watch.Watch) for each in gc.get_objects()) == 2
+        assert (await look(service, made[0].prediction_id)).status == "completed"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from mcp import Client
     from mcp.types import CallToolResult
+
     from postgresql import Cluster
 
 REMOTE = "https://pictures.example/cat.jpg"

@@ -27,10 +27,10 @@ import anyio
 import anyio.to_thread
 import httpx2
 from PIL import Image
-from postgresql import cluster
 
 from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.journal import Journal, Person, SpendingRequest, Submission, VideoRequest
+from postgresql import cluster
 from replicas import CANARY, ERAS, LEASE, Figures, Member, Replica, Team, nginx, reason, text_of, until
 from scripted_sandbox import Fault, Sandbox
 from storm import BALANCE, REMOTE, Storm, bad_weather
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
     from mcp import Client
+
     from postgresql import Cluster
 
 GRACE = 5.0  # seconds
@@ -249,7 +250,7 @@ def _memory_of(pid: int) -> Generator[dict[str, int]]:
             try:
                 children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
                 all_of_it = sum(_resident(int(each), "VmRSS") for each in (pid, *children))
-            except (OSError, StopIteration):
+            except OSError:  # one has ended meanwhile
                 continue
             found["tree"] = max(found["tree"], all_of_it - before)
 
@@ -265,7 +266,7 @@ def _memory_of(pid: int) -> Generator[dict[str, int]]:
 
 def _resident(pid: int, name: str) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
+    return int(next((line for line in lines if line.startswith(name)), "none 0").split()[1]) * 1024
 
 
 class Callers:

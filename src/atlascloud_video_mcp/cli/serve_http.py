@@ -78,23 +78,26 @@ async def _serve(options: argparse.Namespace, settings: Settings, listener: sock
     async with AsyncExitStack() as stack:
         try:
             service = await stack.enter_async_context(opener())
-            await _require_tokens(service.journal, loopback=loopback)
+            await _require_tokens(service.journal, edge)
         except JournalUnusable as error:
             raise SettingsError(str(error)) from error
-        app = await stack.enter_async_context(edge.serving(service, service.journal if settings.database_url else None))
+        app = await stack.enter_async_context(edge.serving(service))
         server = Server(app, edge.stopping, lambda: _say(f"Serving MCP at {here}/mcp"), _end_in_time)
         await server.serve([listener])
 
 
-async def _require_tokens(journal: Journal, *, loopback: bool) -> None:
+async def _require_tokens(journal: Journal, edge: Edge) -> None:
     has_tokens = False
     if journal.is_shared:
         await journal.check()
         has_tokens = await journal.has_tokens()
-    if not (has_tokens or loopback):
+    if not (has_tokens or edge.loopback):
         raise SettingsError(f"beyond this machine tokens are needed, and there are none: {_TOKENS}.")
     if not has_tokens:
-        _log.warning("There are no tokens: whoever uses this machine may use this server, and sees all predictions.")
+        who = (
+            "whoever uses this machine may come in, and sees all predictions" if edge.may_be_open else "nobody comes in"
+        )
+        _log.warning("There are no tokens: %s.", who)
 
 
 def _made_up() -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud.envelope import ASK_FIRST
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR, NOT_YET_KNOWN, Report
-from atlascloud_video_mcp.errors import AtlasError, PredictionNotFound, SubmissionUnknown
+from atlascloud_video_mcp.errors import AtlasError, JournalUnusable, PredictionNotFound, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.service.history import Matches, matches, may_be, read_history
 from atlascloud_video_mcp.service.progress import Phase, Progress
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_PAGES = 20
 _ROWS_ARE_OUT_OF_ORDER_BY = timedelta(hours=2)
-_LOOK_AT_ANOTHERS = 0.1  # seconds between two looks at a submission that another call is about to make
+_LOOK_AT_ANOTHERS, _LONGEST = 0.1, 0.5  # seconds between two looks at a submission that another call is about to make
 _FOUND = "The answer to the submission was lost; the prediction was found in the account's history."
 
 
@@ -69,6 +70,7 @@ class Submissions:
         """
         wanted, defaults = prepared.key, prepared.model.defaults
         not_ours: set[str] = set()
+        pause = _LOOK_AT_ANOTHERS
 
         async def attempt(terms: SpendingRequest) -> Claim:
             return await self._journal.claim(
@@ -98,7 +100,8 @@ class Submissions:
                     await anyio.sleep(_LOOK_AT_ANOTHERS)
             else:
                 progress(Progress(Phase.WAITING_FOR_TWIN, 0.03))
-                await anyio.sleep(_LOOK_AT_ANOTHERS)
+                await anyio.sleep(pause)
+                pause = min(1.5 * pause, _LONGEST)
 
     async def _is_in_the_history(self, submission: Submission, prepared: Prepared, body: Mapping[str, Any]) -> bool:
         """Whether a request that the journal does not know was made before it was begun anew; then it learns of it."""
@@ -192,9 +195,12 @@ class Submissions:
         except SubmissionUnknown as error:
             await self._journal.mark_unknown(intent_id)
             progress(Progress(Phase.SEARCHING_LOST, 0.04))
-            found = await self._found(submission, defaults, since=submitted_at, patience=self._patience)
-            row = _report_of(found.ours) if found.ours else None
-            if row is None or not await self._journal.mark_found(intent_id, row, submitted_at):
+            found, row = Matches(), None
+            with suppress(JournalUnusable):  # what is known must be told all the same
+                found = await self._found(submission, defaults, since=submitted_at, patience=self._patience)
+                if found.ours and await self._journal.mark_found(intent_id, _report_of(found.ours), submitted_at):
+                    row = _report_of(found.ours)
+            if row is None:
                 raise _naming(found.probable, error) from error
             report, submission = row, replace(submission, notes=(*submission.notes, _FOUND))
         except AtlasError:

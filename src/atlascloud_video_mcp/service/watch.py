@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _LONGEST_PAUSE_IN_TROUBLE = 60.0  # seconds
 _LONGEST_PAUSE_NAMED = 600.0  # seconds; what is longer is told to whoever waits, and no reason to look away so long
+_KEPT = 500  # watches that are over, whose predictions are asked for again
 _ADOPT_EVERY = 4.0  # seconds
 _ADOPTED_AT_ONCE = 100
 _GONE = "The API no longer has this prediction; this is what the journal remembers of it."
@@ -79,8 +80,8 @@ class Watch(Watched):
     def save_to(self, target: str) -> None:
         """Have the clip saved there, too, as soon as it is finished."""
         self._wanted.append(target)
-        if self._is_over and not self.failure:
-            self._is_over = False
+        if self.is_over and not self.failure:
+            self.is_over = False
             self._tell(Phase.SAVING, self.report)
             self._registry.tasks.start_soon(self._carry_out, self._save_where_wanted)
 
@@ -97,7 +98,7 @@ class Watch(Watched):
             if isinstance(error, PredictionNotFound):
                 await self._registry.forget(str(self.submission.prediction_id))
         self._ended_at = self._ended_at or datetime.now(UTC)
-        self._is_over = True
+        self.is_over = True
         self._wake()
 
     async def _poll_new(self) -> None:
@@ -112,7 +113,9 @@ class Watch(Watched):
     async def _poll_known(self) -> None:
         """Start from what the journal knows."""
         prediction_id = str(self.submission.prediction_id)
-        known = await self._registry.journal.submission_of(prediction_id)
+        known = None
+        with suppress(JournalUnusable):  # the polls will tell
+            known = await self._registry.journal.submission_of(prediction_id)
         remembered = known.report if known else None
         if known and not self.submission.submitted_at:
             self.submission = known
@@ -245,6 +248,9 @@ class WatchRegistry:
 
     def start(self, watch: Watch, phase: Phase = Phase.SUBMITTED) -> None:
         """Begin to watch."""
+        over = [prediction_id for prediction_id, each in self._watches.items() if each.is_over]
+        for prediction_id in over[:-_KEPT]:
+            del self._watches[prediction_id]
         self._watches[str(watch.submission.prediction_id)] = watch
         watch.start(phase)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from atlascloud_video_mcp.cloud.reports import Report
-from atlascloud_video_mcp.errors import AtlasError, RateLimited, ServiceUnavailable
+from atlascloud_video_mcp.errors import AtlasError, JournalUnusable, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.service import render
 from atlascloud_video_mcp.service.progress import Phase, Progress
 
@@ -56,7 +56,8 @@ class Watched:
         self._phase = Phase.LOOKING
         self._trouble: AtlasError | None = None
         self._ended_at: datetime | None = None
-        self._is_over = False
+        self.is_over = False
+        """Whether nothing goes on with it any more."""
         self._saved: dict[str, str] = {}
         self._version = 0
         self._changed = anyio.Event()
@@ -76,7 +77,7 @@ class Watched:
         if self.failure:
             return True
         report, submission = self.report, self.submission
-        if not self._is_over or report is None:
+        if not self.is_over or report is None:
             return False
         now = datetime.now(UTC)
         return self.refused_link in report.outputs or report.may_change(submission.quote, submission.submitted_at, now)
@@ -99,7 +100,7 @@ class Watched:
             durations=self.durations,
             sandbox=self._cloud.sandbox,
             reused=reused,
-            watched=not self._is_over,
+            watched=not self.is_over,
             saving=self._phase is Phase.SAVING,
             notes=notes,
             further_notes=(*self.doubts, *self._journal.warnings),
@@ -141,7 +142,7 @@ class Watched:
                 yield self.progress(self._phase)
             if self.failure:
                 raise self.failure
-            if self._is_over:
+            if self.is_over:
                 return
             known = (self.report or self._trouble) and self.polls_finished >= polls
             left = deadline - anyio.current_time() if known else float("inf")
@@ -191,4 +192,4 @@ class Watched:
 
 def _may_pass(trouble: AtlasError) -> bool:
     """Whether it is worth waiting on, as long as there is time."""
-    return isinstance(trouble, (ServiceUnavailable, RateLimited))
+    return isinstance(trouble, (ServiceUnavailable, RateLimited, JournalUnusable))

@@ -57,15 +57,18 @@ async def answers_to(
 async def test_a_call_without_progress_is_kept_alive_until_its_answer(
     sandbox: Sandbox, base_url: str, version: str
 ) -> None:
-    async with replica_at(base_url, silence=0.02) as replica, raw(replica.url) as http:
-        async with answers_to(http, version, "animate_image", image=REMOTE) as response:
-            lines, beats = [], 0
-            async for line in response.aiter_lines():
-                lines.append(line)
-                beats += line == BEAT
-                if beats == 10:
-                    await until(lambda: polls(sandbox) > 0)
-                    sandbox.finish(await only_id(base_url))
+    lines, beats = [], 0
+    async with (
+        replica_at(base_url, silence=0.02) as replica,
+        raw(replica.url) as http,
+        answers_to(http, version, "animate_image", image=REMOTE) as response,
+    ):
+        async for line in response.aiter_lines():
+            lines.append(line)
+            beats += line == BEAT
+            if beats == 10:
+                await until(lambda: polls(sandbox) > 0)
+                sandbox.finish(await only_id(base_url))
 
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/event-stream")
@@ -86,9 +89,12 @@ async def test_the_probe_is_silent_but_for_the_beats(base_url: str) -> None:
 
 @VERSIONS
 async def test_an_answer_that_comes_soon_is_as_the_sdk_makes_it(base_url: str, version: str) -> None:
-    async with replica_at(base_url) as replica, raw(replica.url) as http:
-        async with answers_to(http, version, "get_balance") as response:
-            await response.aread()
+    async with (
+        replica_at(base_url) as replica,
+        raw(replica.url) as http,
+        answers_to(http, version, "get_balance") as response,
+    ):
+        await response.aread()
 
     assert BEAT not in response.text
     assert answer_in(response)["result"]["structuredContent"]["available_usd"] == 100

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 import httpx
 import pytest
 
-from http_kit import ERAS, client_of, eventually, raw, replica_at
-from kit import REMOTE, polls, requests_to, text_of, until
+from http_kit import ERAS, client_of, data_uri, eventually, raw, replica_at
+from kit import PHOTOS, REMOTE, polls, requests_to, text_of, until
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
-    from http_kit import Era, Replica
     from mcp.types import CallToolResult
 
+    from http_kit import Era, Replica
     from scripted_sandbox import Sandbox
 
 NEVER = 600.0  # seconds
 
 
-async def animated(replica: Replica, era: Era, results: list[CallToolResult], **more: Any) -> None:  # noqa: ANN401 - JSON
+async def animated(replica: Replica, era: Era, results: list[CallToolResult], image: str = REMOTE) -> None:
     async with client_of(replica.url, era=era) as client:
         await client.list_tools()  # else it asks afterwards, to check the answer against the schema
-        results.append(await client.call_tool("animate_image", {"image": REMOTE} | more))
+        results.append(await client.call_tool("animate_image", {"image": image}))
 
 
 @ERAS
@@ -63,24 +63,19 @@ async def test_a_call_without_an_id_yet_goes_on_to_it(sandbox: Sandbox, base_url
 @pytest.mark.parametrize(
     ("endpoint", "stands"),
     [
-        ("calculate", "Nothing was submitted or paid by this call so far."),
+        ("upload", "Nothing was submitted or paid by this call so far."),
         ("generate", "The request was sent and may be running and paid; calling again joins it"),
     ],
 )
 async def test_a_call_that_comes_to_none_in_time_is_told_what_stands(
-    sandbox: Sandbox,
-    base_url: str,
-    era: Era,
-    endpoint: Any,
-    stands: str,  # noqa: ANN401 - a literal
+    sandbox: Sandbox, base_url: str, era: Era, endpoint: Literal["upload", "generate"], stands: str
 ) -> None:
     sandbox.script(Fault(endpoint=endpoint, action="delay_after", seconds=5, times=9))
     results: list[CallToolResult] = []
-    budgeted = {"model": "minimax/hailuo-2.3/i2v-standard", "dry_run": endpoint == "calculate"}
     async with replica_at(base_url, patience=0.2) as replica:
         with anyio.fail_after(30):
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(lambda: animated(replica, era, results, **budgeted))
+                tasks.start_soon(animated, replica, era, results, data_uri(PHOTOS / "rocket.jpg"))
                 await until(lambda: requests_to(sandbox, endpoint) > 0)
                 replica.terminate()
             await replica.ended.wait()

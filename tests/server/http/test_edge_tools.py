@@ -82,7 +82,8 @@ async def test_a_clip_made_over_http_is_told_of_without_this_machines_files(
 async def test_progress_comes_with_the_answer_in_the_handshake_era(sandbox: Sandbox, base_url: str, era: Era) -> None:
     told: list[str] = []
 
-    async def hear(_: float, __: float | None, message: str | None) -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        assert 0 <= progress <= (total or 0)
         told.append(message or "")
         if "prediction" in (message or ""):
             sandbox.finish(await only_id(base_url))

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from atlascloud_video_mcp.errors import JournalUnusable
-from atlascloud_video_mcp.journal import Person  # noqa: TC001 - pydantic reads the fields
 from atlascloud_video_mcp.server.tool_call import HTTP_CALLER, HttpCaller
 
 if TYPE_CHECKING:
@@ -24,19 +23,13 @@ if TYPE_CHECKING:
     from pydantic import AnyHttpUrl
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from atlascloud_video_mcp.journal import Journal
+    from atlascloud_video_mcp.journal import Journal, Person
 
 REMEMBERED = 5.0
 """Seconds that a token is taken for what the database said it is: a revoked one must be refused within ten."""
 _MOST_REMEMBERED = 1000  # tokens, unknown ones among them: whoever guesses must not fill the memory
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PORTS = {"https": 443, "http": 80}
-
-
-class PersonsToken(AccessToken):
-    """A token, without its text."""
-
-    person: Person
 
 
 class People(TokenVerifier):
@@ -64,7 +57,7 @@ class People(TokenVerifier):
         self._known: dict[str, tuple[float, Person | None]] = {}
         self._asked_at = -remembered
 
-    async def verify_token(self, token: str) -> PersonsToken | None:
+    async def verify_token(self, token: str) -> AccessToken | None:
         """Whose token it is; None: nobody's, or one that was revoked.
 
         Raises:
@@ -77,16 +70,17 @@ class People(TokenVerifier):
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
             self._known[digest] = since, person
-        return PersonsToken(token="", client_id=person.name, scopes=[], person=person) if person else None
+        # Without its text, which nobody needs from here on.
+        return AccessToken(token="", client_id=person.name, scopes=[], claims={"person": person}) if person else None
 
     async def open_to_all(self) -> bool:
-        """Whether whoever reaches this server may come in: only until the first token is given out.
+        """Whether whoever reaches this server may come in: only until the first token is given out, once and for all.
 
         Raises:
             JournalUnusable: The database could not be asked.
         """
         if self._may_be_open and self._journal and self._clock() >= self._asked_at + self._remembered:
-            self._asked_at, self._may_be_open = self._clock(), not await self._journal.has_tokens()
+            self._asked_at, self._may_be_open = self._clock(), not await self._journal.tokens()
         return self._may_be_open
 
 
@@ -130,7 +124,8 @@ class Door:
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         user = scope["user"]
-        person = user.access_token.person if isinstance(user, AuthenticatedUser) else None
+        claims = user.access_token.claims if isinstance(user, AuthenticatedUser) else None
+        person = claims["person"] if claims else None
         scope[HTTP_CALLER] = HttpCaller(person)
         brings_none = "authorization" not in Request(scope).headers
         if person or (brings_none and not self._needs_token) or await self._people.open_to_all():

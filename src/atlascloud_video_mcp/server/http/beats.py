@@ -5,10 +5,11 @@ The SDK's first sign of life comes after 15 seconds, and where it answers in JSO
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import anyio
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,9 +42,9 @@ class Beats:
         if scope["method"] != "POST" or _EVENTS not in Headers(scope=scope).get("accept", ""):
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send)
+        answer = _Answer(send, self._silence)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(answer.beat, self._silence)
+            tasks.start_soon(answer.beat)
             await self._app(scope, receive, answer.send)
             tasks.cancel_scope.cancel()
 
@@ -51,20 +52,21 @@ class Beats:
 class _Answer:
     """One answer: it becomes a stream of events if it is long in coming, whatever the application would have made."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, silence: float) -> None:
         self._send = send
+        self._silence = silence
         self._sending = anyio.Lock()
-        self._last = anyio.current_time()
+        self._due = anyio.current_time() + silence
         self._begun = False
-        self._can_beat = True
         self._json: bytearray | None = None
         """What came of an answer in JSON since the stream was begun here."""
 
-    async def beat(self, silence: float) -> None:
-        while self._can_beat:
-            await anyio.sleep_until(self._last + silence)
+    async def beat(self) -> None:
+        """Break each silence."""
+        while True:
+            await anyio.sleep_until(self._due)
             async with self._sending:
-                if self._can_beat and anyio.current_time() >= self._last + silence:
+                if anyio.current_time() >= self._due:
                     if not self._begun:
                         await self._pass_on({"type": "http.response.start", "status": 200, "headers": _HEADERS})
                     await self._pass_on(_BEAT)
@@ -72,22 +74,23 @@ class _Answer:
     async def send(self, message: Message) -> None:
         """What the application sends."""
         async with self._sending:
-            starts = message["type"] == "http.response.start"
-            if starts:
-                is_stream = MutableHeaders(scope=message).get("content-type", "").startswith(_EVENTS)
-                self._can_beat = is_stream or self._begun
+            if message["type"] == "http.response.start":
+                is_stream = Headers(raw=message["headers"]).get("content-type", "").startswith(_EVENTS)
                 if self._begun:
                     self._json = None if is_stream else bytearray()
                     return
+                if not is_stream:
+                    self._silence = math.inf
             elif self._json is not None:
                 self._json += message.get("body", b"")
                 if message.get("more_body"):
                     return
                 message = {"type": message["type"], "body": b"event: message\r\ndata: %b\r\n\r\n" % bytes(self._json)}
-            self._can_beat &= starts or message.get("more_body", False)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                self._silence = math.inf
             await self._pass_on(message)
 
     async def _pass_on(self, message: Message) -> None:
         self._begun = True
-        self._last = anyio.current_time()
+        self._due = anyio.current_time() + self._silence
         await self._send(message)

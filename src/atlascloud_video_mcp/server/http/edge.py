@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mcp.server.auth.routes import build_resource_metadata_url
 from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE, RequestBodyLimitMiddleware
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.server.http.access import REMEMBERED, Door, People, security_of
 from atlascloud_video_mcp.server.http.beats import SILENCE, Beats
 from atlascloud_video_mcp.server.http.routes import Health, Probe, Uploads
@@ -42,7 +44,7 @@ class Edge:
     secrets: tuple[str, ...]
     """Seal what clients are given to bring back: the first seals, all open."""
     loopback: bool
-    """Whether only this machine can reach us: until the first token is given out nobody needs one then."""
+    """Whether only this machine reaches us without a proxy; then its own names for itself are ours, too."""
     max_wait: float | None = None
     local: bool = False
     clip_hosts: tuple[str, ...] = ()
@@ -52,11 +54,16 @@ class Edge:
     remembered: float = REMEMBERED
     """How long a token is taken for what the database said it is, seconds."""
 
+    @property
+    def may_be_open(self) -> bool:
+        """Whether nobody needs a token until the first is given out: nobody but this machine's users reaches us."""
+        return self.loopback and is_loopback(urlsplit(self.public_url).hostname)
+
     @asynccontextmanager
     async def serving(self, service: VideoService) -> AsyncGenerator[ASGIApp, None]:
         """The application, with its background work, as long as the service is open."""
         database = service.journal if service.journal.is_shared else None
-        people = People(database, may_be_open=self.loopback, remembered=self.remembered)
+        people = People(database, may_be_open=self.may_be_open, remembered=self.remembered)
         security = security_of(self.public_url, loopback=self.loopback)
         resource = f"{self.public_url}/mcp"
         metadata_url = build_resource_metadata_url(AnyHttpUrl(resource))

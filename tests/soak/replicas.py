@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,9 +83,8 @@ class Replica:
     def start(self) -> None:
         """Start the process; it is not ready yet."""
         self.generation += 1
-        errors = self.root / f"replica-{self.number}-{self.generation}.stderr"
         command = [*PROGRAM, "serve-http", "--port", str(self.port)]
-        with errors.open("w") as file:
+        with self.log.open("w") as file:
             self.process = subprocess.Popen(command, env=self.environ, stdout=file, stderr=file, cwd="/")
 
     @property
@@ -93,21 +92,26 @@ class Replica:
         """Whether it runs and was not stopped."""
         return self.process.poll() is None and not self.stopped
 
-    async def ready(self) -> None:
-        """Wait until it takes requests; raises TimeoutError, with what it said, when it does not come up."""
+    @property
+    def log(self) -> Path:
+        """What the process says."""
+        return self.root / f"replica-{self.number}-{self.generation}.stderr"
+
+    @property
+    def served(self) -> bool:
+        """Whether the process came so far as to serve."""
+        return "Serving MCP" in self.log.read_text(errors="replace")
+
+    async def ready(self) -> bool:
+        """Wait until it takes requests; returns whether it does."""
         limit = time.monotonic() + UP_WITHIN
         async with httpx2.AsyncClient(trust_env=False, timeout=2) as http:
             while time.monotonic() < limit and self.process.poll() is None:
-                try:
-                    answer = await http.get(f"http://127.0.0.1:{self.port}/readyz")
-                except httpx2.TransportError:
-                    await anyio.sleep(0.1)
-                    continue
-                if answer.status_code == httpx2.codes.OK:
-                    return
+                with suppress(httpx2.TransportError):
+                    if (await http.get(f"http://127.0.0.1:{self.port}/readyz")).is_success:
+                        return True
                 await anyio.sleep(0.1)
-        said = (self.root / f"replica-{self.number}-{self.generation}.stderr").read_text()[-500:]
-        raise TimeoutError(f"replica {self.number} is not ready (status {self.process.poll()}): {said}")
+        return False
 
     def kill(self) -> None:
         """Send SIGKILL."""
@@ -219,7 +223,8 @@ class Team:
             for replica in self.replicas:
                 replica.start()
             for replica in self.replicas:
-                await replica.ready()
+                if not await replica.ready():
+                    raise RuntimeError(f"a replica does not come up: {replica.log.read_text()[-500:]}")
             yield
         finally:
             for replica in self.replicas:

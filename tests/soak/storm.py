@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import random
+import re
 import time
 from collections import Counter
 from contextlib import AsyncExitStack, contextmanager
@@ -34,7 +35,8 @@ WORKERS = 24
 HANG = 60.0  # seconds after which a call is taken for hanging
 CANCELLED, REPEATED, TWICE = 0.06, 0.45, 0.15  # shares of calls and of turns
 TRIES = 12
-OVER, UNKNOWN, NOTHING = "allows in 24 hours", "only another take", "Nothing was sent or paid"
+HANGS = 8.0  # seconds, longer than anybody waits for the database
+OVER, UNKNOWN, NOTHING = "allows in 24 hours", "only another take", "Nothing was (sent or )?paid"
 SHARES = {"anna": Decimal("0.2"), "bert": Decimal("0.3"), "cleo": Decimal("0.5")}  # of what all requests cost
 OF_THE_TEAM = Decimal("0.72")
 CENT = Decimal("0.01")
@@ -98,6 +100,7 @@ class Storm:
             for number in range(WORKERS):
                 tasks.start_soon(self._work, list(self.members.values())[number % 3], ERAS[number // 3 % 2])
             async with anyio.create_task_group() as events:
+                tasks.start_soon(self._supervise)
                 events.start_soon(self._kill)
                 events.start_soon(self._stop_aimed)
                 events.start_soon(self._restart)
@@ -110,10 +113,7 @@ class Storm:
         """In good weather: every order gets its answer, and every paid id can be read by who paid."""
         Weather.clear.set()
         for replica in self._team.replicas:
-            if replica.process.poll() is not None:
-                self._happened["ended by itself"] += 1
-                replica.start()
-            await replica.ready()
+            self._happened["not ready in the end"] += not await replica.ready()
         limit = anyio.CapacityLimiter(12)
         async with AsyncExitStack() as stack:
             clients = {
@@ -131,6 +131,15 @@ class Storm:
 
     # What happens to the replicas and the database.
 
+    async def _supervise(self) -> None:
+        """Start what ended by itself anew, as a manager of processes does."""
+        while not self._over:
+            for replica in self._team.replicas:
+                if replica.process.poll() is not None:
+                    self._happened["ended by itself" if replica.served else "did not start"] += 1
+                    replica.start()
+            await anyio.sleep(1)
+
     async def _kill(self) -> None:
         for _ in range(self._kills):
             await anyio.sleep(self._dice.uniform(2, 4.5))
@@ -144,7 +153,8 @@ class Storm:
         while self._happened["SIGSTOP"] < self._stops:
             await anyio.sleep(self._dice.uniform(1, 3))
             replica = self._dice.choice(self._team.replicas)
-            await replica.ready()
+            if not await replica.ready():
+                continue  # it was killed meanwhile
             order = self._order(self._dice.choice(list(self.members)), local=True)
             async with anyio.create_task_group() as tasks:
                 # It is between both while it uploads.
@@ -187,6 +197,10 @@ class Storm:
             await anyio.sleep(self._dice.uniform(0, 2))
             await anyio.to_thread.run_sync(self._postgresql.start)
             self._happened[f"restart of the database, {mode}"] += 1
+        await anyio.sleep(self._until_restart / 2)
+        with self._postgresql.frozen():
+            await anyio.sleep(HANGS)
+        self._happened["database that hangs"] += 1
 
     # What callers do.
 
@@ -209,7 +223,7 @@ class Storm:
     @property
     def _elapsed(self) -> float:
         """How much of the storm is over: so that there is something new to want until its end."""
-        return (time.monotonic() - self._begun) / (3 * self._until_restart)
+        return (time.monotonic() - self._begun) / (3.5 * self._until_restart)
 
     @property
     def _over(self) -> bool:
@@ -263,8 +277,9 @@ class Storm:
         order.unknown = UNKNOWN in text
         if OVER in text:
             order.refused.add(member.name)
-        if NOTHING in text and (was_paid or (alone and self._paid_for(order))):
-            self._lies.append(f"{order.prompt}, paid before {was_paid}, asked by {member.name}: {text[:200]}")
+        # That a budget has no room says as much for what is paid already: to join it costs nothing.
+        if re.search(NOTHING, text) and (OVER in text if was_paid else alone and self._paid_for(order)):
+            self._lies.append(f"{order.prompt}, asked by {member.name}, paid before {was_paid}: {text[:250]}")
 
     def _paid_for(self, order: Order) -> bool:
         return any(body["prompt"] == order.prompt for _, body in self._sandbox.accepted)
@@ -341,7 +356,8 @@ class Storm:
         print(f"a. unknown, and truly absent: {sum(order.unknown and order.prompt not in paid for order in asked)}")
         figures.none("a. told that nothing was paid, and it was", self._lies)
         figures.none("a. calls that hang", self._hangs)
-        figures.none("a. replicas that ended by themselves", self._happened["ended by itself"])
+        figures.none("a. replicas that ended by themselves once they served", self._happened["ended by itself"])
+        figures.none("a. replicas that are not ready in the end", self._happened["not ready in the end"])
         self._show_money(figures)
         self._show_logs(figures)
 

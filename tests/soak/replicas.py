@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,6 +194,8 @@ class Team:
             **more,
         }
         (root / "tmp").mkdir(parents=True, exist_ok=True)
+        self.refusals: Counter[str] = Counter()
+        """What clients were answered by HTTP status."""
         self.replicas = [Replica(number, root, dict(self.environ)) for number in range(count)]
 
     @property
@@ -231,6 +234,10 @@ class Team:
                 if replica.generation and replica.process.poll() is None:
                     replica.kill()
 
+    async def _heed(self, response: httpx2.Response) -> None:
+        if response.is_error:
+            self.refusals[f"{response.status_code}, Retry-After {response.headers.get('retry-after')}"] += 1
+
     @asynccontextmanager
     async def client(
         self, member: Member, era: str, *, to: Sequence[Replica] | str | None = None, name: str = "soak"
@@ -240,7 +247,13 @@ class Team:
         address = f"{to if isinstance(to, str) else self.public_url}/mcp"
         headers = {"Authorization": f"Bearer {member.token}"}
         patience = httpx2.Timeout(15, read=300)
-        async with httpx2.AsyncClient(headers=headers, transport=transport, timeout=patience, trust_env=False) as http:
+        async with httpx2.AsyncClient(
+            headers=headers,
+            transport=transport,
+            timeout=patience,
+            trust_env=False,
+            event_hooks={"response": [self._heed]},
+        ) as http:
             mcp = streamable_http_client(address, http_client=http)
             async with Client(mcp, mode=era, client_info=Implementation(name=name, version="1.0")) as client:
                 yield client

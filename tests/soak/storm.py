@@ -133,7 +133,7 @@ class Storm:
 
     async def _supervise(self) -> None:
         """Start what ended by itself anew, as a manager of processes does."""
-        while not self._over:
+        while not self._over():
             for replica in self._team.replicas:
                 if replica.process.poll() is not None:
                     self._happened["ended by itself" if replica.served else "did not start"] += 1
@@ -205,10 +205,10 @@ class Storm:
     # What callers do.
 
     async def _work(self, member: Member, era: str) -> None:
-        while not self._over:
+        while not self._over():
             with self._session_may_end():
                 async with self._team.client(member, era) as client:
-                    while not self._over:
+                    while not self._over():
                         await self._turn(client, member)
                         await anyio.sleep(self._dice.uniform(0.3, 3.5))
             await anyio.sleep(self._dice.uniform(0.1, 0.5))
@@ -225,7 +225,6 @@ class Storm:
         """How much of the storm is over: so that there is something new to want until its end."""
         return (time.monotonic() - self._begun) / (3.5 * self._until_restart)
 
-    @property
     def _over(self) -> bool:
         return self._events_over and self._made >= self._calls
 
@@ -356,6 +355,10 @@ class Storm:
         print(f"a. unknown, and truly absent: {sum(order.unknown and order.prompt not in paid for order in asked)}")
         figures.none("a. told that nothing was paid, and it was", self._lies)
         figures.none("a. calls that hang", self._hangs)
+        # A good token is never refused, and what cannot be served now is served later.
+        odd = [each for each in self._team.refusals.elements() if not re.fullmatch(r"503, Retry-After \d+", each)]
+        print(f"a. refused by HTTP status: {dict(self._team.refusals)}")
+        figures.none("a. refused by another status than 503 with Retry-After", odd)
         figures.none("a. replicas that ended by themselves once they served", self._happened["ended by itself"])
         figures.none("a. replicas that are not ready in the end", self._happened["not ready in the end"])
         self._show_money(figures)

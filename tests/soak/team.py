@@ -34,7 +34,7 @@ from atlascloud_video_mcp.journal import Journal, Person, SpendingRequest, Submi
 from postgresql import cluster
 from replicas import CANARY, ERAS, LEASE, Figures, Member, Replica, Team, nginx, reason, text_of, until
 from scripted_sandbox import Fault, Sandbox
-from storm import BALANCE, REMOTE, Storm, bad_weather
+from storm import REMOTE, Storm, bad_weather
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from postgresql import Cluster
 
 GRACE = 5.0  # seconds
+BALANCE = 1e6  # US dollars
 MB = 1 << 20
 MODEL = "minimax/hailuo-2.3/i2v-standard"
 
@@ -69,8 +70,8 @@ async def storm(bench: Bench) -> None:
     scale = 0.15 if options.quick else 1.0
     storm = Storm(sandbox, bench.postgresql, calls=options.calls, scale=scale, seed=options.seed)
     with sandbox.running() as base_url:
-        settings = {"ATLASCLOUD_POLL_INTERVAL": "0.1", "ATLASCLOUD_BUDGET_USD": str(storm.budget)}
-        team = bench.team("a", base_url, **settings)
+        budget = str(storm.budget)
+        team = bench.team("a", base_url, ATLASCLOUD_POLL_INTERVAL="0.1", ATLASCLOUD_BUDGET_USD=budget)
         team.admit(*storm.members.values())
         async with team.running():
             await storm.run(team)
@@ -259,7 +260,7 @@ def _memory_of(pid: int) -> Generator[dict[str, int]]:
         while not over.wait(0.005):
             try:
                 children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-                all_of_it = sum(_resident(int(each), "VmRSS") for each in (pid, *children))
+                all_of_it = sum(_resident(each, "VmRSS") for each in (pid, *map(int, children)))
             except OSError:  # one has ended meanwhile
                 continue
             found["tree"] = max(found["tree"], all_of_it - before)

@@ -45,7 +45,7 @@ def service_opener(
 
 _EXTRAS = {
     "sandbox": ("the sandbox needs", ("av", "python_multipart", "starlette", "uvicorn")),
-    "team": ("team mode needs", ("psycopg", "starlette", "uvicorn")),
+    "team": ("serving a team needs", ("psycopg", "starlette", "uvicorn")),
 }
 
 

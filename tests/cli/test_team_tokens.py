@@ -104,7 +104,7 @@ def test_without_the_extra_the_answer_says_what_to_install(
 
     assert main(["team", "migrate"]) == 2
 
-    assert "team mode needs psycopg: install this package with its extra" in capsys.readouterr().err
+    assert "serving a team needs psycopg: install this package with its extra" in capsys.readouterr().err
 
 
 # --- tokens ---

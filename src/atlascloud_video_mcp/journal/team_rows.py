@@ -28,9 +28,8 @@ _ASKED = """
     WHERE entries.prediction_id = ? AND askers.person = ?
 """
 _TAKE = """
-    UPDATE watches SET owner = ? WHERE prediction_id = ? AND (
-        owner = ? OR NOT EXISTS (SELECT 1 FROM owners WHERE name = owner AND until > clock_timestamp())
-    )
+    UPDATE watches SET owner = ? WHERE prediction_id = ?
+    AND NOT EXISTS (SELECT 1 FROM owners WHERE name = owner AND until > clock_timestamp())
 """
 _ADOPT = """
     UPDATE watches SET owner = ? WHERE prediction_id IN (
@@ -99,13 +98,14 @@ class TeamRows(Rows):
 
         What a dead process watched is taken over.
         """
-        if self._db.execute(_TAKE, (self._me, prediction_id, self._me)).rowcount:
-            return None
+        watch = self._db.execute("SELECT owner FROM watches WHERE prediction_id = ?", (prediction_id,)).fetchone()
         known = self.submission_of(prediction_id)
+        if watch:
+            ours = watch["owner"] == self._me or self._db.execute(_TAKE, (self._me, prediction_id)).rowcount
+            return None if ours else known
         if known is None or known.is_unfinished:
-            new = "INSERT INTO watches VALUES (?, ?) ON CONFLICT DO NOTHING"
-            if self._db.execute(new, (prediction_id, self._me)).rowcount:
-                return None
+            self._db.execute("INSERT INTO watches VALUES (?, ?)", (prediction_id, self._me))
+            return None
         return known
 
     def adopt(self, account: str, most: int) -> list[str]:

@@ -345,8 +345,8 @@ async def test_a_journal_in_a_database_is_opened_there(
     assert good == ok("state", "the journal in the database opens")
     assert (bad.state, missing.state) == (State.FAIL, State.FAIL)
     assert "atlascloud-video-mcp team migrate" in bad.said
-    assert "team mode needs psycopg" in missing.said
-    with pytest.raises(SettingsError, match="team mode needs psycopg"):
+    assert "serving a team needs psycopg" in missing.said
+    with pytest.raises(SettingsError, match="serving a team needs psycopg"):
         service_opener(empty.settings, sandbox=False, speed=1)
 
 

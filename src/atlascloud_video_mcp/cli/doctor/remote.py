@@ -15,7 +15,6 @@ from atlascloud_video_mcp.cli.console import plain
 from atlascloud_video_mcp.cli.doctor import Finding, fail, ok, skip, warn
 from atlascloud_video_mcp.cloud.envelope import describe
 from atlascloud_video_mcp.cloud.http import Patience, open_client, read_body
-from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.settings import BEARER_VARIABLE
 
 if TYPE_CHECKING:
@@ -26,15 +25,25 @@ _TAKEN = 3_000_000  # bytes of a message that nothing on the way may refuse
 _REFUSED = 4 * 2**20 + 1  # bytes of a message that the server itself refuses
 _LISTS = 4  # so many that replicas which take turns all get one
 _BEAT = 5.0  # seconds of silence after which the server gives a sign of life
-_PROXY = "docs/team.md has the settings of a proxy."
-_TOKEN = f"Set {BEARER_VARIABLE} to a token that `atlascloud-video-mcp team token add NAME` gave out."
-_LONGER = (
-    "Raise the time after which what stands before the servers gives an answer up: proxy_read_timeout 300s; in nginx."
-)
-_WHOLE = "Raise the time that what stands before the servers gives an answer as a whole; it came with signs of life."
 _CLIENT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "doctor", "version": "1"}}
 _INITIALIZE = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": _CLIENT}).encode()
 _LIST = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}).encode()
+_CLOCKS = {"replica": "time", "database": "database_time"}
+
+_LOG = "Look at the logs of the servers."
+_TOKEN = f"Set {BEARER_VARIABLE} to a token that `atlascloud-video-mcp team token add NAME` gave out."
+_UNLOCKED = {
+    200: "Whoever reaches it can spend: nobody has a token. `atlascloud-video-mcp team token add NAME` gives one out.",
+    421: "Hand on the header Host as the client wrote it: proxy_set_header Host $http_host; in nginx.",
+}
+_NTP = "Let all replicas and the database keep time (NTP): what is lost is searched for by it."
+_ORIGIN = "Let what stands before the servers hand on the header Origin."
+_SMALL = "Let what stands before the servers pass messages of 4 MiB: client_max_body_size 4m; in nginx."
+_LARGE = "Let what stands before the servers refuse more than 4 MiB itself: client_max_body_size 4m; in nginx."
+_GIVEN_UP = {502, 504}  # what a proxy says that waited in vain
+_LONGER = "Raise the time that what stands before the servers waits in silence: proxy_read_timeout 60s; in nginx."
+_WHOLE = "Raise the time that what stands before the servers gives an answer as a whole; it came with signs of life."
+_AT_ONCE = "Let what stands before the servers pass on at once: proxy_buffering off; gzip off; in nginx."
 
 
 class _TokenRefused(Exception):
@@ -114,14 +123,12 @@ async def _ready(team: _Team) -> list[Finding]:
     if "ready" not in state:
         raise ValueError(state)
     if answer.status != httpx.codes.OK or not state["ready"]:
-        said = f"a replica is not: {plain(str(state.get('database')))[:200]}"
-        return [fail("ready", said, "Look at its log. If all say so, at the database; else wait: it starts or ends.")]
-    found = ok(
-        "ready", f"{urlsplit(team.url).hostname} answers in {(now - began).total_seconds():.2f} s, with its database"
-    )
+        why = "it is stopping" if state.get("stopping") else f"its database is {plain(str(state.get('database')))[:80]}"
+        return [fail("ready", f"a replica is not: {why}", _LOG)]
+    found = ok("ready", f"{urlsplit(team.url).hostname} answers in {(now - began).total_seconds():.2f} s")
     # Each was read between the two moments of ours.
     here = began + (now - began) / 2
-    ahead = {name: datetime.fromisoformat(state[field]) - here for name, field in _CLOCKS.items()}
+    ahead = {name: datetime.fromisoformat(state[field]) - here for name, field in _CLOCKS.items() if state.get(field)}
     return [found, _clocks({name: time.total_seconds() for name, time in ahead.items()})]
 
 
@@ -130,24 +137,20 @@ def _clocks(ahead: Mapping[str, float]) -> Finding:
     said = ", ".join(f"{name} {seconds:+.1f} s" for name, seconds in ahead.items())
     said = f"beside the clock here: {said}"
     if max(ahead.values()) - min(ahead.values()) > _SKEW:
-        return fail(
-            "clocks", said, "Let all replicas and the database keep time (NTP): what is lost is searched for by it."
-        )
+        return fail("clocks", said, _NTP)
     if max(map(abs, ahead.values())) > _SKEW:
         return warn("clocks", said, "They agree with each other: check the clock of this computer.")
     return ok("clocks", said)
 
 
+def _expected(name: str, what: str, answer: _Answer, status: int, fix: str) -> list[Finding]:
+    said = f"{what} is answered with {answer.status}"
+    return [ok(name, said) if answer.status == status else fail(name, f"{said}, and not {status}", fix)]
+
+
 async def _locked(team: _Team) -> list[Finding]:
     answer = await team.ask("POST", f"{team.url}/mcp", _INITIALIZE)
-    if answer.status == httpx.codes.UNAUTHORIZED:
-        return [ok("auth", "without a token the answer is 401")]
-    said = f"without a token the answer is {answer.status}, and not 401"
-    if answer.status == httpx.codes.OK and is_loopback(urlsplit(team.url).hostname):
-        return [warn("auth", said, "Nobody has a token: `atlascloud-video-mcp team token add NAME` gives one out.")]
-    return [
-        fail("auth", said, f"Whoever reaches it can spend. {_PROXY}" if answer.status == httpx.codes.OK else _PROXY)
-    ]
+    return _expected("auth", "what comes without a token", answer, 401, _UNLOCKED.get(answer.status, _LOG))
 
 
 async def _metadata(team: _Team) -> list[Finding]:
@@ -164,6 +167,8 @@ async def _metadata(team: _Team) -> list[Finding]:
 
 async def _tools(team: _Team) -> list[Finding]:
     began = await team.post(_INITIALIZE)
+    if began.status != httpx.codes.OK:
+        return [fail("token", f"initialize is answered with {began.status}", _LOG)]
     session = began.headers.get("mcp-session-id")
     known = {"Mcp-Session-Id": session} if session else {}
     lists = [await team.post(_LIST, **known) for _ in range(_LISTS)]
@@ -172,32 +177,22 @@ async def _tools(team: _Team) -> list[Finding]:
         return [fail("token", said, "Give all replicas the same ATLASCLOUD_TEAM_SECRET.")]
     names = [tool["name"] for tool in lists[-1].json().get("result", {}).get("tools", ())]
     if not names:
-        return [fail("token", f"no tools are listed (status {lists[-1].status})", _PROXY)]
+        return [fail("token", f"no tools are listed (status {lists[-1].status})", _LOG)]
     return [ok("token", f"accepted; {len(names)} tools are listed")]
 
 
 async def _origin(team: _Team) -> list[Finding]:
     answer = await team.post(_LIST, Origin="https://elsewhere.invalid")
-    if answer.status == httpx.codes.FORBIDDEN:
-        return [ok("origin", "what a page of another origin asks is refused")]
-    said = f"what a page of another origin asks is answered with {answer.status}, and not 403"
-    return [fail("origin", said, f"What stands before the servers must hand on the header Origin. {_PROXY}")]
+    return _expected("origin", "what a page of another origin asks", answer, 403, _ORIGIN)
 
 
 async def _body(team: _Team) -> list[Finding]:
     taken = await team.post(_LIST.rjust(_TAKEN))
     if taken.status != httpx.codes.OK:
-        said = f"a message of {_TAKEN / 1e6:g} MB is answered with {taken.status}"
-        return [
-            fail("body", said, "Let what stands before the servers pass 20 MB: client_max_body_size 20m; in nginx.")
-        ]
-    refused = await team.post(_LIST.rjust(_REFUSED))
-    if refused.status != httpx.codes.REQUEST_ENTITY_TOO_LARGE:
-        return [fail("body", f"a message above 4 MiB is answered with {refused.status}, and not 413", _PROXY)]
-    return [ok("body", f"{_TAKEN / 1e6:g} MB are taken, more than 4 MiB is refused")]
+        return _expected("body", "a message of 3 MB", taken, 200, _SMALL)
+    return _expected("body", "a message above 4 MiB", await team.post(_LIST.rjust(_REFUSED)), 413, _LARGE)
 
 
-_CLOCKS = {"replica": "time", "database": "database_time"}
 _LOOKS: Mapping[str, Callable[[_Team], Awaitable[list[Finding]]]] = {
     "ready": _ready,
     "auth": _locked,
@@ -208,36 +203,32 @@ _LOOKS: Mapping[str, Callable[[_Team], Awaitable[list[Finding]]]] = {
 }
 
 
-async def silence(url: str, token: str, seconds: float) -> list[Finding]:
-    """Whether an answer that takes so long arrives, and the signs of life in it when they are given."""
+async def silence(url: str, token: str, seconds: float, *, beat: float = _BEAT) -> list[Finding]:
+    """Whether an answer that takes so long arrives, and each sign of life in it when it is given."""
     began = last = monotonic()
-    longest = 0.0
+    status, longest, whole = 0, 0.0, False
     try:
         async with (
             _open(url, silence=seconds + 20) as http,
             http.stream("POST", f"{url}/probe", params={"seconds": seconds}, headers=_authorization(token)) as response,
         ):
-            if response.status_code == httpx.codes.UNAUTHORIZED:
-                return [skip("silence", "not checked: no token was accepted")]
+            status = response.status_code
             async for _ in response.aiter_raw():
                 now = monotonic()
                 last, longest = now, max(longest, now - last)
-            status = response.status_code
+            whole = last - began > 0.9 * seconds
     except httpx.ConnectError:
         return [skip("silence", "not checked: nothing was reached")]
     except (httpx.HTTPError, OSError):
-        status = 0
-    took = monotonic() - began
-    if status != httpx.codes.OK or took < seconds - 1:
-        beats = "" if longest else " in silence"
-        said = f"an answer that takes {seconds:.0f} s was cut off after {took:.0f} s{beats} (status {status or 'none'})"
-        return [fail("silence", said, _LONGER if not longest else _WHOLE)]
-    if longest > 2 * _BEAT:
-        said = f"what the servers send every {_BEAT:.0f} s was held back for {longest:.0f} s"
-        return [fail("silence", said, "Let what stands before them pass on at once: proxy_buffering off; in nginx.")]
-    return [
-        ok(
-            "silence",
-            f"an answer that takes {seconds:.0f} s arrives, with a sign of life at least every {longest:.0f} s",
-        )
-    ]
+        whole = False
+    took, slow = monotonic() - began, f"an answer that takes {seconds:.0f} s"
+    if status == httpx.codes.UNAUTHORIZED:
+        return [skip("silence", "not checked: no token was accepted")]
+    if status not in {0, httpx.codes.OK}:
+        return [fail("silence", f"{slow} became {status} after {took:.0f} s", _LONGER if status in _GIVEN_UP else _LOG)]
+    if not whole:
+        return [fail("silence", f"{slow} was cut off after {took:.0f} s", _WHOLE if longest else _LONGER)]
+    if longest > 2 * beat:
+        said = f"{slow} arrives, but what is sent every {beat:.0f} s was held back for {longest:.0f} s"
+        return [fail("silence", said, _AT_ONCE)]
+    return [ok("silence", f"{slow} arrives, with signs of life on the way")]

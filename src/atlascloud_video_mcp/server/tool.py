@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.mcpserver import tools
 from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from typing_extensions import override
 
@@ -45,6 +45,9 @@ _QUOTED = 80  # characters of an argument in a message
 class Tool(tools.Tool):
     """A tool whose arguments may be null when they may be left out, and whose failures are answers."""
 
+    unpublished: dict[str, Any] = Field(default_factory=dict)
+    """The schemas of arguments that are understood, so that it can be said why they will not do."""
+
     @classmethod
     def of(
         cls,
@@ -66,7 +69,7 @@ class Tool(tools.Tool):
             annotations: Hints for the client.
             meta: What extensions of MCP say of it.
             instead: Descriptions that take the place of the function's: by the arguments' names, the tool's own by its.
-            without: Arguments that are not published.
+            without: Arguments that are not published, since they are refused.
         """
         other = dict(instead or {})
         description = other.pop(function.__name__, "") or " ".join((function.__doc__ or "").split())
@@ -82,8 +85,8 @@ class Tool(tools.Tool):
         tool = cast("Tool", made)  # the SDK's constructor makes what it is called on, but does not say so
         tool.parameters = _plain_schema(tool.fn_metadata.arg_model)
         properties = tool.parameters["properties"]
-        for name in (UNLISTED, *without):
-            properties.pop(name, None)
+        properties.pop(UNLISTED, None)
+        tool.unpublished = {name: properties.pop(name) for name in without}
         for name, text in other.items():
             properties[name]["description"] = text
         # What is always there stands in docs/contract.md: said here too, it would be a tenth of all that is published.
@@ -97,7 +100,7 @@ class Tool(tools.Tool):
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> CallToolResult:
         """Run the tool; what a caller can expect to go wrong becomes an answer, and a crash one without its details."""
-        kinds = {name: schema.get("type") for name, schema in self.parameters["properties"].items()}
+        kinds = {name: schema.get("type") for name, schema in self._schemas.items()}
         given = {name: value for name, value in arguments.items() if not _left_out(value, kinds.get(name))}
         unlisted = {name: value for name, value in given.items() if name not in kinds}
         known = {name: value for name, value in given.items() if name in kinds}
@@ -116,9 +119,13 @@ class Tool(tools.Tool):
                     message = _CRASHED
             return tool_result([message], is_error=True)
 
+    @property
+    def _schemas(self) -> dict[str, Any]:
+        return self.parameters["properties"] | self.unpublished
+
     def _faults(self, error: ValidationError, given: dict[str, Any]) -> str:
         """What is wrong with the arguments: each fault with its rule and what was found, in our own words."""
-        schemas = self.parameters["properties"]
+        schemas = self._schemas
         strangers = [name for name in given if name not in schemas and re.fullmatch(r"\w{1,40}", name, re.ASCII)]
         faults = []
         for name in dict.fromkeys(str(fault["loc"][0]) for fault in error.errors(include_url=False)):

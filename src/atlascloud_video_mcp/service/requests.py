@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from atlascloud_video_mcp.cloud.body_fields import is_usual
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture
-from atlascloud_video_mcp.media.pictures.source import web_address
+from atlascloud_video_mcp.media.pictures.source import BY_FILE, web_address
 from atlascloud_video_mcp.models import ANY_PICTURE, local_pictures
 from atlascloud_video_mcp.paths import scheme_of, unquoted
 from atlascloud_video_mcp.service.background import BackgroundTask
@@ -142,7 +142,7 @@ class Requests:
         if url and request.fit:
             raise InvalidInput(
                 "fit is for pictures that are uploaded: one at a URL goes to the model as it is. Leave fit out, or "
-                "save the picture to a file and give its full path."
+                f"{BY_FILE}."
             )
         request, call_notes = await self._sorted(request)
         model, body, doubts = await self._checked(request, progress)

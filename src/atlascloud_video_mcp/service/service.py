@@ -23,7 +23,7 @@ from atlascloud_video_mcp.service.pacing import Durations
 from atlascloud_video_mcp.service.progress import Phase, Progress, nowhere
 from atlascloud_video_mcp.service.requests import Requests
 from atlascloud_video_mcp.service.submissions import Submissions
-from atlascloud_video_mcp.service.uploads import Uploads
+from atlascloud_video_mcp.service.uploads import Uploads, from_elsewhere
 from atlascloud_video_mcp.service.watch import WatchRegistry
 from atlascloud_video_mcp.text import PredictionId, Quoted, is_of_a_sandbox
 
@@ -97,6 +97,7 @@ class VideoService:
         durations = durations or Durations()
         self._tasks = anyio.create_task_group()
         self._closing = AsyncExitStack()
+        self._local_files = local_files
         self._uploads = Uploads(cloud, journal, self._tasks, allowed_dirs=allowed_dirs, local_files=local_files)
         self._requests = requests = Requests(
             cloud, catalogue, self._uploads, saver, self._tasks, model=model, local_files=local_files
@@ -342,6 +343,8 @@ class VideoService:
             yield lambda told: progress(replace(told, subject=mask(told.subject)))
         except AtlasError as error:
             error.args = mask(error.args)
+            if not self._local_files:
+                from_elsewhere(error)
             raise
 
     async def _require_asked(self, prediction_id: str, person: Person | None) -> None:

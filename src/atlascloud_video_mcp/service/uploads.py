@@ -19,6 +19,7 @@ import anyio
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture, NotAllowed, UploadRefused
 from atlascloud_video_mcp.media.pictures import Fit, Picture, PictureRules
 from atlascloud_video_mcp.media.pictures.process import prepare_picture
+from atlascloud_video_mcp.media.pictures.source import BY_FILE
 from atlascloud_video_mcp.paths import scheme_of, unquoted
 from atlascloud_video_mcp.service.background import BackgroundTask
 from atlascloud_video_mcp.service.progress import Phase, Progress, nowhere
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from atlascloud_video_mcp.cloud.api import Cloud
+    from atlascloud_video_mcp.errors import AtlasError
     from atlascloud_video_mcp.journal import Journal, Person
     from atlascloud_video_mcp.service.progress import ProgressSink
 
@@ -43,6 +45,7 @@ _HOW = (
     "Next: create_upload; put the picture to the address that it gives, and call again with the image that the answer "
     "to the upload names."
 )
+_BY_ADDRESS = "upload the picture by create_upload"
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Uploads:
             image = unquoted(image)
             if scheme_of(image) == _RECEIVED:
                 return await self._received(image.partition("://")[2], rules, fit, person)
-            if scheme_of(image) != "data":
+            if scheme_of(image) in {"file", None}:
                 raise InvalidPicture(f"This server is on another machine and reads no files of yours. {_HOW}")
         return await self._prepare(image, rules, fit, self._allowed_dirs)
 
@@ -227,6 +230,11 @@ class Uploads:
         finally:
             del self._under_way[picture.digest]
         return url
+
+
+def from_elsewhere(error: AtlasError) -> None:
+    """Say to a caller on another machine what to do there."""
+    error.args = tuple(str(each).replace(BY_FILE, _BY_ADDRESS) for each in error.args)
 
 
 def _name(person: Person | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -76,6 +76,34 @@ async def test_a_clip_made_over_http_is_told_of_without_this_machines_files(
         # Known by name in both eras: this client is shown a link.
         assert [block.type for block in answer.content] == ["text", "resource_link"]
     assert len(sandbox.submissions) == 1
+
+
+@ERAS
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"image": "~/a.png"}, "reads no files of yours. Next: create_upload"),
+        ({"image": "file:///etc/passwd"}, "reads no files of yours. Next: create_upload"),
+        ({"image": "http://pictures.example/a.png"}, "https URL, or upload the picture by create_upload"),
+        (
+            {"image": "data:image/png,x"},
+            "is not base64: write data:image/png;base64,... or upload the picture by create",
+        ),
+        ({"image": REMOTE, "fit": "pad"}, "Leave fit out, or upload the picture by create_upload"),
+        ({"image": REMOTE, "save_to": "/tmp/a.mp4"}, "save_to is not for this server"),
+        ({"image": REMOTE, "save_to": ["here"]}, "save_to takes text"),
+    ],
+)
+async def test_what_needs_files_of_this_machine_is_refused_with_what_to_do_instead(
+    sandbox: Sandbox, base_url: str, era: Era, arguments: dict[str, Any], says: str
+) -> None:
+    async with replica_at(base_url) as replica, client_of(replica.url, era=era) as client:
+        result = await client.call_tool("animate_image", arguments)
+
+    assert result.is_error
+    assert says in text_of(result)
+    assert "full path" not in text_of(result)
+    assert sandbox.submissions == []
 
 
 @pytest.mark.parametrize("era", ["legacy"])

@@ -45,6 +45,7 @@ async def test_a_picture_comes_by_its_address_for_its_person_alone(
         someone = await http.put(url, content=PICTURE, headers=bearer(BOB))
         guessed = await http.put(url, content=PICTURE, headers=bearer("guessed"))
         text = await http.put(url, content=b"this is a note, and no picture")
+        empty = await http.put(url)
         sent = await http.put(url, content=PICTURE)
         again = await http.put(url, content=PICTURE, headers=bearer(ANN))
         image = sent.json()["image"]
@@ -52,8 +53,9 @@ async def test_a_picture_comes_by_its_address_for_its_person_alone(
         his = await bob.call_tool("animate_image", {"image": image, "wait_seconds": 0})
 
     assert url.startswith(f"{replica.url}/upload/")
-    answers = [someone, guessed, text, sent, again]
-    assert [answer.status_code for answer in answers] == [403, 401, 422, 200, 404]
+    answers = [someone, guessed, text, empty, sent, again]
+    assert [answer.status_code for answer in answers] == [403, 401, 422, 422, 200, 404]
+    assert empty.json()["error"].startswith("The picture is empty")
     assert all(answer.json()["error"] for answer in answers if answer is not sent)
     assert re.fullmatch(r"upload://[0-9a-f]{64}", image)
     assert not hers.is_error

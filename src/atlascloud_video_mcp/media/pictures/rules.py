@@ -233,5 +233,5 @@ def _foreign(head: bytes) -> tuple[str, str]:
         return "a web page (HTML)", "download the picture itself"
     # The head may end inside a character, which does not make it binary.
     if b"\0" not in head and head.decode(errors="ignore").encode() in {head, head[:-1], head[:-2], head[:-3]}:
-        return "text", "give the path of the picture itself"
+        return "text", "give the picture itself"
     return "data of an unknown kind", _EXPORT

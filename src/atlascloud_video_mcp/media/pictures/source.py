@@ -44,6 +44,8 @@ _NO_DIRECTORY = re.compile(r"[^/\\~]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\s-]+")
 # How PNG, JPEG, GIF, WebP and TIFF begin. A JPEG's beginning looks like a path.
 _BASE64_OF_PICTURES = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "SUkqA", "TU0AK")
+BY_FILE = "save the picture and give its full path"
+"""What else to do; whoever knows that the caller's files are elsewhere puts something better in its place."""
 _NO_PATH = 80  # characters; what is that long and base64 throughout is not a path
 _URL_SAFE = str.maketrans("-_", "+/")
 _LINE_BREAKS = re.compile(r"[\r\n\t\f\v]|\\[rnt]|\\(?=[\r\n/])")  # also as JSON and shells spell them, `\\/` for `/`
@@ -76,18 +78,18 @@ def read_source(image: str, allowed_dirs: Sequence[Path]) -> tuple[bytes, str]:
             return _read(text, real_directories(allowed_dirs))
         case "https":
             raise InvalidPicture(
-                "A web address is not uploaded: animate_image passes https URLs on as they are. To upload the "
-                "picture, save it to a file and give the file's full path."
+                "A web address is not uploaded: animate_image passes https URLs on as they are. To upload what it "
+                f"leads to: {BY_FILE}."
             )
         case "http":
             raise InvalidPicture(
                 "http addresses are not accepted, since anyone could change what they lead to: give animate_image an "
-                "https URL, or save the picture to a file and give the file's full path."
+                f"https URL, or {BY_FILE}."
             )
         case other:
             raise InvalidPicture(
                 f"A picture cannot be read from a '{other[:40]}:' address. A chat attachment is not a file on disk: "
-                "save it, and give an absolute path, a file:// URI or a base64 data: URI."
+                f"{BY_FILE}, or give a base64 data: URI."
             )
 
 
@@ -109,10 +111,7 @@ def _path(text: str) -> Path:
             "No picture was given: give an absolute path, a file:// URI or a base64 data: URI in `image`."
         )
     if text.startswith(_BASE64_OF_PICTURES) and len(text) >= _NO_PATH and _BASE64.fullmatch(text):
-        raise InvalidPicture(
-            "This is base64 without its header: put data:image/png;base64, before it, or save the picture and give "
-            "its full path."
-        )
+        raise InvalidPicture(f"This is base64 without its header: put data:image/png;base64, before it, or {BY_FILE}.")
     try:
         return full_path(text)
     except InvalidInput as error:
@@ -199,14 +198,12 @@ def _decode_data_uri(uri: str) -> bytes:
     """
     header, comma, payload = uri.partition(",")
     if not comma or not re.search(r";\s*base64\s*\Z", header, re.IGNORECASE):
-        raise InvalidPicture(
-            "The data: URI is not base64: write data:image/png;base64,... or save the picture and give its full path."
-        )
+        raise InvalidPicture(f"The data: URI is not base64: write data:image/png;base64,... or {BY_FILE}.")
     limit = MAX_INLINE_BYTES * 4 // 3
     if len(payload) > limit:
         raise InvalidPicture(
             f"The data: URI has {readable_size(len(payload))} of base64; at most {readable_size(limit)} are accepted: "
-            "save the picture and give its full path."
+            f"{BY_FILE}."
         )
     if "%" in payload:
         payload = unquote_to_bytes(payload).decode("latin-1")
@@ -214,11 +211,9 @@ def _decode_data_uri(uri: str) -> bytes:
     try:
         data = base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidPicture(
-            "The data: URI's base64 is damaged or cut off: send it whole, or save the picture and give its full path."
-        ) from error
+        raise InvalidPicture(f"The data: URI's base64 is damaged or cut off: send it whole, or {BY_FILE}.") from error
     if not data:
-        raise InvalidPicture("The data: URI is empty (0 bytes): send the picture, or save it and give its full path.")
+        raise InvalidPicture(f"The data: URI is empty (0 bytes): send the picture, or {BY_FILE}.")
     return data
 
 
@@ -241,7 +236,7 @@ def _without_blanks(payload: str) -> str:
         return plussed
     raise InvalidPicture(
         "The data: URI's base64 has blanks in it, each of which may have been a plus sign: send it without blanks, "
-        "or save the picture and give its full path."
+        f"or {BY_FILE}."
     )
 
 
@@ -254,7 +249,7 @@ def web_address(text: str) -> str:
     if "@" in re.split(r"[/?#]", text.partition("//")[2], maxsplit=1)[0]:
         raise InvalidPicture(
             "The picture's URL holds a user name or a password, which Atlas Cloud would see: use a URL without one, "
-            "or save the picture to a file and give the file's full path."
+            f"or {BY_FILE}."
         )
     try:
         parts = urlsplit(text)
@@ -267,8 +262,8 @@ def web_address(text: str) -> str:
         raise _incomplete(text)
     if not is_public_host(host):
         raise InvalidPicture(
-            f"The picture's URL leads to {shown(host)}, which Atlas Cloud cannot reach: it is not a public host. Save "
-            "the picture to a file and give the file's full path."
+            f"The picture's URL leads to {shown(host)}, which Atlas Cloud cannot reach: it is not a public host: "
+            f"{BY_FILE}."
         )
     place = f"[{host}]" if ":" in host else host
     return f"https://{place}{f':{port}' if port not in {None, _HTTPS} else ''}{rest}"

@@ -112,7 +112,7 @@ class Uploads:
         except NotAllowed as error:
             return _refusal(403, str(error))
         except InvalidInput as error:
-            return _refusal(422, str(error))
+            return _refusal(422, str(error).replace(str(file), "The picture"))
         except JournalUnusable:
             raise
         except AtlasError as error:

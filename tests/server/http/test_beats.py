@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from atlascloud_video_mcp.server.http.beats import Beats
@@ -145,22 +144,3 @@ async def test_an_answer_in_json_that_has_begun_is_not_beaten_into() -> None:
 
 async def _nothing() -> Message:
     return message("never asked for")
-
-
-@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
-async def test_a_caller_that_leaves_in_the_middle_of_its_request_is_no_mistake_of_ours(accept: str) -> None:
-    sent: list[Message] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await JSONResponse(await Request(scope, receive).json())(scope, receive, send)
-
-    async def receive() -> Message:
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "headers": [(b"accept", accept.encode())]}
-    await Beats(app)(scope, receive, send)
-
-    assert sent == []

@@ -6,12 +6,10 @@ The SDK's first sign of life comes after 15 seconds, and where it answers in JSO
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,17 +40,13 @@ class Beats:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["method"] != "POST" or _EVENTS not in Headers(scope=scope).get("accept", ""):
-            await self._serve(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         answer = _Answer(send, self._silence)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(answer.beat)
-            await self._serve(scope, receive, answer.send)
+            await self._app(scope, receive, answer.send)
             tasks.cancel_scope.cancel()
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(ClientDisconnect):  # before its request was whole: nobody is left to be answered
-            await self._app(scope, receive, send)
 
 
 class _Answer:

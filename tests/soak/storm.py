@@ -230,7 +230,8 @@ class Storm:
 
     async def _turn(self, client: Client, member: Member) -> None:
         """As an agent would: ask until there is an id, then look until there is a clip; or want what others have."""
-        mine = self._waiting[member.name] if self._made < self._calls * self._elapsed else []
+        wanted = sum(order.calls > 0 for order in self._orders) < len(self._orders) * self._elapsed
+        mine = self._waiting[member.name] if wanted or self._elapsed > 1 else []
         if self._told and (not mine or self._dice.random() < REPEATED):
             await self._animate(client, member, self._dice.choice(self._told))
             return
@@ -355,8 +356,8 @@ class Storm:
         print(f"a. unknown, and truly absent: {sum(order.unknown and order.prompt not in paid for order in asked)}")
         figures.none("a. told that nothing was paid, and it was", self._lies)
         figures.none("a. calls that hang", self._hangs)
-        # A good token is never refused, and what cannot be served now is served later.
-        odd = [each for each in self._team.refusals.elements() if not re.fullmatch(r"503, Retry-After \d+", each)]
+        # A good token is never refused; what cannot be served now is served later; there is no stream to listen to.
+        odd = [each for each in self._team.refusals.elements() if not re.fullmatch(r"405.*|503, Retry-After \d+", each)]
         print(f"a. refused by HTTP status: {dict(self._team.refusals)}")
         figures.none("a. refused by another status than 503 with Retry-After", odd)
         figures.none("a. replicas that ended by themselves once they served", self._happened["ended by itself"])

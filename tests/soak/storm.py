@@ -262,7 +262,7 @@ class Storm:
         self._made += 1
         order.calls += 1
         arguments = {"image": order.image, "prompt": order.prompt, "wait_seconds": self._dice.choice((0, 0, 1, 2))}
-        alone, was_paid = not order.unheard, self._paid_for(order)
+        alone, number, was_paid = not order.unheard, order.calls, self._paid_for(order)
         order.unheard += 1
         result = await self._call(client, "animate_image", arguments, calmly=calmly)
         if result is None:
@@ -278,6 +278,7 @@ class Storm:
         if OVER in text:
             order.refused.add(member.name)
         # That a budget has no room says as much for what is paid already: to join it costs nothing.
+        alone = alone and order.calls == number
         if re.search(NOTHING, text) and (OVER in text if was_paid else alone and self._paid_for(order)):
             self._lies.append(f"{order.prompt}, asked by {member.name}, paid before {was_paid}: {text[:250]}")
 

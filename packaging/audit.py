@@ -17,7 +17,7 @@ import httpx
 ROOT = Path(__file__).parent.parent
 SERVICE = "https://api.osv.dev/v1"
 LOCKS = ("server.txt", "sandbox.txt", "build.txt", "dev.txt")
-LOOKED_AT = {"cryptography": "it comes with mcp for signing in over HTTP, and a server on stdio never calls it"}
+LOOKED_AT = {"cryptography": "mcp uses no more of it than AES-GCM, to open a requestState, and no tool makes any"}
 
 
 def pins(directory: Path) -> list[tuple[str, str]]:

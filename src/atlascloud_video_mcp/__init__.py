@@ -1,3 +1,3 @@
 """An MCP server that turns a still picture into a video clip on Atlas Cloud."""
 
-__version__ = "1.0.0"
+__version__ = "2.0.0"

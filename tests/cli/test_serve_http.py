@@ -182,6 +182,12 @@ async def test_at_sigterm_each_call_is_answered_and_the_process_ends_well(
     assert took < 10
 
 
+def test_it_ends_in_time_although_the_database_hangs(database_url: str, postgresql: Cluster) -> None:
+    with serving(**{DATABASE: database_url}) as server, postgresql.frozen():
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=10) == 0
+
+
 async def test_it_serves_the_sandbox_to_this_machine_and_says_that_nobody_needs_a_token() -> None:
     with serving("--sandbox", "--speed", "60") as server:
         async with client_of(server.url) as client:

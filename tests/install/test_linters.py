@@ -1,4 +1,4 @@
-"""What only others' tools can judge, at pinned versions: the Dockerfile, the skill.
+"""What only others' tools can judge, at pinned versions: the Dockerfile, the compose file, the skill.
 
 Needs node and package registries, and so is no part of `make test`: `make install-test` runs it.
 """
@@ -41,16 +41,15 @@ def test_the_workflows_pass_zizmor_which_knows_how_workflows_are_attacked() -> N
 @pytest.mark.parametrize(
     ("schema", "files"),
     [
-        ("vendor.github-workflows", ["gate.yml", "release.yml"]),
-        ("vendor.dependabot", ["../dependabot.yml"]),
+        ("vendor.github-workflows", [".github/workflows/gate.yml", ".github/workflows/release.yml"]),
+        ("vendor.dependabot", [".github/dependabot.yml"]),
+        ("vendor.compose-spec", ["packaging/compose.yaml"]),
     ],
 )
-def test_what_github_reads_is_of_the_form_that_it_takes(schema: str, files: list[str]) -> None:
+def test_what_others_read_is_of_the_form_that_they_take(schema: str, files: list[str]) -> None:
     command = [UV, "tool", "run", "--from", CHECK_JSONSCHEMA, "check-jsonschema", "--builtin-schema", schema]
 
-    checked = subprocess.run(
-        [*command, *files], cwd=ROOT / ".github" / "workflows", capture_output=True, text=True, check=False
-    )
+    checked = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
 

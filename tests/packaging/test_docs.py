@@ -131,7 +131,12 @@ def test_what_each_client_waits_stands_in_the_contract() -> None:
     for named, seconds in table(page("docs/contract.md"), "Waiting"):
         client = re.match(r"`(.+?)`", named)
         version = "0.169" if "from 0.169" in named else "0.168"
-        row = limits_of(client[1] if client else "somebody", version, shows_progress="without one" not in named)
+        row = limits_of(
+            client[1] if client else "somebody",
+            version,
+            shows_progress="without one" not in named,
+            over_http="over HTTP" in named,
+        )
         assert f"{row.wait_seconds:g}" == seconds
 
 

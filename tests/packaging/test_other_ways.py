@@ -1,4 +1,4 @@
-"""The other ways to the server - registry entry, image, skill - say and use what is there."""
+"""The other ways to the server - registry entry, image, compose file, skill - say and use what is there."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
+from ruamel.yaml import YAML
 
 from atlascloud_video_mcp import __version__
 from atlascloud_video_mcp.cli.options import command_line
-from atlascloud_video_mcp.settings import KEY_VARIABLE, VARIABLES, Settings
+from atlascloud_video_mcp.settings import KEY_VARIABLE, VARIABLES, Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
 SKILL = ROOT / "packaging" / "skills" / "animate-photo" / "SKILL.md"
@@ -88,6 +90,44 @@ def test_the_image_gets_every_library_that_the_package_needs() -> None:
     assert {re.split(r"[\[>]", one)[0].replace(".", "-") for one in wanted} <= {
         name.replace(".", "-") for name in pinned
     }
+
+
+# --- several replicas, with containers ---
+
+
+def services() -> dict[str, Any]:
+    return dict(YAML(typ="safe", pure=True).load(text("packaging/compose.yaml"))["services"])
+
+
+def test_the_compose_file_runs_our_commands_with_settings_that_there_are() -> None:
+    ours = {name: service for name, service in services().items() if "build" in service}
+
+    assert set(ours) == {"migrate", "replica-1", "replica-2"}
+    for service in ours.values():
+        assert command_line(1).parse_args(service["command"]).command in {"team", "serve-http"}
+        assert set(service["environment"]) <= set(VARIABLES)
+        given = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", value) for name, value in service["environment"].items()}
+        settings = read_settings({name: re.sub(r"\$\{\w+:\?.*\}", "x1", value) for name, value in given.items()})
+        assert settings.database_url == "postgresql://video:x1@database/video"
+        assert settings.budget_usd is None
+        assert settings.download_dir is None, "the image sets one, which serve-http refuses"
+    for name in ("replica-1", "replica-2"):
+        assert ours[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+        assert ours[name]["stop_grace_period"] == "15s", "a replica takes ten seconds to stop"
+
+
+def test_the_proxy_of_the_compose_file_leads_to_its_replicas() -> None:
+    proxy = services()["proxy"]
+    conf = text("packaging/nginx.conf")
+    ports = {name: command_line(1).parse_args(services()[name]["command"]).port for name in ("replica-1", "replica-2")}
+
+    assert set(re.findall(r"^ +server ([\w-]+:\d+)", conf, re.MULTILINE)) == {
+        f"{name}:{port}" for name, port in ports.items()
+    }
+    assert proxy["volumes"] == ["./nginx.conf:/etc/nginx/nginx.conf:ro"]
+    assert proxy["ports"] == ["127.0.0.1:8080:80"], "until there is a certificate, this machine alone"
+    default = services()["replica-1"]["environment"]["ATLASCLOUD_PUBLIC_URL"]
+    assert default == "${ATLASCLOUD_PUBLIC_URL:-http://127.0.0.1:8080}"
 
 
 def frontmatter() -> dict[str, str]:

@@ -119,7 +119,7 @@ def test_nothing_heavy_is_imported_before_a_tool_is_called() -> None:
 
     ours = loaded[1] - loaded[0]
     assert "atlascloud_video_mcp.server.server" in ours
-    heavy = ("httpx", "PIL", "av", "jsonschema", "stamina", "starlette", "uvicorn", "rich.progress")
+    heavy = ("httpx", "PIL", "av", "jsonschema", "stamina", "starlette", "uvicorn", "psycopg", "rich.progress")
     for module in (*heavy, "ruamel.yaml", "tomlkit"):
         assert module not in ours
     late = ("cloud.api", "cloud.http", "media", "models", "journal", "service.service", "app", "cli")

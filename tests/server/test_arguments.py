@@ -88,7 +88,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"image": {"path": "\u202e\x00"}}, r'{image} takes text, not {"path": "\u202e\u0000"}'),
     ({"image": "http://pictures.example/cat.jpg"}, "http addresses are not accepted"),
-    ({"image": "attachment://cat.png"}, "A chat attachment is not a file on disk: save it"),
+    ({"image": "attachment://cat.png"}, "A chat attachment is not a file on disk: save"),
     ({"image": "cat.png"}, "relative path"),
 ]
 

@@ -40,6 +40,13 @@ def test_each_client_gets_the_seconds_of_the_contract(
 
 
 @pytest.mark.parametrize(
+    ("name", "seconds"), [("cursor-vscode", 25), ("", 25), ("opencode", 25), ("claude-code", 1200), ("@cline/core", 45)]
+)
+def test_over_http_a_client_that_nobody_knows_is_given_less(name: str, seconds: float) -> None:
+    assert limits_of(name, over_http=True).wait_seconds == seconds
+
+
+@pytest.mark.parametrize(
     ("version", "seconds"),
     [
         ("0.169.0", 240),

@@ -24,7 +24,7 @@ from atlascloud_video_mcp.errors import (
 )
 from atlascloud_video_mcp.journal import Person
 from atlascloud_video_mcp.media.pictures import Fit
-from atlascloud_video_mcp.service import watch
+from atlascloud_video_mcp.service import watch, watches
 from kit import PHOTOS, REMOTE, ROCKET, TINY, animate, look, rehearse, service_at, until
 from scripted_sandbox import Fault
 
@@ -122,7 +122,7 @@ async def test_a_token_that_may_only_look_spends_and_uploads_nothing(sandbox: Sa
     for call in (
         animate(replica, REMOTE, person=EVE),
         replica.upload_image(TINY, person=EVE),
-        replica.create_upload(EVE),
+        replica.tickets.create(EVE),
     ):
         with pytest.raises(NotAllowed, match="may look"):
             await call
@@ -148,16 +148,16 @@ async def test_no_file_of_the_servers_own_machine_is_read_or_written(
 async def test_a_picture_comes_by_a_one_use_address_and_is_known_on_any_server(
     sandbox: Sandbox, replica: VideoService, other: VideoService
 ) -> None:
-    ticket = (await replica.create_upload(ANN)).ticket
+    ticket = (await replica.tickets.create(ANN)).ticket
     with pytest.raises(UploadRefused) as refused:
-        await other.receive_upload(ticket, PHOTOS / "rocket.jpg", BOB)
+        await other.tickets.receive(ticket, PHOTOS / "rocket.jpg", BOB)
     assert refused.value.forbidden
     with pytest.raises(InvalidPicture):
-        await other.receive_upload(ticket, PHOTOS.parent / "kit.py")
-    received = await other.receive_upload(ticket, PHOTOS / "rocket.jpg", ANN)
+        await other.tickets.receive(ticket, PHOTOS.parent / "kit.py")
+    received = await other.tickets.receive(ticket, PHOTOS / "rocket.jpg", ANN)
     for used in (ticket, "never-made"):
         with pytest.raises(UploadRefused, match="was used or has expired") as refused:
-            await replica.receive_upload(used, PHOTOS / "rocket.jpg")
+            await replica.tickets.receive(used, PHOTOS / "rocket.jpg")
         assert not refused.value.forbidden
 
     made = await animate(replica, received.image, person=ANN)
@@ -172,8 +172,8 @@ async def test_a_picture_comes_by_a_one_use_address_and_is_known_on_any_server(
 async def test_a_picture_that_was_uploaded_too_long_ago_is_asked_for_again(
     database_url: str, replica: VideoService
 ) -> None:
-    ticket = (await replica.create_upload(ANN, Fit.CROP)).ticket
-    received = await replica.receive_upload(ticket, PHOTOS / "rocket.jpg")
+    ticket = (await replica.tickets.create(ANN, Fit.CROP)).ticket
+    received = await replica.tickets.receive(ticket, PHOTOS / "rocket.jpg")
     with psycopg.connect(database_url) as database:
         database.execute("UPDATE uploads SET uploaded_at = '2026-01-01T00:00:00.000000+00:00'")
 
@@ -276,7 +276,7 @@ async def test_what_was_sent_is_told_and_kept_though_the_database_goes_away_mean
 async def test_of_watches_that_are_over_only_the_latest_are_kept(
     base_url: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "_KEPT", 1)
+    monkeypatch.setattr(watches, "_KEPT", 1)
     async with service_at(base_url) as service:
         made = []
         for take in range(1, 5):

@@ -18,7 +18,7 @@ from atlascloud_video_mcp.media.clips import ClipSaver
 from atlascloud_video_mcp.service.downloads import Downloads
 from atlascloud_video_mcp.service.pacing import Durations
 from atlascloud_video_mcp.service.progress import nowhere
-from atlascloud_video_mcp.service.watch import WatchRegistry
+from atlascloud_video_mcp.service.watches import WatchRegistry
 from kit import QUICK, REMOTE, animate, cloud_at, service_at, until
 from scripted_sandbox import Fault
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from atlascloud_video_mcp.app import exit_without_waiting, service_opener
+from atlascloud_video_mcp.app import service_opener
 from atlascloud_video_mcp.errors import Exit, JournalUnusable, SettingsError
 from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.server.http.edge import Edge
@@ -41,7 +41,6 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     _require_safe(settings, loopback=loopback)
     with listen(options.host, options.port) as listener:
         anyio.run(_serve, options, settings, listener, loopback)
-    exit_without_waiting(Exit.DONE)
 
 
 def _require_safe(settings: Settings, *, loopback: bool) -> None:

@@ -86,7 +86,7 @@ class Reporter:
         self._heartbeat = heartbeat
         self._reply_deadline = reply_deadline
         self._stopping = stopping or Stopping()
-        self._working = anyio.CancelScope()
+        self._working: anyio.CancelScope  # made when it runs: it takes an event loop
         self._lines: deque[tuple[str, float]] = deque()
         self._news = anyio.Event()
         self._ended = False

@@ -121,7 +121,7 @@ class Tool(tools.Tool):
 
     @property
     def _schemas(self) -> dict[str, Any]:
-        return self.parameters["properties"] | self.unpublished
+        return {**self.parameters["properties"], **self.unpublished}
 
     def _faults(self, error: ValidationError, given: dict[str, Any]) -> str:
         """What is wrong with the arguments: each fault with its rule and what was found, in our own words."""

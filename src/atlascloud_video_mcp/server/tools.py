@@ -202,7 +202,7 @@ async def create_upload(
 
     call = ToolCall(ctx)
     service = await call.service()
-    ticket = await call.run(lambda _: service.create_upload(call.person, Fit(fit) if fit else None))
+    ticket = await call.run(lambda _: service.tickets.create(call.person, Fit(fit) if fit else None))
     return upload_address_answer(f"{call.public_url}/upload/{ticket.ticket}", ticket.expires_at)
 
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.service.results import DryRun, Prediction
     from atlascloud_video_mcp.service.submissions import Submissions
     from atlascloud_video_mcp.service.uploads import Uploads
-    from atlascloud_video_mcp.service.watch import Watch, WatchRegistry
+    from atlascloud_video_mcp.service.watch import Watch
+    from atlascloud_video_mcp.service.watches import WatchRegistry
 
 
 @dataclass(frozen=True)

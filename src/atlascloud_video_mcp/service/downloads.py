@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.cloud.reports import Status
-from atlascloud_video_mcp.errors import AtlasError
+from atlascloud_video_mcp.errors import AtlasError, InvalidInput
 from atlascloud_video_mcp.media.clips import CannotPreview, CannotSave, clip_name
 from atlascloud_video_mcp.service.background import BackgroundTask
 from atlascloud_video_mcp.service.progress import Phase, Progress
@@ -47,6 +47,21 @@ class Downloads:
         self._saver = saver
         self._tasks = tasks
         self._under_way: dict[tuple[str, str], BackgroundTask[SavedVideo]] = {}
+
+    async def save_finished(self, watch: Watch, target: str, progress: ProgressSink) -> SavedVideo:
+        """Look at a prediction, and put its clip on disk.
+
+        Raises:
+            InvalidInput: There is no clip yet.
+        """
+        progress(Progress(Phase.LOOKING_FOR_CLIP, 0.01))
+        report = await watch.look()
+        if report.status is not Status.COMPLETED:
+            raise InvalidInput(
+                f"There is no clip to save: the prediction is {report.status.value}. Next: "
+                f"get_prediction with prediction_id {report.prediction_id}."
+            )
+        return await self.save(watch, report, target).result(progress)
 
     def save(self, watch: Watch, report: Report, target: str) -> BackgroundTask[SavedVideo]:
         """Put the clip of a completed prediction on disk; who asks for the same meanwhile shares the task.

@@ -7,36 +7,38 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from atlascloud_video_mcp.cloud.reports import Status
-from atlascloud_video_mcp.errors import AtlasError, InvalidInput, NotAllowed, PredictionNotFound
+from atlascloud_video_mcp.errors import InvalidInput
 from atlascloud_video_mcp.service.animation import Animation
 from atlascloud_video_mcp.service.budgets import Budget
 from atlascloud_video_mcp.service.downloads import Downloads
 from atlascloud_video_mcp.service.history import History
+from atlascloud_video_mcp.service.masking import masked
 from atlascloud_video_mcp.service.pacing import Durations
-from atlascloud_video_mcp.service.progress import Phase, Progress, nowhere
+from atlascloud_video_mcp.service.people import require_asked, require_more_than_looks
+from atlascloud_video_mcp.service.progress import nowhere
 from atlascloud_video_mcp.service.requests import Requests
 from atlascloud_video_mcp.service.submissions import Submissions
-from atlascloud_video_mcp.service.uploads import Uploads, from_elsewhere
-from atlascloud_video_mcp.service.watch import WatchRegistry
+from atlascloud_video_mcp.service.tickets import Tickets
+from atlascloud_video_mcp.service.uploads import Uploads
+from atlascloud_video_mcp.service.watches import WatchRegistry
 from atlascloud_video_mcp.text import PredictionId, Quoted, is_of_a_sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from decimal import Decimal
     from pathlib import Path
     from types import TracebackType
 
     from atlascloud_video_mcp.cloud.api import Cloud
+    from atlascloud_video_mcp.cloud.reports import Status
     from atlascloud_video_mcp.journal import Journal, Person, VideoRequest
     from atlascloud_video_mcp.media.clips import ClipSaver
-    from atlascloud_video_mcp.media.pictures import Fit
     from atlascloud_video_mcp.models import Catalogue, Listing
     from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.results import (
@@ -44,10 +46,8 @@ if TYPE_CHECKING:
         DryRun,
         Prediction,
         PredictionList,
-        ReceivedPicture,
         SavedVideo,
         Upload,
-        UploadTicket,
     )
     from atlascloud_video_mcp.service.watch import Watch
 
@@ -99,6 +99,8 @@ class VideoService:
         self._closing = AsyncExitStack()
         self._local_files = local_files
         self._uploads = Uploads(cloud, journal, self._tasks, allowed_dirs=allowed_dirs, local_files=local_files)
+        self.tickets = Tickets(cloud, journal, self._uploads)
+        """Uploads from other machines."""
         self._requests = requests = Requests(
             cloud, catalogue, self._uploads, saver, self._tasks, model=model, local_files=local_files
         )
@@ -146,36 +148,9 @@ class VideoService:
             AtlasError: The upload failed.
         """
         self._cloud.require_key()
-        _require_more_than_looks(person)
+        require_more_than_looks(person)
         with self._masked(progress) as sink:
             return self._cloud.mask(await self._uploads.upload_image(image, person=person, progress=sink))
-
-    async def create_upload(self, person: Person | None, fit: Fit | None = None) -> UploadTicket:
-        """Let a person upload one picture from another machine; `fit` is what to do with a shape that is not taken.
-
-        Raises:
-            NotAllowed: The person may only look, or there is no database.
-            JournalUnusable: The database is away.
-        """
-        self._cloud.require_key()
-        _require_more_than_looks(person)
-        return await self._uploads.create(person, fit)
-
-    async def receive_upload(self, ticket: str, file: Path, bearer: Person | None = None) -> ReceivedPicture:
-        """Take in a picture that was uploaded with a ticket.
-
-        Args:
-            ticket: What create_upload gave.
-            file: Where the picture lies.
-            bearer: Whose token came with it, if any.
-
-        Raises:
-            UploadRefused: The ticket is not good, or not the bearer's.
-            InvalidPicture: The ticket may be used again.
-            AtlasError: As the line before: the picture could not be passed on.
-        """
-        with self._masked(nowhere):
-            return self._cloud.mask(await self._uploads.receive(ticket, file, bearer))
 
     async def animate_image(
         self,
@@ -203,7 +178,7 @@ class VideoService:
             AtlasError: The upload or submission failed and nothing was paid, or the API cannot be reached.
         """
         self._cloud.require_key()
-        _require_more_than_looks(request.person)
+        require_more_than_looks(request.person)
         with self._masked(progress) as sink:
             watch, told, polls = await self._animation.submit_or_join(request, reply_deadline, sink)
             return await watch.follow(clip_deadline, sink, told, polls=polls)
@@ -219,12 +194,7 @@ class VideoService:
             return self._cloud.mask(await self._animation.dry_run(request, sink))
 
     async def list_models(self, query: str = "", *, progress: ProgressSink = nowhere) -> Listing:
-        """Find image-to-video models. It needs no key, and says in its notes what could not be read.
-
-        Args:
-            query: Words or an id; empty for all models.
-            progress: Told how far it has come.
-        """
+        """Find image-to-video models by words or an id, or all; it needs no key, and notes what could not be read."""
         with self._masked(progress) as sink:
             return self._cloud.mask(await self._requests.list_models(query, sink))
 
@@ -253,7 +223,7 @@ class VideoService:
             AtlasError: The API cannot be reached, or refuses the key.
         """
         with self._masked(progress) as sink:
-            await self._require_asked(prediction_id, person)
+            await require_asked(self._journal, prediction_id, person)
             watch = self._watch(prediction_id)
             polls = watch.poll_now() if poll or watch.report is None else 0
             if preview:
@@ -265,11 +235,7 @@ class VideoService:
     ) -> SavedVideo:
         """Keep a finished clip on disk; the download goes on when the call is cancelled.
 
-        Args:
-            prediction_id: The API's id.
-            save_to: A file or directory; without it the download directory of the settings, else the platform's folder
-                for videos.
-            progress: Told how far it has come.
+        Without `save_to`, a file or directory, it goes to the settings' download directory, or the folder for videos.
 
         Raises:
             InvalidInput: There is no clip yet.
@@ -280,15 +246,8 @@ class VideoService:
 
         target = save_to or self._download_dir or f"{platformdirs.user_videos_path()}{os.sep}"
         with self._masked(progress) as sink:
-            watch = self._watch(prediction_id)
-            sink(Progress(Phase.LOOKING_FOR_CLIP, 0.01))
-            report = await watch.look()
-            if report.status is not Status.COMPLETED:
-                raise InvalidInput(
-                    f"There is no clip to save: the prediction is {report.status.value}. Next: "
-                    f"get_prediction with prediction_id {prediction_id.strip()}."
-                )
-            return self._cloud.mask(await self._downloads.save(watch, report, target).result(sink))
+            saved = await self._downloads.save_finished(self._watch(prediction_id), target, sink)
+            return self._cloud.mask(saved)
 
     async def list_predictions(
         self,
@@ -299,9 +258,7 @@ class VideoService:
         reply_deadline: float = math.inf,
         progress: ProgressSink = nowhere,
     ) -> PredictionList:
-        """What was made, by the journal and the account's history.
-
-        It needs no key, and says in its notes what could not be read.
+        """What was made, by the journal and the account's history; it needs no key, and notes what could not be read.
 
         Args:
             limit: How many at most, the newest ones.
@@ -317,43 +274,18 @@ class VideoService:
             return self._cloud.mask(listed)
 
     async def recall(self, prediction_id: str, *, person: Person | None = None) -> Prediction:
-        """What is known of a prediction without asking the API; it needs no key.
-
-        Raises:
-            PredictionNotFound: Nothing is known of it.
-        """
-        await self._require_asked(prediction_id, person)
+        """What is known of a prediction without asking the API, and without a key; else raises PredictionNotFound."""
+        await require_asked(self._journal, prediction_id, person)
         return self._cloud.mask(await self._history.from_journal(prediction_id.strip()))
 
     async def get_balance(self, *, person: Person | None = None, progress: ProgressSink = nowhere) -> Balance:
-        """The money left and spent.
-
-        Raises:
-            AtlasError: The account could not be asked.
-        """
+        """The money left and spent; raises AtlasError where the account could not be asked."""
         self._cloud.require_key()
         with self._masked(progress) as sink:
             return self._cloud.mask(await self._budget.balance(sink, person))
 
-    @contextmanager
-    def _masked(self, progress: ProgressSink) -> Iterator[ProgressSink]:
-        """A sink, and errors, that do not tell the key."""
-        mask = self._cloud.mask
-        try:
-            yield lambda told: progress(replace(told, subject=mask(told.subject)))
-        except AtlasError as error:
-            error.args = mask(error.args)
-            if not self._local_files:
-                from_elsewhere(error)
-            raise
-
-    async def _require_asked(self, prediction_id: str, person: Person | None) -> None:
-        """Let a person look at what they asked for; whether there is anything else, nobody is told."""
-        if person and not await self._journal.asked(prediction_id.strip(), person.name):
-            raise PredictionNotFound(
-                f'You asked for no prediction "{Quoted(prediction_id, 40)}". Next: list_predictions shows the ids '
-                "there are."
-            )
+    def _masked(self, progress: ProgressSink) -> AbstractContextManager[ProgressSink]:
+        return masked(self._cloud, progress, local_files=self._local_files)
 
     def _watch(self, prediction_id: str) -> Watch:
         known = PredictionId.of(prediction_id.strip())
@@ -364,10 +296,3 @@ class VideoService:
         if not is_of_a_sandbox(known):  # what became of those can be told without
             self._cloud.require_key()
         return self._watches.watch(known)
-
-
-def _require_more_than_looks(person: Person | None) -> None:
-    if person and person.read_only:
-        raise NotAllowed(
-            "Nothing was sent or paid: the token of this connection may look, and neither spend nor upload."
-        )

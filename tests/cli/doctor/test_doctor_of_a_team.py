@@ -301,7 +301,7 @@ def test_an_address_at_which_a_token_would_not_be_safe_is_refused(
 
 async def test_an_answer_that_is_long_in_coming_arrives_with_signs_of_life(base_url: str, database_url: str) -> None:
     async with serving(base_url, database_url) as replica:
-        found = await remote.silence(replica.url, TOKEN, 1, beat=0.2)
+        found = await remote.silence(replica.url, TOKEN, 1)
 
     assert found == [ok("silence", "an answer that takes 1 s arrives, with signs of life on the way")]
 

@@ -99,6 +99,7 @@ async def test_while_it_lingers_it_is_not_ready_and_calls_are_still_answered(san
         probed = await http.post("/probe?seconds=70")
         await animated(replica, "auto", results)
 
+    replica.stopping.begin()  # a second time changes nothing
     assert (before.status_code, after.status_code, alive.status_code) == (200, 503, 200)
     assert (before.json()["ready"], after.json()["ready"]) == (True, False)
     assert probed.json() == {"seconds": 70.0}

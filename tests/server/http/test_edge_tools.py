@@ -90,7 +90,7 @@ async def test_a_clip_made_over_http_is_told_of_without_this_machines_files(
             "is not base64: write data:image/png;base64,... or upload the picture by create",
         ),
         ({"image": REMOTE, "fit": "pad"}, "Leave fit out, or upload the picture by create_upload"),
-        ({"image": REMOTE, "save_to": "/tmp/a.mp4"}, "save_to is not for this server"),
+        ({"image": REMOTE, "save_to": "~/a.mp4"}, "save_to is not for this server"),
         ({"image": REMOTE, "save_to": ["here"]}, "save_to takes text"),
     ],
 )

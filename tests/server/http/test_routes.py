@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+import httpx
 import pytest
 
+from atlascloud_video_mcp.errors import SettingsError
+from atlascloud_video_mcp.server.http.serving import listen
 from http_kit import initialize, raw, replica_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 PUBLIC = "https://video.example"
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "x" * 70])
+def test_an_address_that_is_none_is_named(host: str) -> None:
+    with pytest.raises(SettingsError, match=f"cannot listen at {host}, port 80: .*--host"):
+        listen(host, 80)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.7:9000", "evil.example"])
@@ -61,7 +72,7 @@ async def test_how_to_get_in_is_said_without_an_authorization_server(base_url: s
         ("localhost:1", "http://localhost:5173", 401),
         ("[::1]:1", "http://[::1]:1", 401),
         ("video.example", "https://video.example", 401),
-        ("VIDEO.example:443", "https://video.example:443", 401),
+        ("video.example:443", "https://video.example:443", 401),
         ("video.example:8443", "https://video.example", 421),
         ("evil.example", "https://video.example", 421),
         ("video.example", "https://evil.example", 403),
@@ -103,6 +114,16 @@ async def test_a_picture_that_is_too_large_is_refused(base_url: str, *, declared
 
     assert response.status_code == 413
     assert response.json() == {"error": "A picture may have 20,000,000 bytes at most: send a smaller one."}
+
+
+async def test_one_that_does_not_end_is_not_read_for_ever(base_url: str) -> None:
+    async def body() -> AsyncGenerator[bytes, None]:
+        while True:
+            yield b"x" * 1_000_000
+
+    async with replica_at(base_url) as replica, raw(replica.url) as http:
+        with anyio.fail_after(30), suppress(httpx.WriteError, httpx.ReadError):
+            assert (await http.put("/upload/t", content=body())).status_code == 413
 
 
 async def test_a_message_that_is_too_large_is_refused(base_url: str) -> None:

@@ -29,7 +29,7 @@ class Beats:
     """Keeps the answers of an application alive, where the caller takes events: a comment after each silence.
 
     Args:
-        app: Answers requests whose body was received in full.
+        app: Answers POSTs whose body was received in full.
         silence: The longest, seconds.
     """
 
@@ -39,14 +39,14 @@ class Beats:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] != "POST" or _EVENTS not in Headers(scope=scope).get("accept", ""):
+        if _EVENTS in Headers(scope=scope).get("accept", ""):
+            answer = _Answer(send, self._silence)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(answer.beat)
+                await self._app(scope, receive, answer.send)
+                tasks.cancel_scope.cancel()
+        else:
             await self._app(scope, receive, send)
-            return
-        answer = _Answer(send, self._silence)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(answer.beat)
-            await self._app(scope, receive, answer.send)
-            tasks.cancel_scope.cancel()
 
 
 class _Answer:

@@ -11,7 +11,7 @@ import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from atlascloud_video_mcp.errors import AtlasError, InvalidInput, JournalUnusable, NotAllowed, UploadRefused
+from atlascloud_video_mcp.errors import AtlasError, InvalidInput, JournalUnusable, UploadRefused
 from atlascloud_video_mcp.server.tool_call import HTTP_CALLER
 
 if TYPE_CHECKING:
@@ -48,13 +48,17 @@ class Health:
 
     async def is_ready(self, _: Request) -> Response:
         """GET /readyz: with the clocks of this process and of the database at the same moment."""
+        seen, stopping = await self._lately(), self._stopping.begun.is_set()
+        ready = seen["database"] != "unavailable" and not stopping
+        told = {"ready": ready, "stopping": stopping, **seen}
+        return JSONResponse(told, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
+
+    async def _lately(self) -> dict[str, object]:
         async with self._asking:
             if anyio.current_time() >= self._until:
                 self._seen = await self._look()
                 self._until = anyio.current_time() + _FRESH
-        ready = self._seen["database"] != "unavailable" and not self._stopping.begun.is_set()
-        told = {"ready": ready, "stopping": self._stopping.begun.is_set(), **self._seen}
-        return JSONResponse(told, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})
+            return self._seen
 
     async def _look(self) -> dict[str, object]:
         database, its_time = "none", None
@@ -104,13 +108,11 @@ class Uploads:
         try:
             if not await _store(request, file):
                 return _refusal(413, f"A picture may have {MOST_BYTES:,} bytes at most: send a smaller one.")
-            picture = await self._service.receive_upload(
+            picture = await self._service.tickets.receive(
                 request.path_params["ticket"], file, request.scope[HTTP_CALLER].person
             )
         except UploadRefused as error:
             return _refusal(403 if error.forbidden else 404, str(error))
-        except NotAllowed as error:
-            return _refusal(403, str(error))
         except InvalidInput as error:
             return _refusal(422, str(error).replace(str(file), "The picture"))
         except JournalUnusable:
@@ -136,4 +138,5 @@ async def _store(request: Request, file: Path) -> bool:
 
 
 def _refusal(status: int, message: str) -> Response:
-    return JSONResponse({"error": message}, status_code=status)
+    # What is left of a body is not waited for.
+    return JSONResponse({"error": message}, status_code=status, headers={"Connection": "close"})

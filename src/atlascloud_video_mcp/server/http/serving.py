@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import anyio
@@ -32,20 +33,20 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         SettingsError: The address is not ours to use.
     """
-    try:
-        # With its protocol named, asyncio lets no small answer wait for the client's acknowledgement.
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        if os.name != "nt":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except (OSError, OverflowError) as error:
-        said = getattr(error, "strerror", None) or str(error)
-        raise SettingsError(
-            f"cannot listen at {host}, port {port}: {said}. Give others with --host, --port."
-        ) from error
+    with ExitStack() as unless_bound:
+        try:
+            # With its protocol named, asyncio lets no small answer wait for the client's acknowledgement.
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
+            listener = unless_bound.enter_context(socket.socket(*found[:3]))
+            if os.name != "nt":  # pragma: no branch - there it would let others take the address, too
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(found[4])
+        except (OSError, UnicodeError) as error:
+            said = getattr(error, "strerror", None) or "this is no host"
+            raise SettingsError(
+                f"cannot listen at {host}, port {port}: {said}. Give others with --host and --port."
+            ) from error
+        unless_bound.pop_all()
     return listener
 
 

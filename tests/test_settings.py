@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from atlascloud_video_mcp import settings as settings_module
+from atlascloud_video_mcp.app import service_opener
 from atlascloud_video_mcp.errors import SettingsError
 from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.settings import Settings, read_settings, usable_settings
@@ -267,3 +268,10 @@ def test_directories_that_windows_takes_for_something_else_are_refused_there(
     with pytest.raises(SettingsError, match=name):
         read_settings({name: directory})
     assert read_settings({name: "/clips"}) != read_settings({})
+
+
+async def test_a_sandbox_writes_nothing_into_a_teams_journal() -> None:
+    settings = read_settings({"ATLASCLOUD_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing"})
+    async with service_opener(settings, sandbox=True, speed=1000)() as service:
+        assert (await service.list_predictions()).predictions == ()
+        assert not service.journal.is_shared

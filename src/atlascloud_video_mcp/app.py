@@ -35,12 +35,12 @@ def service_opener(
     Raises:
         SettingsError: The sandbox or a database is asked for, and a library for it is missing.
     """
+    if sandbox:
+        require_extra("sandbox")
+        return partial(_sandbox_service, settings, speed=speed, local_files=local_files)
     if settings.database_url:
         require_extra("team")
-    if not sandbox:
-        return partial(_service, settings, local_files=local_files)
-    require_extra("sandbox")
-    return partial(_sandbox_service, settings, speed=speed, local_files=local_files)
+    return partial(_service, settings, local_files=local_files)
 
 
 _EXTRAS = {
@@ -164,6 +164,7 @@ async def _sandbox_service(
     # Of this process alone: no other program of this machine may use the port.
     key = f"sandbox-{secrets.token_urlsafe()}"
     with Sandbox(Account(speed=speed), keys={key}).running() as base_url:
-        emulated = settings._replace(base_url=base_url, key=key)
+        # Its clips are nobody's, and end with the process: they do not belong in a team's journal.
+        emulated = settings._replace(base_url=base_url, key=key, database_url=None)
         async with _service(emulated, speed=speed, in_sandbox=True, local_files=local_files) as service:
             yield service

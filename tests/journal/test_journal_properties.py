@@ -178,7 +178,7 @@ def test_two_processes_never_disagree_with_the_model(operations: list[tuple[Any,
         anyio.run(play, Path(directory), operations)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, database=None)
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
 @given(operations=OPERATIONS)
 def test_nor_do_two_machines(postgresql: Cluster, operations: list[tuple[Any, ...]]) -> None:
     anyio.run(play, postgresql.database(), operations)

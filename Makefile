@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version
 	--no-strip-extras
 # On Windows see the README, which has the same commands without make.
 
-.PHONY: audit owner sbom demo test test-ui test-clients install-test check dist wheel-test recorded-answers player mcpb live soak bench figures lock clean
+.PHONY: audit owner sbom demo test test-ui test-clients install-test check dist wheel-test recorded-answers player mcpb live soak soak-team bench figures lock clean
 
 demo: .venv/demo.stamp  ## a clip in the sandbox: no key, no network, no cost
 	$(BIN)/atlascloud-video-mcp demo $(PICTURE)
@@ -103,6 +103,10 @@ live: .venv/dev.stamp
 
 soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
 	PYTHONPATH=tests $(BIN)/python tests/soak/soak.py
+
+# Needs PostgreSQL (apt-get install postgresql), and takes nginx where it is installed. PART=a runs one part, QUICK=1 less.
+soak-team: .venv/dev.stamp  ## minutes of what a team does to its servers; prints figures, fails when one is wrong
+	PYTHONPATH=tests $(BIN)/python tests/soak/team.py $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
 
 # Of the wheel, with compiled bytecode: a checkout would be measured as nobody uses it.
 bench: .venv/dev.stamp  ## twelve figures and what they are measured against; writes docs/benchmarks.md

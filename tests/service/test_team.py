@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -271,6 +272,27 @@ async def test_what_was_sent_is_told_and_kept_though_the_database_goes_away_mean
         again = await animate(service, REMOTE, person=ANN)
     assert (again.prediction_id, again.reused) == (prediction_id, True)
     assert len(sandbox.submissions) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param("ALTER TABLE entries RENAME TO gone", id="at the claim"),
+        pytest.param("ALTER TABLE durations RENAME TO gone", id="after the claim"),
+        pytest.param("ALTER TABLE entries ADD CHECK (stage <> 'sending')", id="just before it is sent"),
+    ],
+)
+async def test_a_database_that_fails_before_anything_was_sent_is_told_with_what_that_means_once(
+    sandbox: Sandbox, database_url: str, replica: VideoService, trouble: str
+) -> None:
+    with psycopg.connect(database_url) as database:
+        database.execute(trouble.encode())
+
+    with pytest.raises(JournalUnusable, match="try again in a few seconds") as told:
+        await animate(replica, REMOTE, person=ANN)
+
+    assert len(re.findall("Nothing was (?:sent or )?paid", str(told.value))) == 1
+    assert sandbox.submissions == []
 
 
 async def test_of_watches_that_are_over_only_the_latest_are_kept(

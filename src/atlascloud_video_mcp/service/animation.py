@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from atlascloud_video_mcp.errors import AtlasError, InvalidRequest, OverBudget, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.service import render
 from atlascloud_video_mcp.service.background import BackgroundTask
 from atlascloud_video_mcp.service.progress import Phase, Progress
+from atlascloud_video_mcp.service.submissions import nothing_paid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from anyio.abc import TaskGroup
 
@@ -53,7 +52,7 @@ class Animation:
         Raises:
             InvalidInput: As the request itself would be refused.
         """
-        with _nothing_paid():
+        with nothing_paid():
             prepared = await self.requests.prepare(request, progress)
             urls = await self._urls_of(prepared)
             progress(Progress(Phase.PRICING, 0.5))
@@ -78,11 +77,11 @@ class Animation:
 
         The pictures' bytes are let go with it: waiting may take minutes, and needs none.
         """
-        with _nothing_paid():
+        with nothing_paid():
             prepared = await self.requests.prepare(request, progress)
             priced = prepared.body(await self._urls_of(prepared))
         while True:
-            with _nothing_paid():
+            with nothing_paid():
                 claimed = await self.submissions.claim(prepared, priced, progress, reply_deadline=reply_deadline)
             if claimed.stage is not Stage.INTENDED:
                 return await self._join(claimed, prepared, progress)
@@ -100,9 +99,10 @@ class Animation:
             BackgroundTask(self.tasks, lambda _: self._price(watch, priced), committed=True)
         sending: BackgroundTask[bool] | None = None
         try:
-            with _nothing_paid():
+            with nothing_paid():
                 urls = {each.digest: await self.uploads.upload(each, progress=progress) for each in prepared.pictures}
-            watch.durations = self.durations.learned(await self.journal.durations(str(asked.model), asked.duration))
+                seconds = await self.journal.durations(str(asked.model), asked.duration)
+            watch.durations = self.durations.learned(seconds)
             watch.submission = replace(
                 watch.submission,
                 request=replace(asked, image=urls[picture.digest]) if picture else asked,
@@ -181,14 +181,3 @@ def _joining(earlier: Submission, another: int) -> str:
         f"The same request (take {earlier.take}) was made at {since} ({which}): this call would be given that one and "
         f"cost nothing. Another variation, which is paid, would be take {another}."
     )
-
-
-@contextmanager
-def _nothing_paid() -> Iterator[None]:
-    """Say of what goes wrong before the paid request that it cost nothing."""
-    try:
-        yield
-    except (SubmissionUnknown, OverBudget, InvalidRequest):
-        raise  # the first may be paid, the others say so themselves
-    except AtlasError as error:
-        raise error.adding("Nothing was paid.") from error

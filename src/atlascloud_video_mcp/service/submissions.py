@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from atlascloud_video_mcp.service.history import Matches, matches, may_be, read_
 from atlascloud_video_mcp.service.progress import Phase, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
     from decimal import Decimal
 
     from atlascloud_video_mcp.cloud.api import Cloud
@@ -184,7 +184,9 @@ class Submissions:
             AtlasError: It was not accepted, nothing was paid.
         """
         intent_id = submission.intent_id
-        if not await self._journal.mark_sending(self._cloud.mask(submission)):
+        with nothing_paid():
+            may_be_sent = await self._journal.mark_sending(self._cloud.mask(submission))
+        if not may_be_sent:
             return None
         await anyio.lowlevel.checkpoint_if_cancelled()  # the last moment to leave without having spent anything
         commit()
@@ -260,3 +262,16 @@ def _naming(probable: str | None, unknown: SubmissionUnknown) -> SubmissionUnkno
         f"One prediction in the account's history may be it, of the same model and prompt: look at it with "
         f"get_prediction, prediction_id {probable}."
     )
+
+
+@contextmanager
+def nothing_paid() -> Iterator[None]:
+    """Say of what goes wrong before the paid request that it cost nothing, once."""
+    try:
+        yield
+    except SubmissionUnknown:
+        raise  # it may be paid
+    except AtlasError as error:
+        if "Nothing was sent or paid" in str(error):
+            raise
+        raise error.adding("Nothing was paid.") from error

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atlascloud_video_mcp.journal import Person
-from atlascloud_video_mcp.server.http.sessions import SessionIds
-from atlascloud_video_mcp.server.tool_call import HttpCaller
+from atlascloud_video_mcp.server.http.sessions import SessionIds, Sessions
+from atlascloud_video_mcp.server.tool_call import HTTP_CALLER, HttpCaller
 from http_kit import HANDSHAKE, MODERN, answer_in, call, initialize, raw, replica_at
 from kit import REMOTE, only_id
 
 if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
     from scripted_sandbox import Sandbox
 
 ADA, BOB = Person("ada"), Person("bob")
@@ -100,3 +102,21 @@ async def test_there_is_nothing_to_listen_to_and_nothing_to_end(base_url: str, m
 
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("first", [{"type": "http.disconnect"}, {"type": "http.request", "more_body": True}])
+@pytest.mark.parametrize("headers", [[], [(b"mcp-protocol-version", MODERN.encode())], [(b"mcp-session-id", b"a.b")]])
+async def test_a_caller_that_leaves_in_the_middle_of_its_request_is_no_mistake_of_the_sdks(
+    first: Message, headers: list[tuple[bytes, bytes]]
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError(scope, receive, send)
+
+    async def receive() -> Message:
+        return first
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "method": "POST", "headers": headers, HTTP_CALLER: HttpCaller(None, "", "")}
+    await Sessions(app, SessionIds(["ring"]))(scope, receive, send)

@@ -68,7 +68,7 @@ def _signature(key: bytes, text: str) -> str:
 class Sessions:
     """Tells the application below who calls: by the session's id, which it gives out with the answer to a handshake.
 
-    It expects the person in the scope, and the body of a request in one piece.
+    It expects the person in the scope, and the body of a request in one piece: whoever sends less has left.
     """
 
     def __init__(self, app: ASGIApp, ids: SessionIds) -> None:
@@ -82,22 +82,27 @@ class Sessions:
         version = headers.get(MCP_PROTOCOL_VERSION_HEADER)
         if scope["method"] != "POST":  # nothing is ever sent unasked, and there is no session to end
             await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
-        elif version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS:
-            await self._app(scope, receive, send)
+            return
+        body = await receive()
+        if body["type"] != "http.request" or body.get("more_body"):
+            return  # the caller left in the middle of it, and the SDK would take that for a mistake of its own
+        unread = [body]
+
+        async def receive_again() -> Message:
+            return unread.pop() if unread else await receive()
+
+        if version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS:
+            await self._app(scope, receive_again, send)
         elif session_id := headers.get(_HEADER):
             scope[HTTP_CALLER] = self._ids.open(session_id, caller.person)
             app = self._app if scope[HTTP_CALLER] else JSONResponse(_GONE, status_code=404)
-            await app(scope, receive, send)
+            await app(scope, receive_again, send)
         else:
-            await self._begin(caller, scope, receive, send)
+            await self._begin(caller, _client_info(body.get("body", b"")), scope, receive_again, send)
 
-    async def _begin(self, caller: HttpCaller, scope: Scope, receive: Receive, send: Send) -> None:
-        received = [await receive()]
-        client = _client_info(received[0].get("body", b""))
-
-        async def receive_again() -> Message:
-            return received.pop() if received else await receive()
-
+    async def _begin(
+        self, caller: HttpCaller, client: dict[str, Any] | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         async def send_with_id(message: Message) -> None:
             if client and message["type"] == "http.response.start":
                 name, version = (str(client.get(part, ""))[:_LONGEST] for part in ("name", "version"))
@@ -105,7 +110,7 @@ class Sessions:
                 MutableHeaders(scope=message)[_HEADER] = session_id
             await send(message)
 
-        await self._app(scope, receive_again, send_with_id)
+        await self._app(scope, receive, send_with_id)
 
 
 def _client_info(body: bytes) -> dict[str, Any] | None:

@@ -104,7 +104,7 @@ live: .venv/dev.stamp
 soak: .venv/dev.stamp  ## minutes of faults, kills and crashes; prints figures, fails when one is wrong
 	PYTHONPATH=tests $(BIN)/python tests/soak/soak.py
 
-# Needs PostgreSQL (apt-get install postgresql), and takes nginx where it is installed. PART=a runs one part, QUICK=1 less.
+# Needs PostgreSQL and nginx (apt-get install postgresql nginx-light). PART=a runs one part, QUICK=1 a smaller storm.
 soak-team: .venv/dev.stamp  ## minutes of what a team does to its servers; prints figures, fails when one is wrong
 	PYTHONPATH=tests $(BIN)/python tests/soak/team.py $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
 

@@ -169,6 +169,18 @@ async def test_a_picture_comes_by_a_one_use_address_and_is_known_on_any_server(
     assert sum(each.endpoint == "upload" for each in sandbox.received) == 1
 
 
+@pytest.mark.parametrize("strange", ["a\x00b", "a\ud800b", "../a", ""])
+async def test_what_no_database_takes_as_text_is_not_found_and_keeps_nobody_from_working(
+    replica: VideoService, strange: str
+) -> None:
+    with pytest.raises(PredictionNotFound, match="You asked for no prediction"):
+        await replica.get_prediction(strange, clip_deadline=0, person=ANN)
+    with pytest.raises(InvalidPicture, match="There is no picture"):
+        await animate(replica, f"upload://{strange}", person=ANN)
+    assert replica.journal.warnings == ()
+    await replica.journal.check()
+
+
 async def test_a_picture_that_was_uploaded_too_long_ago_is_asked_for_again(
     database_url: str, replica: VideoService
 ) -> None:

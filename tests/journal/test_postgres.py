@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from atlascloud_video_mcp.journal.postgres.schema import STEPS, migrate
 from kit import submission_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
     from atlascloud_video_mcp.journal.transaction import Transaction
     from postgresql import Cluster
@@ -237,22 +238,68 @@ async def test_a_claim_of_which_nobody_knows_whether_it_stands_is_given_up(own_c
         assert (await journal.claim("key")).won
 
 
+@contextmanager
+def cut_off(journal: Journal) -> Iterator[None]:
+    """As if the network, not the database, were down."""
+    store = journal._store  # noqa: SLF001 - no public door leads to this state
+    store._left_alone_until = float("inf")  # type: ignore[attr-defined]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        store._left_alone_until = 0.0  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 async def test_a_late_word_does_not_undo_what_others_have_heard_meanwhile(own_cluster: Cluster) -> None:
     url = own_cluster.database()
     async with Journal(url, lease=LONG) as away:
         mine = await paid(away, "p1")
         await away.run(lambda it: it.check())
-        store = away._store  # noqa: SLF001 - as if the network, not the database, were down
-        store._left_alone_until = float("inf")  # type: ignore[attr-defined]  # noqa: SLF001
-        await away.set_report("p1", Report.model_validate({"id": "p1", "status": "queued"}))
         async with Journal(url, lease=LONG) as other:
-            done = {"id": "p1", "status": "completed", "outputs": ["https://clips.example/1.mp4"]}
-            await other.set_report("p1", Report.model_validate(done))
-            store._left_alone_until = 0.0  # type: ignore[attr-defined]  # noqa: SLF001
+            with cut_off(away):
+                await away.set_report("p1", Report.model_validate({"id": "p1", "status": "queued"}))
+                done = {"id": "p1", "status": "completed", "outputs": ["https://clips.example/1.mp4"]}
+                await other.set_report("p1", Report.model_validate(done))
             await away.check()
             known = await submission_of(other, mine.intent_id)
+        change(url, "DELETE FROM owners")
+        async with Journal(url, lease=LONG) as third:
+            assert await third.adopt("", 10) == []  # it has ended: nobody is to look at it again
     assert known is not None
     assert not known.is_unfinished
+
+
+async def test_what_is_heard_of_anothers_prediction_while_the_database_is_away_is_told_of_that_one(
+    database_url: str, ours: Journal, theirs: Journal
+) -> None:
+    mine = await paid(ours, "p1")
+    await theirs.check()
+    with cut_off(theirs):
+        await theirs.set_report("p1", Report.model_validate({"id": "p1", "status": "failed"}))
+    await theirs.check()
+    with cut_off(theirs):
+        await theirs.set_saved_path("p1", "/clips/1.mp4")
+    await theirs.check()
+
+    known = await ours.submission_of("p1")
+    assert known is not None
+    assert (known.intent_id, known.is_unfinished, known.saved_path) == (mine.intent_id, False, "/clips/1.mp4")
+    with psycopg.connect(database_url) as database:
+        assert database.execute("SELECT COUNT(*) FROM entries").fetchone() == (1,)
+        assert database.execute("SELECT * FROM watches").fetchall() == []
+
+
+async def test_what_was_noted_before_it_was_known_whose_it_is_is_taken_up_while_the_database_is_away(
+    ours: Journal,
+) -> None:
+    submission = await claimed(ours)
+    assert await ours.mark_sending(submission)
+    with cut_off(ours):  # somebody looks at a row of the history, and then the answer that has its id comes
+        await ours.set_report("p1", Report.model_validate({"id": "p1", "status": "queued"}))
+        await ours.mark_submitted(submission.intent_id, Report(id="p1"), NOW)
+
+    known = await ours.submission_of("p1")
+    assert known is not None
+    assert (known.intent_id, known.stage) == (submission.intent_id, Stage.SUBMITTED)
 
 
 async def test_what_is_owed_is_paid_back_on_leaving(own_cluster: Cluster) -> None:

@@ -46,6 +46,10 @@ def polls(sandbox: Sandbox) -> int:
     return sum(each.endpoint == "prediction" for each in sandbox.received)
 
 
+def names_in(directory: Path) -> list[str]:
+    return [each.name for each in directory.iterdir()]
+
+
 @pytest.fixture
 async def replica(base_url: str, database_url: str) -> AsyncGenerator[VideoService, None]:
     async with service_at(base_url, directory=database_url, local_files=False) as service:
@@ -143,6 +147,24 @@ async def test_no_file_of_the_servers_own_machine_is_read_or_written(
             await animate(replica, REMOTE, save_to=str(tmp_path), person=ANN)
         with pytest.raises(InvalidPicture, match="64 x 64 px"):  # in the call itself a picture may stand
             await animate(replica, TINY, person=ANN)
+
+
+async def test_what_somebody_has_saved_on_their_own_machine_is_neither_saved_nor_told_over_http(
+    base_url: str, sandbox: Sandbox, database_url: str, replica: VideoService, tmp_path: Path
+) -> None:
+    async with service_at(base_url, directory=database_url) as at_a_desk:
+        left = await animate(at_a_desk, REMOTE, save_to=f"{tmp_path}/left/")
+        done = await animate(at_a_desk, REMOTE, take=2, save_to=f"{tmp_path}/done/")
+        sandbox.finish(done.prediction_id)
+        assert (await look(at_a_desk, done.prediction_id, deadline=math.inf)).saved_path
+    sandbox.finish(left.prediction_id)
+
+    for take in (1, 2):
+        joined = await animate(replica, REMOTE, take=take, deadline=math.inf, person=ANN)
+        assert (joined.status, joined.saved_path) == ("completed", None)
+    listed = await replica.list_predictions(person=ANN)
+    assert [each.saved_path for each in listed.predictions] == [None, None]
+    assert names_in(tmp_path) == ["done"]
 
 
 async def test_a_picture_comes_by_a_one_use_address_and_is_known_on_any_server(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from atlascloud_video_mcp.cloud.body_fields import animated_in, duration_of, picture_of, prompt_of
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR, Report, Status
@@ -155,6 +155,11 @@ class Submission:
         """Whether it counts in the books, and nobody knows with how much."""
         failed = self.report is not None and self.report.status is Status.FAILED and not self.report.clip_missing
         return self.quote is None and not failed and (self.report is None or self.report.cost(None) is None)
+
+    @property
+    def without_places(self) -> Self:
+        """The same, told to who is on another machine: where the clip is on a disk means nothing there."""
+        return replace(self, save_to=None, saved_path=None)
 
     @property
     def is_open(self) -> bool:

@@ -43,7 +43,7 @@ class Watch(Watched):
     def __init__(
         self, registry: WatchRegistry, submission: Submission, durations: Durations, doubts: Sequence[str]
     ) -> None:
-        super().__init__(registry.cloud, registry.journal, submission, durations, doubts)
+        super().__init__(registry.cloud, registry.journal, registry.seen_here(submission), durations, doubts)
         self._registry = registry
         self._wanted: list[str] = []
         self._poll_due = anyio.Event()
@@ -111,7 +111,7 @@ class Watch(Watched):
             known = await self._registry.journal.submission_of(prediction_id)
         remembered = known.report if known else None
         if known and not self.submission.submitted_at:
-            self.submission = known
+            self.submission = self._registry.seen_here(known)
         if remembered:
             if remembered.status is not Status.PROCESSING and not remembered.clip_missing:
                 await self._finish(await self._as_it_is_now(remembered))

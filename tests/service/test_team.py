@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
+import time
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -20,12 +22,13 @@ from atlascloud_video_mcp.errors import (
     NotAllowed,
     OverBudget,
     PredictionNotFound,
+    SubmissionUnknown,
     UploadRefused,
 )
 from atlascloud_video_mcp.journal import Person
 from atlascloud_video_mcp.media.pictures import Fit
 from atlascloud_video_mcp.service import watch, watches
-from kit import PHOTOS, REMOTE, ROCKET, TINY, animate, look, rehearse, service_at, until
+from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, animate, look, rehearse, service_at, until
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
@@ -305,6 +308,89 @@ async def test_what_was_sent_is_told_and_kept_though_the_database_goes_away_mean
         again = await animate(service, REMOTE, person=ANN)
     assert (again.prediction_id, again.reused) == (prediction_id, True)
     assert len(sandbox.submissions) == 1
+
+
+_PUT_OUT = """
+    CREATE FUNCTION put_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        UPDATE schema_version SET version = 99;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER put_out AFTER INSERT ON %s FOR EACH ROW EXECUTE FUNCTION put_out()
+"""
+
+
+def out_of_use_after_insert(url: str, table: str) -> None:
+    """Let the database be unusable, as if it were migrated, from the end of the transaction in which this happens."""
+    with psycopg.connect(url) as database:
+        database.execute((_PUT_OUT % table).encode())
+
+
+def in_use_again(url: str) -> None:
+    with psycopg.connect(url) as database:
+        database.execute("DROP FUNCTION put_out CASCADE")
+        database.execute("UPDATE schema_version SET version = 1")
+
+
+_FULL = """
+    CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'full'; END $$;
+    CREATE TRIGGER fail BEFORE UPDATE ON entries FOR EACH ROW WHEN (NEW.stage = 'sending') EXECUTE FUNCTION fail()
+"""
+
+
+@pytest.mark.parametrize("breaks", [_FULL, "ALTER TABLE durations RENAME TO elsewhere"], ids=["mark", "durations"])
+async def test_a_database_that_fails_just_before_the_request_is_sent_lets_the_call_say_that_nothing_was_paid(
+    sandbox: Sandbox, database_url: str, replica: VideoService, breaks: str
+) -> None:
+    with psycopg.connect(database_url) as database:
+        database.execute(breaks.encode())
+    with pytest.raises(JournalUnusable, match=r"try again in a few seconds\. Nothing was (sent or )?paid"):
+        await animate(replica, REMOTE, person=ANN)
+    assert sandbox.submissions == []
+
+
+async def test_who_joins_is_told_the_prediction_though_the_database_goes_away_after_the_claim(
+    sandbox: Sandbox, database_url: str, replica: VideoService
+) -> None:
+    first = await animate(replica, REMOTE, person=ANN)
+    out_of_use_after_insert(database_url, "askers")
+    joined = await animate(replica, REMOTE, person=BOB)
+
+    assert (joined.prediction_id, joined.reused) == (first.prediction_id, True)
+    assert "For another variation, which is paid: another take." in str(joined.notes)
+    assert len(sandbox.submissions) == 1
+
+
+async def test_a_lost_request_is_never_told_as_unpaid_though_the_database_goes_away_during_the_search(
+    sandbox: Sandbox, database_url: str, replica: VideoService
+) -> None:
+    body = {"model": STANDARD, "image": "https://pictures.example/other.jpg"}
+    row = {"ID": "like-it", "requestBody": json.dumps(body), "createdAt": str(int(time.time()))}
+    history = json.dumps({"data": {"items": [row]}})
+    sandbox.script(
+        Fault(endpoint="generate", action="reset_before"),
+        Fault(endpoint="history", action="status", status=200, body=history, times=99),
+    )
+    with pytest.raises(SubmissionUnknown, match="may be running and paid") as told:
+        await animate(replica, REMOTE, person=ANN)
+    assert "like-it" not in str(told.value)  # it may be another's, and would not be found
+    out_of_use_after_insert(database_url, "askers")
+    with pytest.raises(SubmissionUnknown, match="may be running and paid") as told:
+        await animate(replica, REMOTE, person=BOB)
+    assert "othing was" not in str(told.value)
+
+
+async def test_what_was_sent_is_watched_on_while_the_database_is_away(
+    base_url: str, sandbox: Sandbox, database_url: str
+) -> None:
+    async with service_at(base_url, directory=database_url) as service:
+        made = await animate(service, REMOTE)
+        out_of_use_after_insert(database_url, "uploads")
+        await service.journal.add_upload("digest", "https://x.example/1.jpg", host="")
+        sandbox.finish(made.prediction_id)
+        assert (await look(service, made.prediction_id, deadline=math.inf)).status == "completed"
+        in_use_again(database_url)
+        await anyio.sleep(1.1)  # it is left alone for a second
+        assert (await service.recall(made.prediction_id)).status == "completed"
 
 
 async def test_of_watches_that_are_over_only_the_latest_are_kept(

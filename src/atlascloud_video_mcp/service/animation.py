@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from atlascloud_video_mcp.errors import AtlasError, InvalidRequest, OverBudget, SubmissionUnknown
+from atlascloud_video_mcp.errors import AtlasError, InvalidRequest, JournalUnusable, OverBudget, SubmissionUnknown
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.service import render
 from atlascloud_video_mcp.service.background import BackgroundTask
@@ -102,7 +102,8 @@ class Animation:
         try:
             with _nothing_paid():
                 urls = {each.digest: await self.uploads.upload(each, progress=progress) for each in prepared.pictures}
-            watch.durations = self.durations.learned(await self.journal.durations(str(asked.model), asked.duration))
+                learned = await self.journal.durations(str(asked.model), asked.duration)
+            watch.durations = self.durations.learned(learned)
             watch.submission = replace(
                 watch.submission,
                 request=replace(asked, image=urls[picture.digest]) if picture else asked,
@@ -149,10 +150,12 @@ class Animation:
         prediction_id, save_to = str(earlier.prediction_id), prepared.request.save_to
         watch = self.watches.watch(prediction_id, earlier)
         polls = watch.poll_now()
-        another = await self.journal.next_take(prepared.key.key)
+        another = "another take"
+        with suppress(JournalUnusable):  # the prediction is known all the same
+            another = f"take {await self.journal.next_take(prepared.key.key)}"
         since = (
             f"The same request (take {earlier.take}) was made at {earlier.at:%Y-%m-%d %H:%M} UTC, and this is its "
-            f"prediction: nothing new was paid. For another variation, which is paid: take {another}."
+            f"prediction: nothing new was paid. For another variation, which is paid: {another}."
         )
         if save_to:
             watch.save_to(save_to)

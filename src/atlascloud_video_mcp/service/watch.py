@@ -161,8 +161,9 @@ class Watch(Watched):
 
     async def _poll(self) -> Report:
         journal = self._registry.journal
-        if journal.is_shared and (known := await journal.watched_elsewhere(str(self.submission.prediction_id))):
-            return known.report or self._last_report
+        with suppress(JournalUnusable):  # then nobody knows who else looks at it
+            if journal.is_shared and (known := await journal.watched_elsewhere(str(self.submission.prediction_id))):
+                return known.report or self._last_report
         try:
             return await self._registry.cloud.prediction(str(self.submission.prediction_id))
         except PredictionNotFound:

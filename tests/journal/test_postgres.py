@@ -113,6 +113,38 @@ async def test_a_dead_processs_watches_are_taken_over_and_a_living_ones_are_not(
         assert await third.watched_elsewhere("p1") is not None  # it has ended: there is nothing to ask for
 
 
+async def test_a_clip_that_was_missing_is_asked_for_by_whoever_is_asked_though_its_watcher_lives(
+    database_url: str, ours: Journal, theirs: Journal
+) -> None:
+    await paid(ours, "p1")
+    nameless = Report.model_validate({"id": "p1", "status": "completed"})
+    await ours.set_report("p1", nameless)
+    await ours.set_report("p1", nameless.model_copy(update={"no_clip_since": NOW - timedelta(seconds=61)}))
+    await ours.set_report("p1", nameless)
+    known = await theirs.submission_of("p1")
+    assert known is not None
+    assert known.report is not None
+    assert known.report.clip_missing
+
+    assert await theirs.watched_elsewhere("p1") is None
+    assert await ours.watched_elsewhere("p1") is None
+    with psycopg.connect(database_url) as database:  # nobody goes on looking
+        assert database.execute("SELECT * FROM watches").fetchall() == []
+
+
+async def test_who_listens_to_a_database_that_hangs_comes_to_an_end(own_cluster: Cluster) -> None:
+    journal = Journal(own_cluster.database(), lease=0.3)
+    await journal.check()
+    store = journal._store  # noqa: SLF001 - its end is to be timed apart from the rest
+    pulse = store._pulse  # type: ignore[attr-defined]  # noqa: SLF001
+    with own_cluster.frozen():
+        await anyio.sleep(1)  # it is in the midst of a beat by now
+        with anyio.fail_after(15):
+            await anyio.to_thread.run_sync(pulse.end, abandon_on_cancel=True)
+    async with journal:
+        pass
+
+
 async def test_what_others_write_is_heard(ours: Journal, theirs: Journal) -> None:
     heard: list[str] = []
     told = threading.Event()

@@ -14,6 +14,7 @@ import anyio
 import psycopg
 import pytest
 
+from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.errors import (
     AtlasError,
     InvalidInput,
@@ -25,7 +26,7 @@ from atlascloud_video_mcp.errors import (
     SubmissionUnknown,
     UploadRefused,
 )
-from atlascloud_video_mcp.journal import Person
+from atlascloud_video_mcp.journal import Journal, Person
 from atlascloud_video_mcp.media.pictures import Fit
 from atlascloud_video_mcp.service import watch, watches
 from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, animate, look, rehearse, service_at, until
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
+    from atlascloud_video_mcp.journal.transaction import Transaction
     from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
     from postgresql import Cluster
@@ -268,6 +270,25 @@ async def test_what_a_server_leaves_is_watched_by_another_at_once(
         with anyio.fail_after(30):
             while (await staying.recall(made.prediction_id)).status != "completed":  # noqa: ASYNC110 - as until
                 await anyio.sleep(0.02)
+
+
+async def test_what_a_dead_server_leaves_is_taken_over_at_once_however_much_it_is(
+    base_url: str, database_url: str
+) -> None:
+    async with Journal(database_url) as gone:
+        await gone.check()
+
+        def leave_many(it: Transaction) -> None:
+            for number in range(350):
+                it.set_report(f"p{number}", Report(id=f"p{number}"))
+
+        await gone.run(leave_many)
+    with psycopg.connect(database_url, autocommit=True) as database:
+        owners = set(database.execute("SELECT DISTINCT owner FROM watches").fetchall())
+        async with service_at(base_url, directory=database_url):
+            with anyio.fail_after(3 * watches._ADOPT_EVERY):  # noqa: SLF001 - it would take that long a hundred at a time
+                while owners & set(database.execute("SELECT DISTINCT owner FROM watches").fetchall()):  # noqa: ASYNC110
+                    await anyio.sleep(0.02)
 
 
 async def test_a_prediction_that_the_api_does_not_know_is_watched_by_nobody(

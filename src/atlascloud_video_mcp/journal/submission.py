@@ -171,9 +171,14 @@ class Submission:
         return self.is_unfinished or (self.report is not None and self.report.status is Status.COMPLETED)
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was not seen to end."""
+        return self.report is None or self.report.status is Status.PROCESSING
+
+    @property
     def is_unfinished(self) -> bool:
-        """Whether it was not seen to end; what is done without a clip may still name it."""
-        return self.report is None or self.report.status is Status.PROCESSING or self.report.clip_missing
+        """Whether it was not seen to end, or with no clip: it may still name that."""
+        return self.is_running or (self.report is not None and self.report.clip_missing)
 
 
 @dataclass(frozen=True)

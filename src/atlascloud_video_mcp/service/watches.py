@@ -92,6 +92,8 @@ class WatchRegistry:
                 orphans = await self.journal.adopt(self.cloud.account, _ADOPTED_AT_ONCE)
             for prediction_id in orphans:
                 self.watch(prediction_id).poll_now()
+            if len(orphans) == _ADOPTED_AT_ONCE:
+                continue  # there may be more
             with anyio.move_on_after(_ADOPT_EVERY):
                 await left.wait()
             left = anyio.Event()

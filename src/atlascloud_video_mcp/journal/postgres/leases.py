@@ -55,7 +55,7 @@ class Leases:
         for each in written:
             if each.prediction_id:
                 known = (each.prediction_id, self._name)
-                self._db.execute(*((_WATCH, known) if each.is_unfinished else (_END_WATCH, known[:1])))
+                self._db.execute(*((_WATCH, known) if each.is_running else (_END_WATCH, known[:1])))
                 self._db.execute(_NOTIFY, (f"{self._name} {each.prediction_id}",))
 
     def leave(self) -> None:
@@ -99,10 +99,12 @@ class Pulse:
 
     def _beat(self) -> None:
         with connect(self._url) as db:
-            db.execute(f"LISTEN {_CHANNEL}")
+            with db.cut_off_in_time():
+                db.execute(f"LISTEN {_CHANNEL}")
             while not self._stop.is_set():
-                db.execute(_RENEW, (self._name, self._lease))
-                db.execute(_LONG_GONE)
+                with db.cut_off_in_time():
+                    db.execute(_RENEW, (self._name, self._lease))
+                    db.execute(_LONG_GONE)
                 renewed = monotonic()
                 while not self._stop.is_set() and monotonic() - renewed < self._lease / 3:
                     for note in db.raw.notifies(timeout=_SLICE):

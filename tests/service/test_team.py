@@ -77,6 +77,10 @@ async def test_people_join_each_others_requests_and_see_only_what_they_asked_for
     ):
         with pytest.raises(PredictionNotFound, match="You asked for no prediction"):
             await attempt
+    rehearsed = {person.name: str((await rehearse(other, REMOTE, person=person)).notes) for person in (ANN, BOB)}
+    assert f"(prediction {first.prediction_id})" in rehearsed["ann"]
+    assert "(for somebody else)" in rehearsed["bob"]
+    assert first.prediction_id not in rehearsed["bob"]
     joined = await animate(other, REMOTE, person=BOB)
     second = await animate(other, REMOTE, take=2, person=BOB)
 

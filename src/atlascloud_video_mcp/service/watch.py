@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.from_thread
-import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud.reports import NOT_YET_KNOWN, Status
 from atlascloud_video_mcp.errors import (

@@ -58,10 +58,6 @@ class TeamRows(Rows):
         row = self._db.execute(_WITH_TOKEN, (digest,)).fetchone()
         return _person(row) if row else None
 
-    def has_tokens(self) -> bool:
-        """Whether a token is in force."""
-        return self._db.execute("SELECT 1 FROM tokens WHERE revoked_at IS NULL").fetchone() is not None
-
     def add_token(self, name: str, digest: str, budget: Decimal | None, read_only: bool) -> bool:  # noqa: FBT001 - as stored
         """Give a person a token; False: one is in force."""
         kept = (digest, name, None if budget is None else to_millionths(budget), read_only, as_text(datetime.now(UTC)))

@@ -29,7 +29,7 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.journal import Journal, Person
 from atlascloud_video_mcp.media.pictures import Fit
 from atlascloud_video_mcp.service import watch, watches
-from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, animate, look, rehearse, service_at, until
+from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, animate, look, rehearse, requests_to, service_at, until
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
@@ -129,6 +129,22 @@ async def test_a_person_spends_no_more_than_the_token_allows_on_any_server(
         assert (balance.spent_24h_usd, balance.budget_usd) == (0.3, 0.3)
         assert "All together spent $0.60 of $0.70 in these 24 hours." in (balance.notes or ())
     assert len(sandbox.submissions) == 2
+
+
+async def test_prices_that_cannot_be_had_concern_a_persons_budget_only_for_what_the_person_asked_for(
+    sandbox: Sandbox, replica: VideoService
+) -> None:
+    sandbox.script(Fault(endpoint="calculate", action="status", status=400))
+    await animate(replica, REMOTE, person=ANN)
+    await until(lambda: requests_to(sandbox, "calculate") == 1)
+    await animate(replica, REMOTE, take=2, person=BOB)
+    assert requests_to(sandbox, "calculate") == 2
+
+    sandbox.script(Fault(endpoint="calculate", action="status", status=400, times=2))
+    await animate(replica, REMOTE, take=3, person=Person("cleo"))
+    await until(lambda: requests_to(sandbox, "calculate") == 3)
+    with pytest.raises(OverBudget, match=r"the token of cleo sets a budget, and what the request of .* is not known"):
+        await animate(replica, REMOTE, take=4, person=Person("cleo", Decimal(1)))
 
 
 async def test_a_token_that_may_only_look_spends_and_uploads_nothing(sandbox: Sandbox, replica: VideoService) -> None:

@@ -95,6 +95,23 @@ async def test_a_lease_is_renewed_as_long_as_the_process_lives(database_url: str
         assert await living.mark_sending(submission)
 
 
+async def test_a_lease_is_renewed_though_what_is_heard_cannot_be_told(database_url: str, theirs: Journal) -> None:
+    told = threading.Event()
+
+    def fail(_: str) -> None:
+        told.set()
+        raise ValueError
+
+    async with Journal(database_url, lease=1.5) as living:
+        await claimed(living)
+        living.heard = fail
+        await anyio.sleep(0.5)  # it listens by now
+        await paid(theirs, "p1", "other")
+        assert await anyio.to_thread.run_sync(told.wait, 20)
+        await anyio.sleep(3)  # two leases
+        assert (await theirs.claim("key")).submission.owner_alive
+
+
 async def test_a_dead_processs_watches_are_taken_over_and_a_living_ones_are_not(
     database_url: str, ours: Journal, theirs: Journal
 ) -> None:

@@ -8,8 +8,6 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from atlascloud_video_mcp.journal.postgres.connection import connect
 
 if TYPE_CHECKING:
@@ -93,7 +91,7 @@ class Pulse:
         while not self._stop.is_set():
             try:
                 self._beat()
-            except psycopg.Error as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, without a lease all that is done here is taken over
                 _log.debug("the lease could not be renewed: %s", type(error).__name__)
                 self._stop.wait(min(1.0, self._lease / 10))
 

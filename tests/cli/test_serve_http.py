@@ -182,6 +182,18 @@ async def test_at_sigterm_each_call_is_answered_and_the_process_ends_well(
     assert took < 10
 
 
+async def test_where_the_only_token_was_revoked_it_says_that_nobody_comes_in_and_nobody_does(database_url: str) -> None:
+    async with Journal(database_url) as journal:
+        await journal.add_token("ann", "digest", None, False)  # noqa: FBT003
+        await journal.revoke_token("ann")
+    with serving(**{DATABASE: database_url}) as server:
+        async with raw(server.url) as http:
+            answer = await http.post("/mcp", json={})
+
+    assert "There are no tokens: nobody comes in" in "".join(server.said)
+    assert answer.status_code == 401
+
+
 def test_it_ends_in_time_although_the_database_hangs(database_url: str, postgresql: Cluster) -> None:
     with serving(**{DATABASE: database_url}) as server, postgresql.frozen():
         server.process.send_signal(signal.SIGTERM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from atlascloud_video_mcp.journal.postgres.schema import STEPS, migrate
 from kit import submission_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
     from atlascloud_video_mcp.journal.transaction import Transaction
     from postgresql import Cluster
@@ -94,6 +95,23 @@ async def test_a_lease_is_renewed_as_long_as_the_process_lives(database_url: str
         assert await living.mark_sending(submission)
 
 
+async def test_a_lease_is_renewed_though_what_is_heard_cannot_be_told(database_url: str, theirs: Journal) -> None:
+    told = threading.Event()
+
+    def fail(_: str) -> None:
+        told.set()
+        raise ValueError
+
+    async with Journal(database_url, lease=1.5) as living:
+        await claimed(living)
+        living.heard = fail
+        await anyio.sleep(0.5)  # it listens by now
+        await paid(theirs, "p1", "other")
+        assert await anyio.to_thread.run_sync(told.wait, 20)
+        await anyio.sleep(3)  # two leases
+        assert (await theirs.claim("key")).submission.owner_alive
+
+
 async def test_a_dead_processs_watches_are_taken_over_and_a_living_ones_are_not(
     database_url: str, ours: Journal, theirs: Journal
 ) -> None:
@@ -110,6 +128,38 @@ async def test_a_dead_processs_watches_are_taken_over_and_a_living_ones_are_not(
         assert await ours.watched_elsewhere("p1") is not None
         await third.set_report("p1", Report.model_validate({"id": "p1", "status": "failed"}))
         assert await third.watched_elsewhere("p1") is not None  # it has ended: there is nothing to ask for
+
+
+async def test_a_clip_that_was_missing_is_asked_for_by_whoever_is_asked_though_its_watcher_lives(
+    database_url: str, ours: Journal, theirs: Journal
+) -> None:
+    await paid(ours, "p1")
+    nameless = Report.model_validate({"id": "p1", "status": "completed"})
+    await ours.set_report("p1", nameless)
+    await ours.set_report("p1", nameless.model_copy(update={"no_clip_since": NOW - timedelta(seconds=61)}))
+    await ours.set_report("p1", nameless)
+    known = await theirs.submission_of("p1")
+    assert known is not None
+    assert known.report is not None
+    assert known.report.clip_missing
+
+    assert await theirs.watched_elsewhere("p1") is None
+    assert await ours.watched_elsewhere("p1") is None
+    with psycopg.connect(database_url) as database:  # nobody goes on looking
+        assert database.execute("SELECT * FROM watches").fetchall() == []
+
+
+async def test_who_listens_to_a_database_that_hangs_comes_to_an_end(own_cluster: Cluster) -> None:
+    journal = Journal(own_cluster.database(), lease=0.3)
+    await journal.check()
+    store = journal._store  # noqa: SLF001 - its end is to be timed apart from the rest
+    pulse = store._pulse  # type: ignore[attr-defined]  # noqa: SLF001
+    with own_cluster.frozen():
+        await anyio.sleep(1)  # it is in the midst of a beat by now
+        with anyio.fail_after(15):
+            await anyio.to_thread.run_sync(pulse.end, abandon_on_cancel=True)
+    async with journal:
+        pass
 
 
 async def test_what_others_write_is_heard(ours: Journal, theirs: Journal) -> None:
@@ -237,22 +287,68 @@ async def test_a_claim_of_which_nobody_knows_whether_it_stands_is_given_up(own_c
         assert (await journal.claim("key")).won
 
 
+@contextmanager
+def cut_off(journal: Journal) -> Iterator[None]:
+    """As if the network, not the database, were down."""
+    store = journal._store  # noqa: SLF001 - no public door leads to this state
+    store._left_alone_until = float("inf")  # type: ignore[attr-defined]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        store._left_alone_until = 0.0  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 async def test_a_late_word_does_not_undo_what_others_have_heard_meanwhile(own_cluster: Cluster) -> None:
     url = own_cluster.database()
     async with Journal(url, lease=LONG) as away:
         mine = await paid(away, "p1")
         await away.run(lambda it: it.check())
-        store = away._store  # noqa: SLF001 - as if the network, not the database, were down
-        store._left_alone_until = float("inf")  # type: ignore[attr-defined]  # noqa: SLF001
-        await away.set_report("p1", Report.model_validate({"id": "p1", "status": "queued"}))
         async with Journal(url, lease=LONG) as other:
-            done = {"id": "p1", "status": "completed", "outputs": ["https://clips.example/1.mp4"]}
-            await other.set_report("p1", Report.model_validate(done))
-            store._left_alone_until = 0.0  # type: ignore[attr-defined]  # noqa: SLF001
+            with cut_off(away):
+                await away.set_report("p1", Report.model_validate({"id": "p1", "status": "queued"}))
+                done = {"id": "p1", "status": "completed", "outputs": ["https://clips.example/1.mp4"]}
+                await other.set_report("p1", Report.model_validate(done))
             await away.check()
             known = await submission_of(other, mine.intent_id)
+        change(url, "DELETE FROM owners")
+        async with Journal(url, lease=LONG) as third:
+            assert await third.adopt("", 10) == []  # it has ended: nobody is to look at it again
     assert known is not None
     assert not known.is_unfinished
+
+
+async def test_what_is_heard_of_anothers_prediction_while_the_database_is_away_is_told_of_that_one(
+    database_url: str, ours: Journal, theirs: Journal
+) -> None:
+    mine = await paid(ours, "p1")
+    await theirs.check()
+    with cut_off(theirs):
+        await theirs.set_report("p1", Report.model_validate({"id": "p1", "status": "failed"}))
+    await theirs.check()
+    with cut_off(theirs):
+        await theirs.set_saved_path("p1", "/clips/1.mp4")
+    await theirs.check()
+
+    known = await ours.submission_of("p1")
+    assert known is not None
+    assert (known.intent_id, known.is_unfinished, known.saved_path) == (mine.intent_id, False, "/clips/1.mp4")
+    with psycopg.connect(database_url) as database:
+        assert database.execute("SELECT COUNT(*) FROM entries").fetchone() == (1,)
+        assert database.execute("SELECT * FROM watches").fetchall() == []
+
+
+async def test_what_was_noted_before_it_was_known_whose_it_is_is_taken_up_while_the_database_is_away(
+    ours: Journal,
+) -> None:
+    submission = await claimed(ours)
+    assert await ours.mark_sending(submission)
+    with cut_off(ours):  # somebody looks at a row of the history, and then the answer that has its id comes
+        await ours.set_report("p1", Report.model_validate({"id": "p1", "status": "queued"}))
+        await ours.mark_submitted(submission.intent_id, Report(id="p1"), NOW)
+
+    known = await ours.submission_of("p1")
+    assert known is not None
+    assert (known.intent_id, known.stage) == (submission.intent_id, Stage.SUBMITTED)
 
 
 async def test_what_is_owed_is_paid_back_on_leaving(own_cluster: Cluster) -> None:
@@ -303,7 +399,7 @@ def test_a_database_that_is_not_there_cannot_be_migrated() -> None:
 
 
 async def test_tokens_are_in_force_until_they_are_revoked(ours: Journal, theirs: Journal) -> None:
-    assert not await ours.has_tokens()
+    assert await ours.tokens() == []
     assert await ours.add_token("ann", "digest-1", Decimal("20.5"), False)  # noqa: FBT003
     assert not await theirs.add_token("ann", "digest-2", None, True)  # noqa: FBT003
     assert await theirs.person_of("digest-1") == Person("ann", Decimal("20.5"))

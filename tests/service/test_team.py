@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
 import re
+import time
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ import anyio
 import psycopg
 import pytest
 
+from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.errors import (
     AtlasError,
     InvalidInput,
@@ -21,18 +24,20 @@ from atlascloud_video_mcp.errors import (
     NotAllowed,
     OverBudget,
     PredictionNotFound,
+    SubmissionUnknown,
     UploadRefused,
 )
-from atlascloud_video_mcp.journal import Person
+from atlascloud_video_mcp.journal import Journal, Person
 from atlascloud_video_mcp.media.pictures import Fit
 from atlascloud_video_mcp.service import watch, watches
-from kit import PHOTOS, REMOTE, ROCKET, TINY, animate, look, rehearse, service_at, until
+from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, animate, look, rehearse, requests_to, service_at, until
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
+    from atlascloud_video_mcp.journal.transaction import Transaction
     from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
     from postgresql import Cluster
@@ -45,6 +50,10 @@ NEVER = 1000.0  # seconds between two polls, in a test that takes a few
 
 def polls(sandbox: Sandbox) -> int:
     return sum(each.endpoint == "prediction" for each in sandbox.received)
+
+
+def names_in(directory: Path) -> list[str]:
+    return [each.name for each in directory.iterdir()]
 
 
 @pytest.fixture
@@ -69,6 +78,10 @@ async def test_people_join_each_others_requests_and_see_only_what_they_asked_for
     ):
         with pytest.raises(PredictionNotFound, match="You asked for no prediction"):
             await attempt
+    rehearsed = {person.name: str((await rehearse(other, REMOTE, person=person)).notes) for person in (ANN, BOB)}
+    assert f"(prediction {first.prediction_id})" in rehearsed["ann"]
+    assert "(for somebody else)" in rehearsed["bob"]
+    assert first.prediction_id not in rehearsed["bob"]
     joined = await animate(other, REMOTE, person=BOB)
     second = await animate(other, REMOTE, take=2, person=BOB)
 
@@ -119,6 +132,22 @@ async def test_a_person_spends_no_more_than_the_token_allows_on_any_server(
     assert len(sandbox.submissions) == 2
 
 
+async def test_prices_that_cannot_be_had_concern_a_persons_budget_only_for_what_the_person_asked_for(
+    sandbox: Sandbox, replica: VideoService
+) -> None:
+    sandbox.script(Fault(endpoint="calculate", action="status", status=400))
+    await animate(replica, REMOTE, person=ANN)
+    await until(lambda: requests_to(sandbox, "calculate") == 1)
+    await animate(replica, REMOTE, take=2, person=BOB)
+    assert requests_to(sandbox, "calculate") == 2
+
+    sandbox.script(Fault(endpoint="calculate", action="status", status=400, times=2))
+    await animate(replica, REMOTE, take=3, person=Person("cleo"))
+    await until(lambda: requests_to(sandbox, "calculate") == 3)
+    with pytest.raises(OverBudget, match=r"the token of cleo sets a budget, and what the request of .* is not known"):
+        await animate(replica, REMOTE, take=4, person=Person("cleo", Decimal(1)))
+
+
 async def test_a_token_that_may_only_look_spends_and_uploads_nothing(sandbox: Sandbox, replica: VideoService) -> None:
     for call in (
         animate(replica, REMOTE, person=EVE),
@@ -146,6 +175,24 @@ async def test_no_file_of_the_servers_own_machine_is_read_or_written(
             await animate(replica, TINY, person=ANN)
 
 
+async def test_what_somebody_has_saved_on_their_own_machine_is_neither_saved_nor_told_over_http(
+    base_url: str, sandbox: Sandbox, database_url: str, replica: VideoService, tmp_path: Path
+) -> None:
+    async with service_at(base_url, directory=database_url) as at_a_desk:
+        left = await animate(at_a_desk, REMOTE, save_to=f"{tmp_path}/left/")
+        done = await animate(at_a_desk, REMOTE, take=2, save_to=f"{tmp_path}/done/")
+        sandbox.finish(done.prediction_id)
+        assert (await look(at_a_desk, done.prediction_id, deadline=math.inf)).saved_path
+    sandbox.finish(left.prediction_id)
+
+    for take in (1, 2):
+        joined = await animate(replica, REMOTE, take=take, deadline=math.inf, person=ANN)
+        assert (joined.status, joined.saved_path) == ("completed", None)
+    listed = await replica.list_predictions(person=ANN)
+    assert [each.saved_path for each in listed.predictions] == [None, None]
+    assert names_in(tmp_path) == ["done"]
+
+
 async def test_a_picture_comes_by_a_one_use_address_and_is_known_on_any_server(
     sandbox: Sandbox, replica: VideoService, other: VideoService
 ) -> None:
@@ -168,6 +215,18 @@ async def test_a_picture_comes_by_a_one_use_address_and_is_known_on_any_server(
         await animate(replica, received.image, fit=Fit.PAD, person=ANN)
     assert sandbox.submissions[0]["image"] == made.image_url
     assert sum(each.endpoint == "upload" for each in sandbox.received) == 1
+
+
+@pytest.mark.parametrize("strange", ["a\x00b", "a\ud800b", "../a", ""])
+async def test_what_no_database_takes_as_text_is_not_found_and_keeps_nobody_from_working(
+    replica: VideoService, strange: str
+) -> None:
+    with pytest.raises(PredictionNotFound, match="You asked for no prediction"):
+        await replica.get_prediction(strange, clip_deadline=0, person=ANN)
+    with pytest.raises(InvalidPicture, match="There is no picture"):
+        await animate(replica, f"upload://{strange}", person=ANN)
+    assert replica.journal.warnings == ()
+    await replica.journal.check()
 
 
 async def test_a_picture_that_was_uploaded_too_long_ago_is_asked_for_again(
@@ -234,6 +293,25 @@ async def test_what_a_server_leaves_is_watched_by_another_at_once(
                 await anyio.sleep(0.02)
 
 
+async def test_what_a_dead_server_leaves_is_taken_over_at_once_however_much_it_is(
+    base_url: str, database_url: str
+) -> None:
+    async with Journal(database_url) as gone:
+        await gone.check()
+
+        def leave_many(it: Transaction) -> None:
+            for number in range(350):
+                it.set_report(f"p{number}", Report(id=f"p{number}"))
+
+        await gone.run(leave_many)
+    with psycopg.connect(database_url, autocommit=True) as database:
+        owners = set(database.execute("SELECT DISTINCT owner FROM watches").fetchall())
+        async with service_at(base_url, directory=database_url):
+            with anyio.fail_after(3 * watches._ADOPT_EVERY):  # noqa: SLF001 - it would take that long a hundred at a time
+                while owners & set(database.execute("SELECT DISTINCT owner FROM watches").fetchall()):  # noqa: ASYNC110
+                    await anyio.sleep(0.02)
+
+
 async def test_a_prediction_that_the_api_does_not_know_is_watched_by_nobody(
     database_url: str, replica: VideoService
 ) -> None:
@@ -293,6 +371,72 @@ async def test_a_database_that_fails_before_anything_was_sent_is_told_with_what_
 
     assert len(re.findall("Nothing was (?:sent or )?paid", str(told.value))) == 1
     assert sandbox.submissions == []
+
+
+_PUT_OUT = """
+    CREATE FUNCTION put_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        UPDATE schema_version SET version = 99;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER put_out AFTER INSERT ON %s FOR EACH ROW EXECUTE FUNCTION put_out()
+"""
+
+
+def out_of_use_after_insert(url: str, table: str) -> None:
+    """Let the database be unusable, as if it were migrated, from the end of the transaction in which this happens."""
+    with psycopg.connect(url) as database:
+        database.execute((_PUT_OUT % table).encode())
+
+
+def in_use_again(url: str) -> None:
+    with psycopg.connect(url) as database:
+        database.execute("DROP FUNCTION put_out CASCADE")
+        database.execute("UPDATE schema_version SET version = 1")
+
+
+async def test_who_joins_is_told_the_prediction_though_the_database_goes_away_after_the_claim(
+    sandbox: Sandbox, database_url: str, replica: VideoService
+) -> None:
+    first = await animate(replica, REMOTE, person=ANN)
+    out_of_use_after_insert(database_url, "askers")
+    joined = await animate(replica, REMOTE, person=BOB)
+
+    assert (joined.prediction_id, joined.reused) == (first.prediction_id, True)
+    assert "For another variation, which is paid: another take." in str(joined.notes)
+    assert len(sandbox.submissions) == 1
+
+
+async def test_a_lost_request_is_never_told_as_unpaid_though_the_database_goes_away_during_the_search(
+    sandbox: Sandbox, database_url: str, replica: VideoService
+) -> None:
+    body = {"model": STANDARD, "image": "https://pictures.example/other.jpg"}
+    row = {"ID": "like-it", "requestBody": json.dumps(body), "createdAt": str(int(time.time()))}
+    history = json.dumps({"data": {"items": [row]}})
+    sandbox.script(
+        Fault(endpoint="generate", action="reset_before"),
+        Fault(endpoint="history", action="status", status=200, body=history, times=99),
+    )
+    with pytest.raises(SubmissionUnknown, match="may be running and paid") as told:
+        await animate(replica, REMOTE, person=ANN)
+    assert "like-it" not in str(told.value)  # it may be another's, and would not be found
+    out_of_use_after_insert(database_url, "askers")
+    with pytest.raises(SubmissionUnknown, match="may be running and paid") as told:
+        await animate(replica, REMOTE, person=BOB)
+    assert "othing was" not in str(told.value)
+
+
+async def test_what_was_sent_is_watched_on_while_the_database_is_away(
+    base_url: str, sandbox: Sandbox, database_url: str
+) -> None:
+    async with service_at(base_url, directory=database_url) as service:
+        made = await animate(service, REMOTE)
+        out_of_use_after_insert(database_url, "uploads")
+        await service.journal.add_upload("digest", "https://x.example/1.jpg", host="")
+        sandbox.finish(made.prediction_id)
+        assert (await look(service, made.prediction_id, deadline=math.inf)).status == "completed"
+        in_use_again(database_url)
+        await anyio.sleep(1.1)  # it is left alone for a second
+        assert (await service.recall(made.prediction_id)).status == "completed"
 
 
 async def test_of_watches_that_are_over_only_the_latest_are_kept(

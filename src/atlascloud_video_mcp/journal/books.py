@@ -78,7 +78,9 @@ class Books(TeamRows):
         anew, begin = self.begun_anew(), since()
         if anew and anew != terms.history_counted:
             raise HistoryNeeded(anew)
-        if unpriced := [each for each in self._select(_WITHOUT_A_PRICE, as_text(begin)) if each.lacks_a_price]:
+        whose = terms.limits[0].person  # what others spend is nothing to a budget of one's own
+        young = self._select(_WITHOUT_A_PRICE, as_text(begin))
+        if unpriced := [each for each in young if each.lacks_a_price and whose in {"", each.person}]:
             raise PricesNeeded(unpriced)
         if terms.price is None:
             raise PriceNeeded

@@ -121,7 +121,6 @@ class Journal:
     # Of a team's journal alone.
     check = _in_transaction(Transaction.check, lasting=False)
     person_of = _in_transaction(Transaction.person_of, lasting=False)
-    has_tokens = _in_transaction(Transaction.has_tokens, lasting=False)
     add_token = _in_transaction(Transaction.add_token)
     tokens = _in_transaction(Transaction.tokens, lasting=False)
     revoke_token = _in_transaction(Transaction.revoke_token)

@@ -219,6 +219,7 @@ class Rows:
         if here and here.report and not here.is_unfinished:
             submission = replace(submission, report=here.report)
         self._write(_UPDATE if here else _INSERT, submission)
+        self.written[submission.intent_id] = submission
 
     def _write(self, statement: str, submission: Submission) -> None:
         """Several submissions may be about one prediction, which was paid once."""

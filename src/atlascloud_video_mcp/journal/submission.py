@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from atlascloud_video_mcp.cloud.body_fields import animated_in, duration_of, picture_of, prompt_of
 from atlascloud_video_mcp.cloud.reports import KEPT_FOR, Report, Status
@@ -157,6 +157,11 @@ class Submission:
         return self.quote is None and not failed and (self.report is None or self.report.cost(None) is None)
 
     @property
+    def without_places(self) -> Self:
+        """The same, told to who is on another machine: where the clip is on a disk means nothing there."""
+        return replace(self, save_to=None, saved_path=None)
+
+    @property
     def is_open(self) -> bool:
         """Whether an identical request is given it: it runs, may run, or its clip still exists."""
         if self.stage is not Stage.SUBMITTED:
@@ -166,9 +171,14 @@ class Submission:
         return self.is_unfinished or (self.report is not None and self.report.status is Status.COMPLETED)
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was not seen to end."""
+        return self.report is None or self.report.status is Status.PROCESSING
+
+    @property
     def is_unfinished(self) -> bool:
-        """Whether it was not seen to end; what is done without a clip may still name it."""
-        return self.report is None or self.report.status is Status.PROCESSING or self.report.clip_missing
+        """Whether it was not seen to end, or with no clip: it may still name that."""
+        return self.is_running or (self.report is not None and self.report.clip_missing)
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,6 @@ class TeamRows(Rows):
         row = self._db.execute(_WITH_TOKEN, (digest,)).fetchone()
         return _person(row) if row else None
 
-    def has_tokens(self) -> bool:
-        """Whether a token is in force."""
-        return self._db.execute("SELECT 1 FROM tokens WHERE revoked_at IS NULL").fetchone() is not None
-
     def add_token(self, name: str, digest: str, budget: Decimal | None, read_only: bool) -> bool:  # noqa: FBT001 - as stored
         """Give a person a token; False: one is in force."""
         kept = (digest, name, None if budget is None else to_millionths(budget), read_only, as_text(datetime.now(UTC)))
@@ -98,15 +94,15 @@ class TeamRows(Rows):
 
         What a dead process watched is taken over.
         """
-        watch = self._db.execute("SELECT owner FROM watches WHERE prediction_id = ?", (prediction_id,)).fetchone()
         known = self.submission_of(prediction_id)
-        if watch:
-            ours = watch["owner"] == self._me or self._db.execute(_TAKE, (self._me, prediction_id)).rowcount
-            return None if ours else known
-        if known is None or known.is_unfinished:
+        if known and not known.is_running:  # nobody watches it any more; what has no clip may still name it
+            return None if known.is_unfinished else known
+        watch = self._db.execute("SELECT owner FROM watches WHERE prediction_id = ?", (prediction_id,)).fetchone()
+        if watch is None:
             self._db.execute("INSERT INTO watches VALUES (?, ?)", (prediction_id, self._me))
             return None
-        return known
+        ours = watch["owner"] == self._me or self._db.execute(_TAKE, (self._me, prediction_id)).rowcount
+        return None if ours else known
 
     def adopt(self, account: str, most: int) -> list[str]:
         """Take over the watching of an account's predictions whose watchers are dead; their ids."""

@@ -213,6 +213,17 @@ class Transaction(Books):
             self._owners.hold()
         for each in sorted(submissions, key=lambda each: each.created_at):
             here = self.submission(each.intent_id)
+            if each.key == NOBODYS_KEY and not here and self.knows([str(each.prediction_id)]):
+                self._learn(each)
+                continue
             found = here is not None and here.stage is Stage.SUBMITTED and each.stage is not Stage.SUBMITTED
             if each.stage is not Stage.INTENDED and not found:
                 self.put_back(each)
+
+    def _learn(self, noted: Submission) -> None:
+        """What was noted about a prediction where it was not known whose it is."""
+        if noted.report:
+            self.set_report(str(noted.prediction_id), noted.report)
+        for each in self._about(str(noted.prediction_id)):
+            places = {"save_to": noted.save_to or each.save_to, "saved_path": noted.saved_path or each.saved_path}
+            self._change(each, **places)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal import Stage
 from atlascloud_video_mcp.service import render
 from atlascloud_video_mcp.service.background import BackgroundTask
@@ -64,11 +66,28 @@ class Animation:
                 quote,
                 sandbox=self.cloud.sandbox,
                 warnings=self.journal.warnings,
-                joins=_joining(earlier, await self.journal.next_take(prepared.key.key)) if earlier else None,
+                joins=await self._joining(earlier, prepared) if earlier else None,
                 budget=None if earlier else await self.budget.verdict(quote, progress, request.person),
             )
             progress(Progress(Phase.REHEARSED, 0.99))
             return rehearsed
+
+    async def _joining(self, earlier: Submission, prepared: Prepared) -> str:
+        """What there is already; by its id to whoever asked for it."""
+        since, another = f"{earlier.at:%Y-%m-%d %H:%M} UTC", await self.journal.next_take(prepared.key.key)
+        if earlier.stage is Stage.UNKNOWN:
+            return (
+                f"The same request (take {earlier.take}) was sent at {since} and its answer was lost: this call would "
+                f"look for it and cost nothing. Take {another} would be submitted and paid."
+            )
+        which, person = earlier.prediction_id, prepared.request.person
+        named = f"prediction {which}" if which else "on its way"
+        if which and person and not await self.journal.asked(which, person.name):
+            named = "for somebody else"
+        return (
+            f"The same request (take {earlier.take}) was made at {since} ({named}): this call would be given that one "
+            f"and cost nothing. Another variation, which is paid, would be take {another}."
+        )
 
     async def submit_or_join(
         self, request: VideoRequest, reply_deadline: float, progress: ProgressSink
@@ -149,10 +168,12 @@ class Animation:
         prediction_id, save_to = str(earlier.prediction_id), prepared.request.save_to
         watch = self.watches.watch(prediction_id, earlier)
         polls = watch.poll_now()
-        another = await self.journal.next_take(prepared.key.key)
+        another = "another take"
+        with suppress(JournalUnusable):  # the prediction is known all the same
+            another = f"take {await self.journal.next_take(prepared.key.key)}"
         since = (
             f"The same request (take {earlier.take}) was made at {earlier.at:%Y-%m-%d %H:%M} UTC, and this is its "
-            f"prediction: nothing new was paid. For another variation, which is paid: take {another}."
+            f"prediction: nothing new was paid. For another variation, which is paid: {another}."
         )
         if save_to:
             watch.save_to(save_to)
@@ -167,17 +188,3 @@ class Animation:
         """Where its pictures lie already, by their digests."""
         found = {each.digest: await self.uploads.url_of(each) for each in prepared.pictures}
         return {digest: url for digest, url in found.items() if url}
-
-
-def _joining(earlier: Submission, another: int) -> str:
-    since = f"{earlier.at:%Y-%m-%d %H:%M} UTC"
-    if earlier.stage is Stage.UNKNOWN:
-        return (
-            f"The same request (take {earlier.take}) was sent at {since} and its answer was lost: this call would look "
-            f"for it and cost nothing. Take {another} would be submitted and paid."
-        )
-    which = f"prediction {earlier.prediction_id}" if earlier.prediction_id else "on its way"
-    return (
-        f"The same request (take {earlier.take}) was made at {since} ({which}): this call would be given that one and "
-        f"cost nothing. Another variation, which is paid, would be take {another}."
-    )

@@ -50,7 +50,7 @@ class Budget:
         self._patience = patience
 
     async def balance(self, progress: ProgressSink, person: Person | None = None) -> Balance:
-        """The money left and spent: by a person, where one asks who has a budget, else by all.
+        """The money left, and spent: by the person who asks, where there are persons, else by all.
 
         Raises:
             AtlasError: The account could not be asked.
@@ -118,11 +118,11 @@ class Budget:
                 return await attempt(terms)
             except HistoryNeeded as needed:
                 progress(Progress(Phase.COUNTING_HISTORY, 0.015))
-                await self._count_history(needed.begun_anew)
+                await self._count_history(needed.begun_anew, terms.limits[0].set_by)
                 counted = needed.begun_anew
             except PricesNeeded as needed:
                 progress(Progress(Phase.PRICING_EARLIER, 0.015))
-                await self._price(needed.submissions)
+                await self._price(needed.submissions, terms.limits[0].set_by)
             except PriceNeeded as error:
                 if quote:
                     raise OverBudget(
@@ -135,7 +135,7 @@ class Budget:
                 if looked or not (looked := await self._look_at_orphans()):
                     raise
 
-    async def _count_history(self, begun_anew: datetime) -> None:
+    async def _count_history(self, begun_anew: datetime, set_by: str) -> None:
         # What was on its way when the journal was lost has to show in the history, whose rows may lag.
         young = self._patience - (datetime.now(UTC) - begun_anew).total_seconds()
         await anyio.sleep(max(0.0, young))
@@ -143,17 +143,17 @@ class Budget:
             await self._count_rows()
         except AtlasError as error:
             raise OverBudget(
-                "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, the journal was begun anew in the last 24 "
-                "hours, and the account's history, which has to be counted in the place of what was lost, cannot be "
-                f"counted: {error}"
+                f"Nothing was sent or paid. {set_by} sets a budget, the journal was begun anew in the last 24 hours, "
+                "and the account's history, which has to be counted in the place of what was lost, cannot be counted: "
+                f"{error}"
             ) from error
 
-    async def _price(self, submissions: Sequence[Submission]) -> None:
+    async def _price(self, submissions: Sequence[Submission], set_by: str) -> None:
         for each in submissions:
             quote = await self._cloud.quote(each.body)
             if quote.price is None:
                 raise OverBudget(
-                    "Nothing was sent or paid. ATLASCLOUD_BUDGET_USD is set, and what the request of "
+                    f"Nothing was sent or paid. {set_by} sets a budget, and what the request of "
                     f"{each.at:%Y-%m-%d %H:%M} UTC cost, which counts in it, is not known: {quote.reason}"
                 )
             await self._journal.set_quote(each.intent_id, quote.price)

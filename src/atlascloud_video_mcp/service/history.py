@@ -113,12 +113,14 @@ class History:
         cloud: The open API client.
         journal: What this and other processes remember.
         durations: How long generations take, before any were seen.
+        local_files: Whether callers can reach the clips on this machine's disk.
     """
 
-    def __init__(self, cloud: Cloud, journal: Journal, durations: Durations) -> None:
+    def __init__(self, cloud: Cloud, journal: Journal, durations: Durations, *, local_files: bool) -> None:
         self._cloud = cloud
         self._journal = journal
         self._durations = durations
+        self._local_files = local_files
 
     async def predictions(
         self,
@@ -190,7 +192,7 @@ class History:
             await self._journal.set_report(learned.prediction_id, learned)
         report = learned or known or Report(id=submission.prediction_id, model=row.request.model if row else None)
         return render.prediction(
-            submission,
+            submission if self._local_files else submission.without_places,
             report,
             _seen_at(submission, report),
             durations=self._durations,

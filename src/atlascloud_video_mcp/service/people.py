@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import NotAllowed, PredictionNotFound
-from atlascloud_video_mcp.text import Quoted
+from atlascloud_video_mcp.text import PredictionId, Quoted
 
 if TYPE_CHECKING:
     from atlascloud_video_mcp.journal import Journal, Person
@@ -21,7 +21,8 @@ def require_more_than_looks(person: Person | None) -> None:
 
 async def require_asked(journal: Journal, prediction_id: str, person: Person | None) -> None:
     """Let a person look at what they asked for; whether there is anything else, nobody is told."""
-    if person and not await journal.asked(prediction_id.strip(), person.name):
+    known = PredictionId.of(prediction_id.strip())
+    if person and not (known and await journal.asked(known, person.name)):
         raise PredictionNotFound(
             f'You asked for no prediction "{Quoted(prediction_id, 40)}". Next: list_predictions shows the ids there '
             "are."

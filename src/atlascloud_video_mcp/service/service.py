@@ -106,13 +106,21 @@ class VideoService:
         )
         self._downloads = Downloads(cloud, journal, saver, self._tasks)
         self._watches = WatchRegistry(
-            cloud, journal, self._downloads, self._tasks, durations, self._download_dir, poll_interval, retry_pause
+            cloud,
+            journal,
+            self._downloads,
+            self._tasks,
+            durations,
+            self._download_dir,
+            poll_interval,
+            retry_pause,
+            local_files,
         )
         submissions = Submissions(cloud, journal, patience=history_patience, budget=self._budget)
         self._animation = Animation(
             cloud, journal, requests, self._uploads, submissions, self._watches, self._tasks, durations, self._budget
         )
-        self._history = History(cloud, journal, durations)
+        self._history = History(cloud, journal, durations, local_files=local_files)
 
     async def __aenter__(self) -> Self:
         await self._closing.enter_async_context(self._tasks)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from atlascloud_video_mcp.cloud.api import Cloud
-    from atlascloud_video_mcp.journal import Claim, Journal, SpendingRequest, Submission
+    from atlascloud_video_mcp.journal import Claim, Journal, Person, SpendingRequest, Submission
     from atlascloud_video_mcp.service.budgets import Budget
     from atlascloud_video_mcp.service.progress import ProgressSink
     from atlascloud_video_mcp.service.requests import Prepared, RequestKey
@@ -89,13 +89,15 @@ class Submissions:
             elif earlier.stage is Stage.UNKNOWN:
                 # The verdict must be there before whoever waits for it runs out of time.
                 patience = min(self._patience, (reply_deadline - anyio.current_time()) / 2)
-                found = await self._found(earlier, defaults, since=earlier.at, patience=patience)
+                found = Matches()
+                with suppress(JournalUnusable):  # what is known must be told all the same
+                    found = await self._found(earlier, defaults, since=earlier.at, patience=patience)
                 if found.ours is None:
                     unknown = SubmissionUnknown(
                         f"An identical request was sent at {earlier.at:%Y-%m-%d %H:%M} UTC and its answer was "
                         f"lost. It may be running and paid, but the account's history does not show it. {ASK_FIRST}"
                     )
-                    raise _naming(found.probable, unknown)
+                    raise _naming(found.probable, prepared.request.person, unknown)
                 if not await self._journal.mark_found(earlier.intent_id, _report_of(found.ours), earlier.at):
                     await anyio.sleep(_LOOK_AT_ANOTHERS)
             else:
@@ -203,7 +205,7 @@ class Submissions:
                 if found.ours and await self._journal.mark_found(intent_id, _report_of(found.ours), submitted_at):
                     row = _report_of(found.ours)
             if row is None:
-                raise _naming(found.probable, error) from error
+                raise _naming(found.probable, submission.request.person, error) from error
             report, submission = row, replace(submission, notes=(*submission.notes, _FOUND))
         except AtlasError:
             await self._journal.mark_refused(intent_id)
@@ -254,9 +256,9 @@ def _report_of(row: Submission) -> Report:
     return Report(id=row.prediction_id, model=row.request.model)
 
 
-def _naming(probable: str | None, unknown: SubmissionUnknown) -> SubmissionUnknown:
-    """The same error, with the one prediction that may be the lost one."""
-    if probable is None:
+def _naming(probable: str | None, person: Person | None, unknown: SubmissionUnknown) -> SubmissionUnknown:
+    """The same error, with the one prediction that may be the lost one: not for a person, whose it need not be."""
+    if probable is None or person:
         return unknown
     return unknown.adding(
         f"One prediction in the account's history may be it, of the same model and prompt: look at it with "

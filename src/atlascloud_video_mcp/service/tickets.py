@@ -6,6 +6,7 @@ They come by one-use addresses, are passed on at once, and are named by their di
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ NEXT = (
     "Next: create_upload; put the picture to the address that it gives, and call again with the image that the answer "
     "to the upload names."
 )
+_A_DIGEST = re.compile(r"[0-9a-f]{64}")  # no database takes all that may stand in an address
 _TICKETS_LAST = timedelta(minutes=10)
 
 
@@ -131,11 +133,12 @@ async def received_picture(
     """A picture that a person uploaded, as a model with these rules takes it.
 
     Raises:
-    InvalidPicture: It does not, or there is none.
+        InvalidPicture: It does not, or there is none.
     """
     if fit:
         raise InvalidInput("fit belongs to create_upload, which takes it too: leave it out here, or upload anew.")
-    facts = await journal.picture(_name(person), digest) if journal.is_shared else None
+    known = journal.is_shared and _A_DIGEST.fullmatch(digest)
+    facts = await journal.picture(_name(person), digest) if known else None
     if facts is None:
         raise InvalidPicture(f'There is no picture "{Quoted(digest, 70)}" that you uploaded. {NEXT}')
     picture = _Passed(b"", **{**facts, "notes": tuple(facts["notes"])})

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.from_thread
-import anyio.lowlevel
 
 from atlascloud_video_mcp.cloud.reports import NOT_YET_KNOWN, Status
 from atlascloud_video_mcp.errors import (
@@ -43,7 +41,7 @@ class Watch(Watched):
     def __init__(
         self, registry: WatchRegistry, submission: Submission, durations: Durations, doubts: Sequence[str]
     ) -> None:
-        super().__init__(registry.cloud, registry.journal, submission, durations, doubts)
+        super().__init__(registry.cloud, registry.journal, registry.seen_here(submission), durations, doubts)
         self._registry = registry
         self._wanted: list[str] = []
         self._poll_due = anyio.Event()
@@ -111,7 +109,7 @@ class Watch(Watched):
             known = await self._registry.journal.submission_of(prediction_id)
         remembered = known.report if known else None
         if known and not self.submission.submitted_at:
-            self.submission = known
+            self.submission = self._registry.seen_here(known)
         if remembered:
             if remembered.status is not Status.PROCESSING and not remembered.clip_missing:
                 await self._finish(await self._as_it_is_now(remembered))
@@ -161,8 +159,9 @@ class Watch(Watched):
 
     async def _poll(self) -> Report:
         journal = self._registry.journal
-        if journal.is_shared and (known := await journal.watched_elsewhere(str(self.submission.prediction_id))):
-            return known.report or self._last_report
+        with suppress(JournalUnusable):  # then nobody knows who else looks at it
+            if journal.is_shared and (known := await journal.watched_elsewhere(str(self.submission.prediction_id))):
+                return known.report or self._last_report
         try:
             return await self._registry.cloud.prediction(str(self.submission.prediction_id))
         except PredictionNotFound:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from atlascloud_video_mcp.cloud.reports import Report
-from atlascloud_video_mcp.errors import AtlasError, JournalUnusable, RateLimited, ServiceUnavailable
+from atlascloud_video_mcp.errors import AtlasError, RateLimited, ServiceUnavailable
 from atlascloud_video_mcp.service import render
 from atlascloud_video_mcp.service.progress import Phase, Progress
 
@@ -192,4 +192,4 @@ class Watched:
 
 def _may_pass(trouble: AtlasError) -> bool:
     """Whether it is worth waiting on, as long as there is time."""
-    return isinstance(trouble, (ServiceUnavailable, RateLimited, JournalUnusable))
+    return isinstance(trouble, (ServiceUnavailable, RateLimited))

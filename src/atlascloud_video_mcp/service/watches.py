@@ -48,7 +48,13 @@ class WatchRegistry:
     """Shortest between two polls of one prediction."""
     retry_pause: float
     """Shortest after a poll that failed."""
+    local_files: bool = True
+    """Whether clips are on disk where callers are; else none is saved, wherever another process was to save it."""
     _watches: dict[str, Watch] = field(default_factory=dict)
+
+    def seen_here(self, submission: Submission) -> Submission:
+        """What is known of a submission, as far as it means something to callers of this process."""
+        return submission if self.local_files else submission.without_places
 
     def new(self, submission: Submission, durations: Durations, doubts: Sequence[str]) -> Watch:
         """The watch of what is about to be submitted; `start` begins it."""
@@ -86,6 +92,8 @@ class WatchRegistry:
                 orphans = await self.journal.adopt(self.cloud.account, _ADOPTED_AT_ONCE)
             for prediction_id in orphans:
                 self.watch(prediction_id).poll_now()
+            if len(orphans) == _ADOPTED_AT_ONCE:
+                continue  # there may be more
             with anyio.move_on_after(_ADOPT_EVERY):
                 await left.wait()
             left = anyio.Event()

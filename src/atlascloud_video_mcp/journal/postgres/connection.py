@@ -83,7 +83,7 @@ class PostgresConnection:
             OtherVersion: The tables are not those of this program; nothing was changed.
             psycopg.Error: It failed, or took longer than it may.
         """
-        with self._cut_off_in_time():
+        with self.cut_off_in_time():
             try:
                 self._begin("on" if lasting else "off")
                 yield
@@ -105,7 +105,7 @@ class PostgresConnection:
             raise OtherVersion(fault)
 
     @contextmanager
-    def _cut_off_in_time(self) -> Generator[None]:
+    def cut_off_in_time(self) -> Generator[None]:
         """End the session where the server hangs: what waits for it fails then."""
         timer = Timer(PATIENCE + 1, _shut, (self.raw.fileno(),))
         timer.daemon = True

@@ -8,8 +8,6 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from atlascloud_video_mcp.journal.postgres.connection import connect
 
 if TYPE_CHECKING:
@@ -55,7 +53,7 @@ class Leases:
         for each in written:
             if each.prediction_id:
                 known = (each.prediction_id, self._name)
-                self._db.execute(*((_WATCH, known) if each.is_unfinished else (_END_WATCH, known[:1])))
+                self._db.execute(*((_WATCH, known) if each.is_running else (_END_WATCH, known[:1])))
                 self._db.execute(_NOTIFY, (f"{self._name} {each.prediction_id}",))
 
     def leave(self) -> None:
@@ -93,16 +91,18 @@ class Pulse:
         while not self._stop.is_set():
             try:
                 self._beat()
-            except psycopg.Error as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, without a lease all that is done here is taken over
                 _log.debug("the lease could not be renewed: %s", type(error).__name__)
                 self._stop.wait(min(1.0, self._lease / 10))
 
     def _beat(self) -> None:
         with connect(self._url) as db:
-            db.execute(f"LISTEN {_CHANNEL}")
+            with db.cut_off_in_time():
+                db.execute(f"LISTEN {_CHANNEL}")
             while not self._stop.is_set():
-                db.execute(_RENEW, (self._name, self._lease))
-                db.execute(_LONG_GONE)
+                with db.cut_off_in_time():
+                    db.execute(_RENEW, (self._name, self._lease))
+                    db.execute(_LONG_GONE)
                 renewed = monotonic()
                 while not self._stop.is_set() and monotonic() - renewed < self._lease / 3:
                     for note in db.raw.notifies(timeout=_SLICE):

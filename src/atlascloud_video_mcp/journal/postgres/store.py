@@ -121,9 +121,9 @@ class PostgresStore:
         with db.transaction(lasting=lasting):
             leases = Leases(db, self._me, self._lease)
             owed = [self._open[intent_id] for intent_id in self._owed]
-            if owed:
-                Transaction(db, self._me, leases).restore(owed)
-                leases.publish(owed)
+            restoring = Transaction(db, self._me, leases)
+            restoring.restore(owed)
+            leases.publish(filter(None, restoring.written.values()))
             statements = Transaction(db, self._me, leases, attempted=tuple(attempted))
             try:
                 result = work(statements)
@@ -133,7 +133,7 @@ class PostgresStore:
             leases.publish(written.values())
         self._owed.clear()
         self._forget_memory()
-        self._note({each.intent_id: each for each in owed} | statements.written)
+        self._note({each.intent_id: each for each in owed} | restoring.written | statements.written)
         return result
 
     def _in_memory(self, work: Callable[[Transaction], _T]) -> _T:
@@ -153,7 +153,9 @@ class PostgresStore:
         """Remember what has not ended, or is owed."""
         for intent_id, each in written.items():
             self._open.pop(intent_id, None)
-            if each and (intent_id in self._owed or each.stage in _ON_ITS_WAY or (each.is_unfinished and each.is_open)):
+            if each is None:
+                self._owed.discard(intent_id)
+            elif intent_id in self._owed or each.stage in _ON_ITS_WAY or (each.is_unfinished and each.is_open):
                 self._open[intent_id] = each
 
     def _leave_alone(self, error: Exception, attempted: Mapping[str, Submission]) -> None:

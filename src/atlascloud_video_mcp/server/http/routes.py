@@ -67,7 +67,7 @@ class Health:
                 database, its_time = "ok", await self._journal.check()
             except JournalUnusable:
                 database = "unavailable"
-        told = its_time.astimezone(UTC).isoformat() if its_time else None
+        told = its_time.isoformat() if its_time else None
         return {"database": database, "time": datetime.now(UTC).isoformat(), "database_time": told}
 
 

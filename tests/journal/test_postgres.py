@@ -454,3 +454,33 @@ def test_statements_are_spelled_as_postgresql_takes_them(database_url: str) -> N
         row = database.execute("SELECT ? AS one, ? AS two", (1, None)).fetchone()
     assert row is not None
     assert (row["one"], row[1], tuple(row)) == (1, None, (1, None))
+
+
+async def test_one_outage_is_logged_once(own_cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    async with Journal(own_cluster.database(), lease=LONG) as journal:
+        await claimed(journal)
+        own_cluster.stop()
+        for _ in range(2):
+            with pytest.raises(JournalUnusable):
+                await journal.check()
+            await anyio.sleep(1.1)  # it is left alone for a second
+        own_cluster.start()
+    assert sum("cannot be used" in message for message in caplog.messages) == 1
+
+
+async def test_an_earlier_submission_is_not_given_up_by_a_claim_that_could_not_be_confirmed(
+    own_cluster: Cluster,
+) -> None:
+    url = own_cluster.database()
+    async with Journal(url, lease=LONG) as journal:
+        submission = await claimed(journal)
+
+        def work(it: Transaction) -> None:
+            it.mark_sending(submission)
+            own_cluster.stop("immediate")
+
+        with pytest.raises(JournalUnusable):
+            await journal.run(work)
+        own_cluster.start()
+        await anyio.sleep(1.1)
+        assert await journal.mark_sending(submission)  # it did not take place

@@ -452,3 +452,25 @@ async def test_of_watches_that_are_over_only_the_latest_are_kept(
         gc.collect()
         assert sum(isinstance(each, watch.Watch) for each in gc.get_objects()) == 2
         assert (await look(service, made[0].prediction_id)).status == "completed"
+
+
+async def test_without_a_database_there_are_no_upload_addresses(base_url: str) -> None:
+    async with service_at(base_url, local_files=False) as service:
+        with pytest.raises(NotAllowed, match="set ATLASCLOUD_DATABASE_URL"):
+            await service.tickets.create(None)
+
+
+async def test_an_uploaded_picture_must_fit_the_model_as_it_is(database_url: str, replica: VideoService) -> None:
+    received = await replica.tickets.receive((await replica.tickets.create(ANN)).ticket, PHOTOS / "rocket.jpg")
+    with psycopg.connect(database_url) as database:  # as a model of other limits would find it
+        database.execute("UPDATE pictures SET facts = jsonb_set(facts::jsonb, '{size_bytes}', '20000001')::text")
+
+    with pytest.raises(InvalidPicture, match=r"640 x 427 px and 20,000,001 bytes; the model needs .* upload one"):
+        await animate(replica, received.image, person=ANN)
+
+
+async def test_word_of_what_nobody_here_watches_changes_nothing(replica: VideoService) -> None:
+    made = await animate(replica, REMOTE)
+    await anyio.to_thread.run_sync(replica.journal.heard, "made-elsewhere")
+    await anyio.to_thread.run_sync(replica.journal.heard, made.prediction_id)
+    assert (await look(replica, made.prediction_id)).status == "processing"

@@ -183,6 +183,11 @@ class Rows:
         now = as_text(datetime.now(UTC))
         self._db.execute(_UPLOADED, (host, digest, url, now))
 
+    def _hold(self) -> None:
+        """Be alive from the moment on in which something is ours."""
+        if self._owners:
+            self._owners.hold()
+
     def _select(self, select: str, *values: object) -> list[Submission]:
         return [self._read(row) for row in self._db.execute(select, values).fetchall()]
 

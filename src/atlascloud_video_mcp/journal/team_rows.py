@@ -98,14 +98,15 @@ class TeamRows(Rows):
         if known and not known.is_running:  # nobody watches it any more; what has no clip may still name it
             return None if known.is_unfinished else known
         watch = self._db.execute("SELECT owner FROM watches WHERE prediction_id = ?", (prediction_id,)).fetchone()
-        if watch is None:
-            self._db.execute("INSERT INTO watches VALUES (?, ?)", (prediction_id, self._me))
+        if watch and watch["owner"] == self._me:
             return None
-        ours = watch["owner"] == self._me or self._db.execute(_TAKE, (self._me, prediction_id)).rowcount
-        return None if ours else known
+        self._hold()
+        taken = "INSERT INTO watches (owner, prediction_id) VALUES (?, ?)" if watch is None else _TAKE
+        return None if self._db.execute(taken, (self._me, prediction_id)).rowcount else known
 
     def adopt(self, account: str, most: int) -> list[str]:
         """Take over the watching of an account's predictions whose watchers are dead; their ids."""
+        self._hold()
         return [row["prediction_id"] for row in self._db.execute(_ADOPT, (self._me, account, most)).fetchall()]
 
     def end_watch(self, prediction_id: str) -> None:

@@ -78,8 +78,7 @@ class Transaction(Books):
             ours = earlier.stage is Stage.INTENDED and earlier.intent_id in self._attempted
             return Claim(won=ours, submission=earlier)
         self.require(terms)
-        if self._owners:
-            self._owners.hold()
+        self._hold()
         whose = terms.person.name if terms.person else ""
         intended = Submission(key=key, take=take, account=terms.account, quote=terms.price, person=whose)
         submission = self._insert(intended)
@@ -209,8 +208,8 @@ class Transaction(Books):
         What was not sent is not put back: another may have claimed the same in between, so that it is to be claimed
         again.
         """
-        if self._owners and submissions:
-            self._owners.hold()
+        if submissions:
+            self._hold()
         for each in sorted(submissions, key=lambda each: each.created_at):
             here = self.submission(each.intent_id)
             if each.key == NOBODYS_KEY and not here and self.knows([str(each.prediction_id)]):

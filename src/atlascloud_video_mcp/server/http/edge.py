@@ -18,7 +18,7 @@ from starlette.routing import Route
 from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.server.http.access import REMEMBERED, Door, People, security_of
 from atlascloud_video_mcp.server.http.beats import SILENCE, Beats
-from atlascloud_video_mcp.server.http.routes import Health, Probe, Uploads
+from atlascloud_video_mcp.server.http.routes import Health, PictureUpload, Probe
 from atlascloud_video_mcp.server.http.sessions import SessionIds, Sessions
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.stopping import Stopping
@@ -89,7 +89,7 @@ class Edge:
         routes = [
             Route("/mcp", behind_door(RequestBodyLimitMiddleware(mcp, DEFAULT_MAX_REQUEST_BODY_SIZE))),
             Route("/probe", behind_door(Beats(Probe(self.stopping), self.silence)), methods=["POST"]),
-            Route("/upload/{ticket}", behind_door(Uploads(service), needs_token=False), methods=["PUT"]),
+            Route("/upload/{ticket}", behind_door(PictureUpload(service), needs_token=False), methods=["PUT"]),
             Route(_METADATA, metadata),
             Route(_METADATA + "/{path:path}", metadata),
             Route("/healthz", health.lives),

@@ -92,7 +92,7 @@ class Probe:
         await answer(scope, receive, send)
 
 
-class Uploads:
+class PictureUpload:
     """PUT /upload/TICKET: a picture, as it is, to an address that create_upload gave out."""
 
     def __init__(self, service: VideoService) -> None:

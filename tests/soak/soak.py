@@ -130,7 +130,7 @@ def _crashes(root: Path, options: argparse.Namespace) -> bool:
 
 def _exchanges() -> bool:
     """Directories are exchanged for links for 10 s each while clips are saved and pictures read."""
-    test = ["-q", "-k", "exchanged_for_a_link", str(TESTS / "test_directories.py")]
+    test = ["-q", "-k", "exchanged_for_a_link", str(TESTS / "media" / "test_directories.py")]
     done = subprocess.run([sys.executable, "-m", "pytest", *test], env=os.environ | {"RACE_SECONDS": "10"}, check=False)
     print(f"WRITTEN OR READ OUTSIDE  {'no' if done.returncode == 0 else 'YES, OR NOT TRIED'}", flush=True)
     return done.returncode == 0

@@ -97,9 +97,18 @@ class Cluster:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {how}".encode())  # names of our own
         return self.url(name)
 
+    def listeners(self, url: str) -> int:
+        """How many journals on a database hear by now what others write: what they do after they began to listen."""
+        import psycopg  # noqa: PLC0415 - as above
+
+        beats = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE %s"
+        with psycopg.connect(url) as connection:
+            row = connection.execute(beats, ("DELETE FROM owners WHERE until%",)).fetchone()
+        return int(row[0]) if row else 0
+
     def database(self) -> str:
         """The address of a new database that a journal can use."""
-        from atlascloud_video_mcp.journal.postgres.schema import migrate  # noqa: PLC0415 - as above
+        from atlascloud_video_mcp.journal.postgres.tables import migrate  # noqa: PLC0415 - as above
 
         if not self._migrated:
             url = self.empty_database()

@@ -17,8 +17,8 @@ from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal import Journal, Person, SpendingRequest, Stage, Submission
 from atlascloud_video_mcp.journal.postgres.connection import connect, spelled
-from atlascloud_video_mcp.journal.postgres.schema import STEPS, migrate
-from kit import submission_of
+from atlascloud_video_mcp.journal.postgres.tables import STEPS, migrate
+from kit import submission_of, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -162,9 +162,12 @@ async def test_who_listens_to_a_database_that_hangs_comes_to_an_end(own_cluster:
         pass
 
 
-async def test_what_others_write_is_heard(ours: Journal, theirs: Journal) -> None:
+async def test_what_others_write_is_heard(
+    database_url: str, postgresql: Cluster, ours: Journal, theirs: Journal
+) -> None:
     heard: list[str] = []
     told = threading.Event()
+    await ours.check()
     await theirs.check()
 
     def hear(prediction_id: str) -> None:
@@ -172,7 +175,7 @@ async def test_what_others_write_is_heard(ours: Journal, theirs: Journal) -> Non
         told.set()
 
     ours.heard = theirs.heard = hear
-    await anyio.sleep(0.5)  # both listen by now
+    await until(lambda: postgresql.listeners(database_url) == 2)
     await paid(ours, "p1")
     assert await anyio.to_thread.run_sync(told.wait, 20)
     assert set(heard) == {"p1"}

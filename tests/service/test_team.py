@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 import psycopg
 import pytest
+from PIL import Image
 
 from atlascloud_video_mcp.cloud.reports import Report
 from atlascloud_video_mcp.errors import (
@@ -30,7 +31,8 @@ from atlascloud_video_mcp.errors import (
 from atlascloud_video_mcp.journal import Journal, Person
 from atlascloud_video_mcp.media.pictures import Fit
 from atlascloud_video_mcp.service import watch, watches
-from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, animate, look, rehearse, requests_to, service_at, until
+from atlascloud_video_mcp.service.progress import Phase
+from kit import PHOTOS, REMOTE, ROCKET, STANDARD, TINY, animate, look, polls, rehearse, requests_to, service_at, until
 from scripted_sandbox import Fault
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from atlascloud_video_mcp.journal.transaction import Transaction
+    from atlascloud_video_mcp.service.progress import Progress
     from atlascloud_video_mcp.service.results import Prediction
     from atlascloud_video_mcp.service.service import VideoService
     from postgresql import Cluster
@@ -46,10 +49,6 @@ if TYPE_CHECKING:
 ANN, BOB, EVE = Person("ann"), Person("bob", Decimal("0.30")), Person("eve", read_only=True)
 FRAMES = "meridian/frames-1/image-to-video"
 NEVER = 1000.0  # seconds between two polls, in a test that takes a few
-
-
-def polls(sandbox: Sandbox) -> int:
-    return sum(each.endpoint == "prediction" for each in sandbox.received)
 
 
 def names_in(directory: Path) -> list[str]:
@@ -97,7 +96,7 @@ async def test_people_join_each_others_requests_and_see_only_what_they_asked_for
 
 
 async def test_a_prediction_that_nobody_asked_for_through_the_team_is_not_found(
-    base_url: str, replica: VideoService
+    base_url: str, sandbox: Sandbox, replica: VideoService
 ) -> None:
     async with service_at(base_url) as elsewhere:
         theirs = await animate(elsewhere, REMOTE)
@@ -105,6 +104,9 @@ async def test_a_prediction_that_nobody_asked_for_through_the_team_is_not_found(
     with pytest.raises(PredictionNotFound):
         await replica.get_prediction(theirs.prediction_id, clip_deadline=0, person=ANN)
     assert (await replica.list_predictions(person=ANN)).predictions == ()
+    with sandbox.refusing():
+        *_, note = (await replica.list_predictions(person=ANN)).notes
+    assert note.startswith("The account's history was not read; the journal of the server was.")
     # without persons all is anybody's, as on one machine
     assert [each.prediction_id for each in (await replica.list_predictions()).predictions] == [theirs.prediction_id]
 
@@ -124,7 +126,9 @@ async def test_a_person_spends_no_more_than_the_token_allows_on_any_server(
         rehearsed = await rehearse(two, REMOTE, take=2, person=BOB)
         assert any("The budget would refuse it" in note for note in rehearsed.notes or ())
         await animate(two, REMOTE, take=2, person=ANN)
-        with pytest.raises(OverBudget, match=r"that ATLASCLOUD_BUDGET_USD allows"):
+        with pytest.raises(
+            OverBudget, match=r"that ATLASCLOUD_BUDGET_USD allows.* have whoever runs the server raise it"
+        ):
             await animate(one, REMOTE, take=3, person=ANN)
         balance = await one.get_balance(person=BOB)
         assert (balance.spent_24h_usd, balance.budget_usd) == (0.3, 0.3)
@@ -229,6 +233,17 @@ async def test_what_no_database_takes_as_text_is_not_found_and_keeps_nobody_from
     await replica.journal.check()
 
 
+async def test_a_shape_that_is_not_taken_is_refused_with_what_can_be_done_from_elsewhere(
+    replica: VideoService, tmp_path: Path
+) -> None:
+    wide = tmp_path / "wide.png"
+    Image.new("RGB", (1200, 310)).save(wide)
+    with pytest.raises(InvalidPicture, match=r"let create_upload do it with fit \"crop\""):
+        await replica.tickets.receive((await replica.tickets.create(ANN)).ticket, wide)
+    fitted = await replica.tickets.receive((await replica.tickets.create(ANN, Fit.CROP)).ticket, wide)
+    assert fitted.width < 1200
+
+
 async def test_a_picture_that_was_uploaded_too_long_ago_is_asked_for_again(
     database_url: str, replica: VideoService
 ) -> None:
@@ -257,23 +272,26 @@ async def test_a_prediction_is_polled_by_one_server_however_many_follow_it(
 
 
 async def test_who_follows_is_woken_when_another_server_sees_the_end(
-    base_url: str, sandbox: Sandbox, database_url: str
+    base_url: str, sandbox: Sandbox, database_url: str, postgresql: Cluster
 ) -> None:
     async with (
         service_at(base_url, directory=database_url) as watching,
         service_at(base_url, directory=database_url, poll_interval=NEVER) as following,
     ):
+        await until(lambda: postgresql.listeners(database_url) == 2)
         made = await animate(watching, REMOTE)
+        begun: list[Progress] = []
         ended = []
 
         async def follow() -> None:
             deadline = anyio.current_time() + NEVER
-            ended.append(await following.get_prediction(made.prediction_id, clip_deadline=deadline))
+            call = following.get_prediction(made.prediction_id, clip_deadline=deadline, progress=begun.append)
+            ended.append(await call)
 
         with anyio.fail_after(30):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(follow)
-                await anyio.sleep(0.5)  # it follows by now, or looks once more
+                await until(lambda: any(each.phase is Phase.RENDERING for each in begun))
                 sandbox.finish(made.prediction_id)
     assert ended[0].status == "completed"
 

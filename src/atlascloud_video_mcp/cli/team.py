@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import anyio
 
 from atlascloud_video_mcp.cli import console
 from atlascloud_video_mcp.errors import InvalidInput
-from atlascloud_video_mcp.journal import IssuedToken, Journal
+from atlascloud_video_mcp.journal import IssuedToken, Journal, digest_of
 from atlascloud_video_mcp.text import in_dollars
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace, url: str) -> None:
 
 
 def _migrate(url: str) -> None:
-    from atlascloud_video_mcp.journal.postgres.schema import migrate  # noqa: PLC0415 - loads the driver
+    from atlascloud_video_mcp.journal.postgres.tables import migrate  # noqa: PLC0415 - loads the driver
 
     before, after = migrate(url)
     done = f"migrated from version {before} to {after}" if before != after else f"already of version {after}"
@@ -48,9 +47,8 @@ def _migrate(url: str) -> None:
 
 async def _add(options: argparse.Namespace, url: str) -> None:
     token = _PREFIX + secrets.token_urlsafe(32)
-    digest = hashlib.sha256(token.encode()).hexdigest()
     async with Journal(url) as journal:
-        if not await journal.add_token(options.name, digest, options.budget, options.read_only):
+        if not await journal.add_token(options.name, digest_of(token), options.budget, options.read_only):
             raise InvalidInput(
                 f"{options.name!r} has a token in force already. Revoke it first: "
                 f"atlascloud-video-mcp team token revoke {options.name!r}"

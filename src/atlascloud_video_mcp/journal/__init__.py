@@ -9,7 +9,7 @@ from atlascloud_video_mcp.journal.budget import (
     SpendingRequest,
 )
 from atlascloud_video_mcp.journal.journal import Journal
-from atlascloud_video_mcp.journal.people import IssuedToken, Person
+from atlascloud_video_mcp.journal.people import IssuedToken, Person, digest_of
 from atlascloud_video_mcp.journal.submission import Claim, Stage, Submission, VideoRequest, from_history
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "Stage",
     "Submission",
     "VideoRequest",
+    "digest_of",
     "from_history",
 ]

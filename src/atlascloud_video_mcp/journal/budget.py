@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import OverBudget
+from atlascloud_video_mcp.journal.people import Person
 from atlascloud_video_mcp.text import in_dollars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atlascloud_video_mcp.journal.people import Person
     from atlascloud_video_mcp.journal.submission import Submission
 
 SPAN = timedelta(hours=24)
@@ -55,6 +55,8 @@ class Limit:
     amount: Decimal
     person: str = ""
     """By this person; empty: by all together."""
+    next_step: str = _NEXT
+    """What whoever asks can do about it."""
 
     @property
     def set_by(self) -> str:
@@ -80,10 +82,9 @@ class SpendingRequest:
     @property
     def limits(self) -> tuple[Limit, ...]:
         """All that bounds it."""
-        persons = (
-            (Limit(self.person.budget, self.person.name),) if self.person and self.person.budget is not None else ()
-        )
-        return (*((Limit(self.budget),) if self.budget is not None else ()), *persons)
+        person, next_step = self.person or Person(""), _NEXT_OF_A_PERSON if self.person else _NEXT
+        amounts = ((self.budget, ""), (person.budget, person.name))
+        return tuple(Limit(amount, whose, next_step) for amount, whose in amounts if amount is not None)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Spending:
         return OverBudget(
             f"Nothing was sent or paid. It costs {in_dollars(price)}, and {in_dollars(self.total)} of the "
             f"{in_dollars(limit.amount)} that {limit.set_by} allows in 24 hours are spent: {when}. "
-            f"{_NEXT_OF_A_PERSON if limit.person else _NEXT}"
+            f"{limit.next_step}"
         )
 
     def _free_at(self, left: Decimal) -> datetime | None:

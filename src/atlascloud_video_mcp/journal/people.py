@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from decimal import Decimal  # noqa: TC003 - pydantic reads the fields of Person
 from typing import TYPE_CHECKING
@@ -28,3 +29,8 @@ class IssuedToken:
     person: Person
     created_at: datetime
     revoked_at: datetime | None
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a token or a ticket: the SHA-256, in hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,6 +1,7 @@
 """What a team's journal has beside the submissions: tokens, who asked, who watches, upload addresses, pictures.
 
-Its tables are in PostgreSQL only; no method here is called on a journal that one machine keeps for itself.
+Its tables are in PostgreSQL only: on a journal that one machine keeps for itself there are no persons, and nothing of
+this is asked for.
 """
 
 from __future__ import annotations
@@ -27,14 +28,11 @@ _ASKED = """
     SELECT 1 FROM entries JOIN askers ON askers.intent_id = entries.intent_id
     WHERE entries.prediction_id = ? AND askers.person = ?
 """
-_TAKE = """
-    UPDATE watches SET owner = ? WHERE prediction_id = ?
-    AND NOT EXISTS (SELECT 1 FROM owners WHERE name = owner AND until > clock_timestamp())
-"""
+_TAKE = "UPDATE watches SET owner = ? WHERE prediction_id = ? AND owner NOT IN (SELECT name FROM living)"
+_WATCH = "INSERT INTO watches (owner, prediction_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _ADOPT = """
     UPDATE watches SET owner = ? WHERE prediction_id IN (
-        SELECT prediction_id FROM watches
-        WHERE NOT EXISTS (SELECT 1 FROM owners WHERE name = owner AND until > clock_timestamp())
+        SELECT prediction_id FROM watches WHERE owner NOT IN (SELECT name FROM living)
         AND prediction_id IN (SELECT prediction_id FROM entries WHERE account IN (?, ''))
         LIMIT ? FOR UPDATE SKIP LOCKED
     ) RETURNING prediction_id
@@ -101,13 +99,20 @@ class TeamRows(Rows):
         if watch and watch["owner"] == self._me:
             return None
         self._hold()
-        taken = "INSERT INTO watches (owner, prediction_id) VALUES (?, ?)" if watch is None else _TAKE
-        return None if self._db.execute(taken, (self._me, prediction_id)).rowcount else known
+        take = _WATCH if watch is None else _TAKE
+        return None if self._db.execute(take, (self._me, prediction_id)).rowcount else known
 
     def adopt(self, account: str, most: int) -> list[str]:
         """Take over the watching of an account's predictions whose watchers are dead; their ids."""
         self._hold()
         return [row["prediction_id"] for row in self._db.execute(_ADOPT, (self._me, account, most)).fetchall()]
+
+    def keep_watched(self, submission: Submission) -> None:
+        """Have a prediction watched, by this process where nobody does, until it has ended."""
+        if submission.is_running:
+            self._db.execute(_WATCH, (self._me, submission.prediction_id))
+        else:
+            self.end_watch(str(submission.prediction_id))
 
     def end_watch(self, prediction_id: str) -> None:
         """Nobody needs to look at a prediction any more."""

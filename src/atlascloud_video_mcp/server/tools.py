@@ -27,6 +27,7 @@ from atlascloud_video_mcp.service.results import Balance, DryRun, Prediction, Sa
 
 _IMAGE_TO_UPLOAD = "upload:// from create_upload's PUT, or a small base64 data: URI"
 _IMAGE_OVER_HTTP = f"https URL, {_IMAGE_TO_UPLOAD}"
+_FIT_OVER_HTTP = "For a data: URI too wide or tall: pad (bars) or crop (its middle); for a file see create_upload"
 _UPLOADS = "Upload a picture for its URL. Free; not needed before animate_image."
 _ALWAYS = {"anthropic/alwaysLoad": True}  # Claude Code hides a tool behind its tool search without it
 
@@ -46,6 +47,12 @@ WaitSeconds = Annotated[
     float | None,
     Field(ge=0, allow_inf_nan=False, description="0: do not wait; default and maximum: what this client allows"),
     BeforeValidator(_without_unit),
+]
+
+
+FitTo = Annotated[
+    Literal["pad", "crop"] | None,
+    Field(description="For a picture too wide or tall: pad (bars) or crop (its middle); default: refuse"),
 ]
 
 
@@ -71,10 +78,7 @@ async def animate_image(
     model: Annotated[str, Field(description="Default: normally minimax/hailuo-2.3/i2v-standard")] = "",
     enable_prompt_expansion: Annotated[bool | None, Field(description="Let it rewrite the prompt")] = None,
     parameters: Annotated[dict[str, Any] | None, Field(description="Further parameters: see list_models")] = None,
-    fit: Annotated[
-        Literal["pad", "crop"] | None,
-        Field(description="For a picture too wide or tall: pad (bars) or crop (its middle); default: refuse"),
-    ] = None,
+    fit: FitTo = None,
     wait_seconds: WaitSeconds = None,
     save_to: Annotated[str, Field(description="Directory or .mp4 file: absolute or ~ path")] = "",
     take: Annotated[
@@ -192,10 +196,7 @@ async def get_balance(ctx: Context[ServerState]) -> Annotated[CallToolResult, Ba
 
 async def create_upload(
     ctx: Context[ServerState],
-    fit: Annotated[
-        Literal["pad", "crop"] | None,
-        Field(description="For a picture too wide or tall: pad (bars) or crop (its middle); default: refuse"),
-    ] = None,
+    fit: FitTo = None,
 ) -> Annotated[CallToolResult, UploadAddress]:
     """Get an address for one picture file: send it there with one PUT; its answer has the image to animate. Free."""
     from atlascloud_video_mcp.media.pictures import Fit  # noqa: PLC0415 - with Pillow, and only a call needs it
@@ -216,7 +217,7 @@ def all_tools(*, local_files: bool = True) -> list[tools.Tool]:
     saves = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
     looks = ToolAnnotations(read_only_hint=True)
     uploads = ToolAnnotations(read_only_hint=False, destructive_hint=False)
-    remote: dict[str, str] = {} if local_files else {"image": _IMAGE_OVER_HTTP}
+    remote: dict[str, str] = {} if local_files else {"image": _IMAGE_OVER_HTTP, "fit": _FIT_OVER_HTTP}
     get_address = (
         [] if local_files else [Tool.of(create_upload, UploadAddress, title="Send a picture", annotations=uploads)]
     )

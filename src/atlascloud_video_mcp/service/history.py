@@ -35,7 +35,7 @@ _MOST_ENTRIES = 500
 _LOST_OF_LATE = timedelta(days=14)
 _LOST_TOLD = 3
 _PROMPT_OF_A_LOST_ONE = 80  # characters
-_NOT_IN_TIME = "The account's history did not answer in time; the journal of this machine did."
+_NOT_IN_TIME = "The account's history did not answer in time; the journal of {} did."
 _OF_THE_SANDBOX = (
     "These are the built-in sandbox's: nothing was paid for them. Each server has a sandbox of its own, and its clips "
     "and this list end with it."
@@ -121,6 +121,7 @@ class History:
         self._journal = journal
         self._durations = durations
         self._local_files = local_files
+        self._place = "this machine" if local_files else "the server"
 
     async def predictions(
         self,
@@ -137,7 +138,7 @@ class History:
         """
         progress(Progress(Phase.READING_HISTORY, 0.1))
         rows: dict[str, Submission] = {}
-        notes = [_NOT_IN_TIME]
+        notes = [_NOT_IN_TIME.format(self._place)]
         with anyio.move_on_after((reply_deadline - anyio.current_time()) / 2):
             notes = await self._read(rows, limit, status)
         try:
@@ -176,7 +177,7 @@ class History:
             try:
                 read = await read_history(self._cloud, page)
             except AtlasError as error:
-                return [f"The account's history was not read; the journal of this machine was. {error}"]
+                return [f"The account's history was not read; the journal of {self._place} was. {error}"]
             rows |= {str(row.prediction_id): row for row in read}
             found = [row for row in rows.values() if status in {None, row.report.status if row.report else None}]
             if not read or len(found) >= limit:

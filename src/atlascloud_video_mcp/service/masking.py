@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from atlascloud_video_mcp.errors import AtlasError
+from atlascloud_video_mcp.media.pictures.rules import BY_FIT
 from atlascloud_video_mcp.media.pictures.source import BY_FILE
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from atlascloud_video_mcp.cloud.api import Cloud
     from atlascloud_video_mcp.service.progress import ProgressSink
 
-_BY_ADDRESS = "upload the picture by create_upload"
+_FROM_ELSEWHERE = {BY_FILE: "upload the picture by create_upload", BY_FIT: "let create_upload do it with fit"}
+"""What to do instead, for who is on another machine."""
 
 
 @contextmanager
@@ -25,6 +27,6 @@ def masked(cloud: Cloud, progress: ProgressSink, *, local_files: bool) -> Iterat
         yield lambda told: progress(replace(told, subject=cloud.mask(told.subject)))
     except AtlasError as error:
         error.args = cloud.mask(error.args)
-        if not local_files:
-            error.args = tuple(str(each).replace(BY_FILE, _BY_ADDRESS) for each in error.args)
+        for here, elsewhere in () if local_files else _FROM_ELSEWHERE.items():
+            error.args = tuple(str(each).replace(here, elsewhere) for each in error.args)
         raise

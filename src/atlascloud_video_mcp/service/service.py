@@ -19,7 +19,7 @@ from atlascloud_video_mcp.service.downloads import Downloads
 from atlascloud_video_mcp.service.history import History
 from atlascloud_video_mcp.service.masking import masked
 from atlascloud_video_mcp.service.pacing import Durations
-from atlascloud_video_mcp.service.people import require_asked, require_more_than_looks
+from atlascloud_video_mcp.service.permissions import require_asked, require_more_than_looks
 from atlascloud_video_mcp.service.progress import nowhere
 from atlascloud_video_mcp.service.requests import Requests
 from atlascloud_video_mcp.service.submissions import Submissions
@@ -91,7 +91,10 @@ class VideoService:
         local_files: bool = True,
     ) -> None:
         self._cloud = cloud
-        self._journal = journal
+        self.origin = cloud.origin
+        """Scheme, host and port of the API; where that is on this machine, its pictures and clips are there too."""
+        self.journal = journal
+        """What this and other processes remember."""
         self._budget = Budget(cloud, journal, budget, patience=history_patience)
         self._download_dir = f"{download_dir}{os.sep}" if download_dir else None
         durations = durations or Durations()
@@ -125,7 +128,7 @@ class VideoService:
     async def __aenter__(self) -> Self:
         await self._closing.enter_async_context(self._tasks)
         self._closing.callback(self._tasks.cancel_scope.cancel)
-        if self._journal.is_shared:
+        if self.journal.is_shared:
             self._tasks.start_soon(self._watches.adopt_orphans)
         return self
 
@@ -135,16 +138,6 @@ class VideoService:
         # The task group would wrap what the body raised, though no task of ours did.
         handed_on = (None, None, None) if isinstance(value, Exception) else (kind, value, traceback)
         await self._closing.__aexit__(*handed_on)
-
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port of the API; where that is on this machine, its pictures and clips are there too."""
-        return self._cloud.origin
-
-    @property
-    def journal(self) -> Journal:
-        """What this and other processes remember."""
-        return self._journal
 
     async def upload_image(
         self, image: str, *, person: Person | None = None, progress: ProgressSink = nowhere
@@ -231,7 +224,7 @@ class VideoService:
             AtlasError: The API cannot be reached, or refuses the key.
         """
         with self._masked(progress) as sink:
-            await require_asked(self._journal, prediction_id, person)
+            await require_asked(self.journal, prediction_id, person)
             watch = self._watch(prediction_id)
             polls = watch.poll_now() if poll or watch.report is None else 0
             if preview:
@@ -283,7 +276,7 @@ class VideoService:
 
     async def recall(self, prediction_id: str, *, person: Person | None = None) -> Prediction:
         """What is known of a prediction without asking the API, and without a key; else raises PredictionNotFound."""
-        await require_asked(self._journal, prediction_id, person)
+        await require_asked(self.journal, prediction_id, person)
         return self._cloud.mask(await self._history.from_journal(prediction_id.strip()))
 
     async def get_balance(self, *, person: Person | None = None, progress: ProgressSink = nowhere) -> Balance:

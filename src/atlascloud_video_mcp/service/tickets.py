@@ -5,7 +5,6 @@ They come by one-use addresses, are passed on at once, and are named by their di
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from contextlib import suppress
@@ -17,8 +16,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from atlascloud_video_mcp.errors import InvalidInput, InvalidPicture, JournalUnusable, NotAllowed, UploadRefused
+from atlascloud_video_mcp.journal import digest_of
 from atlascloud_video_mcp.media.pictures import Fit, Picture, PictureRules
-from atlascloud_video_mcp.service.people import require_more_than_looks
+from atlascloud_video_mcp.service.masking import masked
+from atlascloud_video_mcp.service.permissions import require_more_than_looks
 from atlascloud_video_mcp.service.progress import nowhere
 from atlascloud_video_mcp.service.results import ReceivedPicture, UploadTicket
 from atlascloud_video_mcp.text import Quoted
@@ -74,7 +75,7 @@ class Tickets:
         if not self._journal.is_shared:
             raise NotAllowed("Upload addresses need a database: set ATLASCLOUD_DATABASE_URL and restart the server.")
         ticket, expires_at = secrets.token_urlsafe(32), datetime.now(UTC) + _TICKETS_LAST
-        await self._journal.add_ticket(_digest(ticket), _name(person), fit, expires_at)
+        await self._journal.add_ticket(digest_of(ticket), _name(person), fit, expires_at)
         return UploadTicket(ticket=ticket, expires_at=expires_at)
 
     async def receive(self, ticket: str, file: Path, bearer: Person | None = None) -> ReceivedPicture:
@@ -90,7 +91,7 @@ class Tickets:
             InvalidPicture: The ticket may be used again.
             AtlasError: As the line before: the picture could not be passed on.
         """
-        digest = _digest(ticket)
+        digest = digest_of(ticket)
         found = await self._journal.ticket_of(digest) if self._journal.is_shared else None
         if found and bearer and bearer.name != found[0]:
             raise UploadRefused("This upload address is another person's: make one with create_upload.", forbidden=True)
@@ -98,33 +99,29 @@ class Tickets:
             raise UploadRefused("This upload address was used or has expired: make a new one with create_upload.")
         whose, fit = found
         try:
-            picture = await self._uploads.prepare(str(file), PictureRules(), Fit(fit) if fit else None, (file.parent,))
-            await self._uploads.upload(picture, anew=True, progress=nowhere)
-            facts = {
-                "filename": f"picture{Path(picture.filename).suffix}",
-                "content_type": picture.content_type,
-                "width": picture.width,
-                "height": picture.height,
-                "notes": picture.notes,
-                "source_digest": picture.source_digest,
-                "size_bytes": picture.size_bytes,
-                "digest": picture.digest,
-            }
-            await self._journal.add_picture(whose, picture.digest, facts)
-        except BaseException as error:
+            with masked(self._cloud, nowhere, local_files=False):
+                return await self._pass_on(file, whose, fit)
+        except BaseException:
             with anyio.CancelScope(shield=True), suppress(JournalUnusable):
                 await self._journal.give_back_ticket(digest)
-            error.args = self._cloud.mask(error.args)
             raise
-        return ReceivedPicture(
-            image=f"{RECEIVED}://{picture.digest}",
-            content_type=picture.content_type,
-            size_bytes=picture.size_bytes,
-            width=picture.width,
-            height=picture.height,
-            notes=picture.notes,
-            expires_at=datetime.now(UTC) + KEPT_FOR,
-        )
+
+    async def _pass_on(self, file: Path, whose: str, fit: str | None) -> ReceivedPicture:
+        picture = await self._uploads.prepare(str(file), PictureRules(), Fit(fit) if fit else None, (file.parent,))
+        await self._uploads.upload(picture, anew=True, progress=nowhere)
+        facts = {
+            "filename": f"picture{Path(picture.filename).suffix}",
+            "content_type": picture.content_type,
+            "width": picture.width,
+            "height": picture.height,
+            "notes": picture.notes,
+            "source_digest": picture.source_digest,
+            "size_bytes": picture.size_bytes,
+            "digest": picture.digest,
+        }
+        await self._journal.add_picture(whose, picture.digest, facts)
+        expires_at = datetime.now(UTC) + KEPT_FOR
+        return ReceivedPicture(image=f"{RECEIVED}://{picture.digest}", expires_at=expires_at, **facts)
 
 
 async def received_picture(
@@ -154,7 +151,3 @@ async def received_picture(
 
 def _name(person: Person | None) -> str:
     return person.name if person else ""
-
-
-def _digest(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode()).hexdigest()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atlascloud_video_mcp.journal import Person
-from atlascloud_video_mcp.server.http.sessions import SessionIds, Sessions
+from atlascloud_video_mcp.server.http.session_ids import SessionIds, Sessions
 from atlascloud_video_mcp.server.tool_call import HTTP_CALLER, HttpCaller
 from http_kit import HANDSHAKE, MODERN, answer_in, call, initialize, raw, replica_at
 from kit import REMOTE, only_id

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from atlascloud_video_mcp.journal.postgres.schema import LOCK, fault_of
+from atlascloud_video_mcp.journal.postgres.tables import LOCK, fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from atlascloud_video_mcp.journal.postgres.connection import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from atlascloud_video_mcp.journal.rows import Connection
-    from atlascloud_video_mcp.journal.submission import Submission
 
 _log = logging.getLogger(__name__)
 _CHANNEL = "atlascloud_video"
@@ -22,9 +21,7 @@ _RENEW = """
     INSERT INTO owners VALUES (?, clock_timestamp() + ? * interval '1 second')
     ON CONFLICT (name) DO UPDATE SET until = excluded.until
 """
-_ALIVE = "SELECT 1 FROM owners WHERE name = ? AND until > clock_timestamp()"
-_WATCH = "INSERT INTO watches VALUES (?, ?) ON CONFLICT DO NOTHING"
-_END_WATCH = "DELETE FROM watches WHERE prediction_id = ?"
+_ALIVE = "SELECT 1 FROM living WHERE name = ?"
 _NOTIFY = f"SELECT pg_notify('{_CHANNEL}', ?)"
 _LONG_GONE = "DELETE FROM owners WHERE until < clock_timestamp() - interval '1 day'"
 _SLICE = 0.2  # seconds between two looks whether it is to end
@@ -33,7 +30,7 @@ _SLICE = 0.2  # seconds between two looks whether it is to end
 class Leases:
     """The owners of the rows of one journal, as one transaction sees them; this one is `name`."""
 
-    fence = " AND EXISTS (SELECT 1 FROM owners WHERE name = owner AND until > clock_timestamp())"
+    fence = " AND owner IN (SELECT name FROM living)"
 
     def __init__(self, db: Connection, name: str, lease: float) -> None:
         self._db = db
@@ -48,18 +45,14 @@ class Leases:
         """Whether the process that took this name was heard of within its lease."""
         return self._db.execute(_ALIVE, (name,)).fetchone() is not None
 
-    def publish(self, written: Iterable[Submission]) -> None:
-        """Tell other processes of what was written, and have what has not ended watched."""
-        for each in written:
-            if each.prediction_id:
-                known = (each.prediction_id, self._name)
-                self._db.execute(*((_WATCH, known) if each.is_running else (_END_WATCH, known[:1])))
-                self._db.execute(_NOTIFY, (f"{self._name} {each.prediction_id}",))
+    def tell(self, prediction_id: str) -> None:
+        """Let other processes know, once the transaction is over, that something was written about a prediction."""
+        self._db.execute(_NOTIFY, (f"{self._name} {prediction_id}",))
 
     def leave(self) -> None:
         """Be gone, and let the others know at once."""
         self._db.execute("DELETE FROM owners WHERE name = ?", (self._name,))
-        self._db.execute(_NOTIFY, (f"{self._name} ",))
+        self.tell("")
 
 
 class Pulse:

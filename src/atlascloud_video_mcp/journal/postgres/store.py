@@ -16,7 +16,7 @@ from atlascloud_video_mcp.errors import JournalUnusable
 from atlascloud_video_mcp.journal import schema as sqlite
 from atlascloud_video_mcp.journal.postgres.connection import OtherVersion, connect
 from atlascloud_video_mcp.journal.postgres.leases import Leases, Pulse
-from atlascloud_video_mcp.journal.postgres.schema import told
+from atlascloud_video_mcp.journal.postgres.tables import told
 from atlascloud_video_mcp.journal.submission import Stage
 from atlascloud_video_mcp.journal.transaction import Transaction
 
@@ -123,14 +123,16 @@ class PostgresStore:
             owed = [self._open[intent_id] for intent_id in self._owed]
             restoring = Transaction(db, self._me, leases)
             restoring.restore(owed)
-            leases.publish(filter(None, restoring.written.values()))
             statements = Transaction(db, self._me, leases, attempted=tuple(attempted))
             try:
                 result = work(statements)
             finally:
                 written = {intent_id: each for intent_id, each in statements.written.items() if each}
                 attempted.update(written)
-            leases.publish(written.values())
+            for each in (*restoring.written.values(), *written.values()):
+                if each and each.prediction_id:
+                    statements.keep_watched(each)
+                    leases.tell(each.prediction_id)
         self._owed.clear()
         self._forget_memory()
         self._note({each.intent_id: each for each in owed} | restoring.written | statements.written)

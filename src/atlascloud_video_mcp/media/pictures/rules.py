@@ -21,6 +21,10 @@ class Fit(StrEnum):
     """Show the middle."""
 
 
+BY_FIT = "let animate_image do it with fit"
+"""How to have it done; whoever knows that the caller's files are elsewhere puts something better in its place."""
+
+
 @dataclass(frozen=True)
 class PictureRules:
     """Limits on a picture as displayed, after any EXIF turn.
@@ -61,7 +65,7 @@ class PictureRules:
             raise InvalidPicture(
                 f"The picture is {by(size)} px: its ratio of width to height is {width / height:.4g}; the model needs "
                 f"more than {low_w}:{low_h} ({low_w / low_h:g}) and less than {high_w}:{high_h} ({high_w / high_h:g}): "
-                'crop it, pick another one, or let animate_image do it with fit "crop" (the middle) or "pad" (the '
+                f'crop it, pick another one, or {BY_FIT} "crop" (the middle) or "pad" (the '
                 "whole, with bars)."
             )
         if wide:

@@ -2,7 +2,7 @@
 
 Nothing of a conversation is kept here, so that each request may reach another process.
 
-edge      the routes, and what stands around them     access      who asks: hosts, origins, bearer tokens
-sessions  what the handshake said, in the session id  beats       no answer is silent for long
-routes    health, probe, uploads                      serving     the socket, uvicorn, signals
+edge         the routes, and what stands around them    access   who asks: hosts, origins, bearer tokens
+session_ids  what the handshake said, in the id         beats    no answer is silent for long
+routes       health, probe, uploads                     serving  the socket, uvicorn, signals
 """

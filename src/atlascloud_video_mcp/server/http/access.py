@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from atlascloud_video_mcp.errors import JournalUnusable
+from atlascloud_video_mcp.journal import digest_of
 from atlascloud_video_mcp.server.tool_call import HTTP_CALLER, HttpCaller
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class People(TokenVerifier):
         Raises:
             JournalUnusable: The database could not be asked.
         """
-        digest = hashlib.sha256(token.encode()).hexdigest()
+        digest = digest_of(token)
         since, person = self._known.get(digest, (-self._remembered, None))
         if self._journal and self._clock() >= since + self._remembered:
             since, person = self._clock(), await self._journal.person_of(digest)

@@ -19,7 +19,7 @@ from atlascloud_video_mcp.network import is_loopback
 from atlascloud_video_mcp.server.http.access import REMEMBERED, Door, People, security_of
 from atlascloud_video_mcp.server.http.beats import SILENCE, Beats
 from atlascloud_video_mcp.server.http.routes import Health, PictureUpload, Probe
-from atlascloud_video_mcp.server.http.sessions import SessionIds, Sessions
+from atlascloud_video_mcp.server.http.session_ids import SessionIds, Sessions
 from atlascloud_video_mcp.server.server import build_server
 from atlascloud_video_mcp.server.stopping import Stopping
 

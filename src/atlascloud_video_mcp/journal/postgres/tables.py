@@ -77,6 +77,7 @@ STEPS = (
 
     -- Whose process is there, by this database's clock.
     CREATE TABLE owners (name text PRIMARY KEY, until timestamptz NOT NULL);
+    CREATE VIEW living AS SELECT name FROM owners WHERE until > clock_timestamp();
     -- Which process looks at a prediction that has not ended.
     CREATE TABLE watches (prediction_id text PRIMARY KEY, owner text NOT NULL);
     -- Who asked for a submission: whoever paid, and whoever joined.
